@@ -1,0 +1,1 @@
+"""The engine: everything that does the work. It knows no front end, prints and asks nothing."""

@@ -1,0 +1,145 @@
+"""The error tree. An error carries what failed, what to do about it, and the exit code.
+
+AirgapError                       1
+├── UsageError                    2  what the user wrote cannot be meant
+│   ├── InvalidReference
+│   ├── InvalidDigest
+│   ├── InvalidPlatform
+│   ├── InvalidImagesList
+│   └── NameConflict                 two sources would get one name
+├── ContentError                  3  bytes are not what they should be
+│   ├── ContentMismatch              a digest or a size differs
+│   ├── MalformedContent             a manifest, an archive or an inventory cannot be read
+│   └── UnsafeContent                a path, a link or a size that is refused on principle
+├── EnvironmentFailure            4  the world around does not play along
+│   ├── NotFound                     no such image, tag, platform, bundle
+│   ├── AccessDenied                 401, 402, 403, 412, 451: no login, wrong login, no right
+│   ├── NoRoom                       disk full, or too small for what is asked
+│   ├── BundleLocked                 another job writes the bundle
+│   ├── UnsupportedBundle            a newer schema
+│   ├── EngineFailure                Docker or Podman is absent, refuses or fails
+│   └── ConnectionFailure            a host is unreachable, TLS fails, a server misbehaves
+│       └── TemporaryFailure         worth trying again; the only kind that is retried
+└── Stopped                     130  the user or a signal ended the job; it can be continued
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AirgapError(Exception):
+    """Base of every error that a user can cause or meet.
+
+    `str()` is the message: one or two sentences that name the thing and the reason. `hint` says
+    what to do next and may be empty.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AirgapError):
+    exit_code = 2
+
+
+class InvalidReference(UsageError):
+    """A text is not an image reference; `text` and `reason` are kept apart for lists of them."""
+
+    def __init__(self, text: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"not an image name: {text!r}: {reason}", hint=hint)
+        self.text = text
+        self.reason = reason
+
+
+class InvalidDigest(UsageError):
+    pass
+
+
+class InvalidPlatform(UsageError):
+    pass
+
+
+class InvalidImagesList(UsageError):
+    pass
+
+
+class NameConflict(UsageError):
+    pass
+
+
+class ContentError(AirgapError):
+    exit_code = 3
+
+
+class ContentMismatch(ContentError):
+    pass
+
+
+class MalformedContent(ContentError):
+    pass
+
+
+class UnsafeContent(ContentError):
+    pass
+
+
+class EnvironmentFailure(AirgapError):
+    exit_code = 4
+
+
+class NotFound(EnvironmentFailure):
+    pass
+
+
+class AccessDenied(EnvironmentFailure):
+    """A registry refused. `registry` lets a front end ask for a login once for all its images."""
+
+    def __init__(
+        self, message: str, *, registry: str = "", status: int = 0, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.registry = registry
+        self.status = status
+
+
+class NoRoom(EnvironmentFailure):
+    pass
+
+
+class BundleLocked(EnvironmentFailure):
+    pass
+
+
+class UnsupportedBundle(EnvironmentFailure):
+    pass
+
+
+class EngineFailure(EnvironmentFailure):
+    pass
+
+
+class ConnectionFailure(EnvironmentFailure):
+    pass
+
+
+class TemporaryFailure(ConnectionFailure):
+    """Worth trying again. `retry_after` is in seconds where the server named a time."""
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, status: int = 0, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+        self.status = status
+
+
+class Stopped(AirgapError):
+    exit_code = 130
+
+    def __init__(self, message: str = "stopped", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)

@@ -1,0 +1,170 @@
+"""What a job reports: typed, frozen facts. `Sink` takes them, from any thread, quickly.
+
+A job never draws. Front ends fold events into a `progress.Snapshot` and draw that when they like.
+Items and blobs are named by text here (an item by its full reference, a blob by its digest), so
+that an event serialises to JSON as it is: `as_json()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class ItemState(str, Enum):
+    """The states of an item, in JSON, journal and screens."""
+
+    WAITING = "waiting"
+    RESOLVING = "resolving"
+    SAVING = "saving"
+    VERIFYING = "verifying"
+    LOADING = "loading"
+    PUSHING = "pushing"
+    RETRYING = "retrying"
+    HELD = "held"
+    LEFT_OUT = "left-out"
+    FAILED = "failed"
+    DONE = "done"
+
+    @property
+    def final(self) -> bool:
+        return self in (ItemState.HELD, ItemState.LEFT_OUT, ItemState.FAILED, ItemState.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """A verb begins on these items; `subject` is the bundle, registry or engine it works on."""
+
+    verb: str
+    subject: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChanged:
+    """An item entered a state. `reason` says why for failed, left-out, held and retrying."""
+
+    item: str
+    state: ItemState
+    reason: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSized:
+    """An item is resolved: `size` bytes in all, of which `to_do` are not there yet."""
+
+    item: str
+    size: int
+    to_do: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPlanned:
+    """A distinct blob has to be moved or read; the total grows by `size` bytes."""
+
+    blob: str
+    size: int
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobStarted:
+    """A transfer is under way; `offset` bytes of it were there from an earlier run."""
+
+    blob: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BlobProgress:
+    """`count` more bytes of a blob went over the wire or the disk."""
+
+    blob: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRetrying:
+    """A transfer broke and is tried again in `delay` seconds from `offset` bytes on."""
+
+    blob: str
+    reason: str
+    delay: float
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobDone:
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlobDropped:
+    """A blob will not be moved after all (failed, or only failed items need it)."""
+
+    blob: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPaused:
+    """A host asked for a pause; every transfer with it waits `seconds`."""
+
+    host: str
+    seconds: float
+    reason: str
+
+
+class Level(str, Enum):
+    """How much a `Note` matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence for a person: the narration of a job."""
+
+    text: str
+    level: Level = Level.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    """A verb has ended with this exit code."""
+
+    verb: str
+    exit_code: int
+
+
+Event = (
+    JobStarted
+    | ItemChanged
+    | ItemSized
+    | BlobPlanned
+    | BlobStarted
+    | BlobProgress
+    | BlobRetrying
+    | BlobDone
+    | BlobDropped
+    | HostPaused
+    | Note
+    | JobFinished
+)
+
+Sink = Callable[[Event], None]
+
+
+def discard(_event: Event) -> None:
+    """The sink for those who do not listen."""
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """The event as a JSON object; `event` names its kind in kebab case."""
+    name = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("-")
+    return {"event": name, **asdict(event)}

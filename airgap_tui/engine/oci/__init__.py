@@ -1,0 +1,1 @@
+"""Values of the OCI specifications: parsed once at the edge, frozen, without any I/O."""

@@ -1,0 +1,134 @@
+"""One frozen `Settings`: the file, then the environment, then the command line's flags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
+from airgap_tui.engine.quantities import parse_size
+from airgap_tui.engine.retry import RetryPolicy
+
+ENVIRONMENT_PREFIX = "AIRGAP_TUI_"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How hosts are spoken to.
+
+    `ca_file` is a PEM file of further authorities; `client_certificate` a PEM file with certificate
+    and key, or only the certificate when `client_key` names the key. `plain_http` are the
+    registries (`host[:port]`) that may be asked without TLS; loopback always may. Times are in
+    seconds. A connection that brings fewer than `minimum_rate` bytes per second over
+    `minimum_rate_window` is dropped and resumed.
+    """
+
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    plain_http: frozenset[str] = frozenset()
+    connect_timeout: float = 15.0
+    read_timeout: float = 60.0
+    minimum_rate: int = 1024
+    minimum_rate_window: float = 60.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a whole run. `platform` None stands for all platforms of an image."""
+
+    network: Network = field(default_factory=Network)
+    platform: Platform | None = DEFAULT_PLATFORM
+    transfers: int = 4
+    state_dir: Path = field(default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"))
+
+    @classmethod
+    def load(
+        cls, environment: Mapping[str, str] | None = None, file: Path | None = None
+    ) -> Settings:
+        """Read the settings file (`$XDG_CONFIG_HOME/airgap-tui/config.yaml`) and the environment.
+
+        Raises `UsageError`, which names the file or variable and the setting.
+        """
+        environment = os.environ if environment is None else environment
+        path = file or _xdg("XDG_CONFIG_HOME", ".config", environment) / "config.yaml"
+        settings = cls(state_dir=_xdg("XDG_STATE_HOME", ".local/state", environment))
+        values = [(f"{path}: {key}", key, value) for key, value in _file_values(path).items()]
+        values += [
+            (name, name.removeprefix(ENVIRONMENT_PREFIX).lower(), value)
+            for name, value in sorted(environment.items())
+            if name.startswith(ENVIRONMENT_PREFIX)
+        ]
+        for where, key, value in values:
+            settings = _set(settings, where, key.replace("-", "_"), value)
+        return settings
+
+
+def parse_platform(text: str) -> Platform | None:
+    """`all` is None; anything else is one platform. Raises `InvalidPlatform`."""
+    return None if text.strip().lower() == "all" else Platform.parse(text)
+
+
+def _xdg(variable: str, default: str, environment: Mapping[str, str] = os.environ) -> Path:
+    base = environment.get(variable, "")
+    return (Path(base) if base.startswith("/") else Path.home() / default) / "airgap-tui"
+
+
+def _file_values(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}", hint="Mend it or move it away."
+        ) from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} holds no settings: expected lines like  transfers: 4")
+    return {str(key): item for key, item in value.items()}
+
+
+def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
+    network = {f.name for f in fields(Network)} - {"retry"}
+    try:
+        if key == "platform":
+            return replace(settings, platform=parse_platform(str(value)))
+        if key == "transfers":
+            return replace(settings, transfers=_positive(value))
+        if key == "retries":
+            retry = replace(settings.network.retry, attempts=_positive(value))
+            return replace(settings, network=replace(settings.network, retry=retry))
+        if key in network:
+            changed: dict[str, Any] = {key: _network_value(key, value)}
+            return replace(settings, network=replace(settings.network, **changed))
+    except (ValueError, UsageError) as error:
+        raise UsageError(f"{where}: {error}") from None
+    known = ", ".join(sorted({"platform", "transfers", "retries"} | network))
+    raise UsageError(f"{where}: there is no such setting", hint=f"Known are {known}.")
+
+
+def _network_value(key: str, value: object) -> object:
+    if key == "plain_http":
+        names = value if isinstance(value, list) else str(value).replace(",", " ").split()
+        return frozenset(str(name) for name in names)
+    if key == "minimum_rate":
+        return parse_size(str(value))
+    if key in ("ca_file", "client_certificate", "client_key"):
+        return Path(str(value)).expanduser()
+    return float(str(value))
+
+
+def _positive(value: object) -> int:
+    number = int(str(value))
+    if number < 1:
+        raise ValueError(f"{number} is less than 1")
+    return number
