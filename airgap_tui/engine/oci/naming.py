@@ -1,7 +1,7 @@
 """Which name an image gets in a registry of the offline side.
 
-`nvcr.io/nvidia/pytorch:T` becomes `REGISTRY/PREFIX/nvidia/pytorch:T`, or with the source registry kept
-in the path `REGISTRY/PREFIX/nvcr.io/nvidia/pytorch:T`; own rules come first.
+`nvcr.io/nvidia/pytorch:T` becomes `REGISTRY/PREFIX/nvidia/pytorch:T`, or with the source registry
+kept in the path `REGISTRY/PREFIX/nvcr.io/nvidia/pytorch:T`; own rules come first.
 """
 
 from __future__ import annotations
