@@ -1,0 +1,344 @@
+"""The one copy loop: moves what a target lacks from a source, each distinct blob once.
+
+Deduplication, order (biggest first), concurrency, retry, resume, progress and cancellation live
+here and nowhere else; a source and a target only know how to open and how to take one blob.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, NoRoom, Stopped, TemporaryFailure
+from airgap_tui.engine.events import (
+    BlobDone,
+    BlobDropped,
+    BlobPlanned,
+    BlobProgress,
+    BlobRetrying,
+    BlobStarted,
+    ItemChanged,
+    ItemSized,
+    ItemState,
+    Sink,
+)
+from airgap_tui.engine.oci.content import Closure, Reader, Source, Target
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.retry import Attempts, RetryPolicy
+
+_PROGRESS_BYTES = 64 * 1024
+"""A transfer has moved on, and its failures count anew, once it is this far beyond where it was."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A closure on its way: `reference` is its name at the source, `name` the one it gets."""
+
+    reference: Reference
+    name: Reference
+    closure: Closure
+
+    @property
+    def item(self) -> str:
+        """How events name it."""
+        return str(self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How a delivery ended: with the root's digest at the target, or with an error.
+
+    `moved` counts the bytes of its blobs that the target lacked.
+    """
+
+    delivery: Delivery
+    digest: Digest | None = None
+    error: AirgapError | None = None
+    moved: int = 0
+
+
+@dataclass(slots=True)
+class _Shipment:
+    """One distinct blob, and for each scope that lacks it the deliveries that wait for it there."""
+
+    blob: Descriptor
+    places: list[list[int]] = field(default_factory=list)
+
+    @property
+    def deliveries(self) -> set[int]:
+        return {index for place in self.places for index in place}
+
+
+def in_parallel(
+    work: Callable[[T], R], things: Iterable[T], threads: int, token: CancelToken
+) -> list[R]:
+    """`work` on each thing in up to `threads` threads, in order; the first error ends it."""
+    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="parallel") as pool:
+        futures = [pool.submit(_checked, work, thing, token) for thing in things]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _checked(work: Callable[[T], R], thing: T, token: CancelToken) -> R:
+    token.check()
+    return work(thing)
+
+
+def transfer(
+    source: Source,
+    target: Target,
+    deliveries: Sequence[Delivery],
+    *,
+    state: ItemState,
+    transfers: int,
+    retry: RetryPolicy,
+    sink: Sink,
+    token: CancelToken,
+    finished: Callable[[Delivered], None] = lambda _delivered: None,
+) -> list[Delivered]:
+    """Bring every closure into the target and name it there; the results are in the given order.
+
+    `state` is what an item is called under way. `finished` hears of each delivery as it ends, one
+    at a time, so that a job can record it. One that fails does not stop the others; a full disk and
+    a cancelled token stop all (`NoRoom`, `Stopped`), and what is finished by then is kept.
+    """
+    loop = _Loop(source, target, deliveries, state, retry, sink, token, finished)
+    return loop.run(max(1, transfers))
+
+
+class _Loop:
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        deliveries: Sequence[Delivery],
+        state: ItemState,
+        retry: RetryPolicy,
+        sink: Sink,
+        token: CancelToken,
+        finished: Callable[[Delivered], None],
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._deliveries = deliveries
+        self._state = state
+        self._retry = retry
+        self._sink = sink
+        self._token = token
+        self._finished = finished
+        self._lock = threading.Lock()
+        self._report_lock = threading.Lock()
+        self._results: dict[int, Delivered] = {}
+        self._open: list[int] = [0] * len(deliveries)
+        self._begun: set[int] = set()
+        self._moved: list[int] = [0] * len(deliveries)
+
+    def run(self, threads: int) -> list[Delivered]:
+        shipments = self._missing(threads)
+        for index, delivery in enumerate(self._deliveries):
+            self._sink(ItemSized(delivery.item, delivery.closure.size, self._moved[index]))
+        for shipment in shipments:
+            items = tuple(self._deliveries[index].item for index in sorted(shipment.deliveries))
+            self._sink(BlobPlanned(str(shipment.blob.digest), shipment.blob.size, items))
+        ready = [index for index, missing in enumerate(self._open) if not missing]
+        tasks: list[Callable[[], None]] = [self._naming(index) for index in ready]
+        tasks += [self._shipping(shipment) for shipment in shipments]
+        self._run_all(tasks, threads)
+        return [self._results[index] for index in range(len(self._deliveries))]
+
+    def _missing(self, threads: int) -> list[_Shipment]:
+        """The blobs that the target lacks, biggest first."""
+        needs: dict[tuple[str, Digest], list[int]] = {}
+        blobs: dict[Digest, Descriptor] = {}
+        for index, delivery in enumerate(self._deliveries):
+            scope = self._target.scope(delivery.name)
+            for blob in delivery.closure.blobs:
+                blobs.setdefault(blob.digest, blob)
+                needs.setdefault((scope, blob.digest), []).append(index)
+
+        def lacks(need: tuple[tuple[str, Digest], list[int]]) -> bool:
+            (_scope, digest), indexes = need
+            first = self._deliveries[indexes[0]]
+            attempts = Attempts(self._retry)
+            while True:
+                try:
+                    return not self._target.has(first.name, blobs[digest], self._token)
+                except TemporaryFailure as failure:
+                    self._token.sleep(attempts.delay_after(failure))
+
+        shipments: dict[Digest, _Shipment] = {}
+        checked = in_parallel(lambda n: _outcome(lacks, n), needs.items(), threads, self._token)
+        for ((_scope, digest), indexes), (missing, error) in zip(
+            needs.items(), checked, strict=True
+        ):
+            if error is not None:
+                for index in indexes:
+                    self._fail(index, error)
+            elif missing:
+                shipment = shipments.setdefault(digest, _Shipment(blobs[digest]))
+                shipment.places.append(indexes)
+        wanted = [s for s in shipments.values() if not self._all_failed(s)]
+        for shipment in wanted:
+            for index in shipment.deliveries:
+                self._open[index] += 1
+                self._moved[index] += shipment.blob.size
+        return sorted(wanted, key=lambda s: (-s.blob.size, s.blob.digest))
+
+    def _run_all(self, tasks: Sequence[Callable[[], None]], threads: int) -> None:
+        queue = iter(tasks)
+        with ThreadPoolExecutor(threads, thread_name_prefix="transfer") as pool:
+            running: set[Future[None]] = set()
+            fatal: BaseException | None = None
+            while True:
+                while fatal is None and len(running) < threads:
+                    task = next(queue, None)
+                    if task is None:
+                        break
+                    running.add(pool.submit(task))
+                if not running:
+                    break
+                done, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    fatal = fatal or future.exception()
+        if fatal is not None:
+            raise fatal
+
+    def _naming(self, index: int) -> Callable[[], None]:
+        return lambda: self._name(index)
+
+    def _shipping(self, shipment: _Shipment) -> Callable[[], None]:
+        return lambda: self._ship(shipment)
+
+    def _ship(self, shipment: _Shipment) -> None:
+        self._token.check()
+        blob, reason = str(shipment.blob.digest), ""
+        with self._lock:
+            if self._all_failed(shipment):
+                self._sink(BlobDropped(blob))
+                return
+            fresh = shipment.deliveries - self._begun - self._results.keys()
+            self._begun |= fresh
+        for index in sorted(fresh):
+            self._sink(ItemChanged(self._deliveries[index].item, self._state))
+        arrived = False
+        for place in shipment.places:
+            try:
+                self._move(shipment.blob, self._deliveries[place[0]])
+            except (Stopped, NoRoom):
+                raise
+            except AirgapError as error:
+                for index in place:
+                    self._fail(index, error)
+                reason = redact(error.message)
+            else:
+                arrived = True
+                self._arrived(place)
+        self._sink(BlobDone(blob) if arrived else BlobDropped(blob, reason))
+
+    def _arrived(self, place: Sequence[int]) -> None:
+        """A blob is in a scope: name the deliveries there that waited for nothing else."""
+        with self._lock:
+            ready = []
+            for index in place:
+                self._open[index] -= 1
+                if not self._open[index] and index not in self._results:
+                    ready.append(index)
+        for index in ready:
+            self._name(index)
+
+    def _move(self, blob: Descriptor, delivery: Delivery) -> None:
+        """One blob into one scope, however many attempts that takes."""
+        name, attempts = str(blob.digest), Attempts(self._retry)
+        position = furthest = 0
+        refetched = False
+
+        def opener(offset: int) -> Reader:
+            nonlocal position
+            position = offset
+            self._sink(BlobStarted(name, offset))
+            return self._source.open(delivery.reference, blob, offset, self._token)
+
+        def report(count: int) -> None:
+            nonlocal position, furthest
+            self._token.check()
+            position += count
+            if position > furthest + _PROGRESS_BYTES:
+                furthest = position
+                attempts.progressed()
+            self._sink(BlobProgress(name, count))
+
+        while True:
+            try:
+                self._target.receive(delivery.name, blob, opener, report, self._token)
+                return
+            except TemporaryFailure as failure:
+                delay, reason = attempts.delay_after(failure), failure.message
+            except ContentMismatch as mismatch:
+                if refetched:
+                    raise
+                refetched, delay, reason = True, 0.0, mismatch.message
+            self._sink(BlobRetrying(name, redact(reason), delay, position))
+            self._token.sleep(delay)
+
+    def _name(self, index: int) -> None:
+        """All blobs of a delivery are there: store its documents and give it its name."""
+        delivery, attempts = self._deliveries[index], Attempts(self._retry)
+        while True:
+            try:
+                digest = self._target.tag(delivery.name, delivery.closure, self._token)
+                break
+            except TemporaryFailure as failure:
+                try:
+                    self._token.sleep(attempts.delay_after(failure))
+                except TemporaryFailure as last:
+                    self._fail(index, last)
+                    return
+            except (Stopped, NoRoom):
+                raise
+            except AirgapError as error:
+                self._fail(index, error)
+                return
+        moved = self._moved[index]
+        self._end(index, Delivered(delivery, digest, moved=moved))
+
+    def _fail(self, index: int, error: AirgapError) -> None:
+        self._end(index, Delivered(self._deliveries[index], error=error))
+
+    def _end(self, index: int, delivered: Delivered) -> None:
+        with self._lock:
+            if index in self._results:
+                return
+            self._results[index] = delivered
+        item = delivered.delivery.item
+        if delivered.error is not None:
+            self._sink(ItemChanged(item, ItemState.FAILED, redact(delivered.error.message)))
+        else:
+            self._sink(ItemChanged(item, ItemState.DONE, digest=str(delivered.digest)))
+        with self._report_lock:
+            self._finished(delivered)
+
+    def _all_failed(self, shipment: _Shipment) -> bool:
+        return all(index in self._results for index in shipment.deliveries)
+
+
+def _outcome(work: Callable[[T], bool], thing: T) -> tuple[bool, AirgapError | None]:
+    try:
+        return work(thing), None
+    except (Stopped, NoRoom):
+        raise
+    except AirgapError as error:
+        return False, error
