@@ -1,0 +1,169 @@
+"""images_list.txt: which images to carry, as people write it down and share it.
+
+One reference per line; blank lines; `#` comments on a line of their own or after white space;
+several references on a line, separated by white space. UTF-8 with or without BOM, any line ends.
+Every bad line is told at once: a list of hundreds is not mended one error at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap_tui.engine.errors import InvalidImagesList, InvalidReference, NotFound
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count
+
+MAX_BYTES = 8 * 1024 * 1024
+"""A larger file is no list of images."""
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
+_MOST_TOLD = 100
+_LONGEST_TOLD = 120
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line of a file; `line` counts from 1, and is 0 where the name was typed."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A reference, and every place that names it."""
+
+    reference: Reference
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The content of a list not read yet: `name` is what messages call it."""
+
+    name: str
+    content: bytes | str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesList:
+    """Distinct references, in the order in which they were first named."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(entry.reference for entry in self.entries)
+
+    @property
+    def repeated(self) -> tuple[Entry, ...]:
+        """The entries that were named more than once."""
+        return tuple(entry for entry in self.entries if len(entry.places) > 1)
+
+
+def parse(texts: Iterable[Text], typed: Iterable[str] = ()) -> ImagesList:
+    """Read several lists, and names typed beside them, as one list.
+
+    Raises `InvalidImagesList` with every bad line of all of them. A bad name that was typed alone,
+    without any list, raises its own `InvalidReference`.
+    """
+    places: dict[Reference, list[Place]] = {}
+    bad: list[tuple[Place, InvalidReference]] = []
+    for place, word in _words(tuple(texts), typed):
+        try:
+            reference = Reference.parse(word)
+        except InvalidReference as error:
+            bad.append((place, error))
+        else:
+            known = places.setdefault(reference, [])
+            if place not in known:
+                known.append(place)
+    if len(bad) == 1 and not bad[0][0].line:
+        raise bad[0][1]
+    if bad:
+        raise _invalid(bad)
+    return ImagesList(tuple(Entry(reference, tuple(at)) for reference, at in places.items()))
+
+
+def read(path: Path) -> Text:
+    """The bytes of a list file; raises `NotFound` or `InvalidImagesList` naming it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise NotFound(
+            f"the list {path} cannot be read: {error.strerror}",
+            hint="Name a text file with one image per line.",
+        ) from None
+    if len(content) > MAX_BYTES:
+        raise InvalidImagesList(f"{path} is larger than {MAX_BYTES} bytes: not a list of images")
+    return Text(str(path), content)
+
+
+def render(references: Iterable[Reference], comment: str = "") -> str:
+    """The list as text: the comment on top, then one full reference per line."""
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    return "".join(f"{line}\n" for line in [*lines, *map(str, references)])
+
+
+def write(path: Path, references: Iterable[Reference], comment: str = "") -> None:
+    """Replace the file at once, so that a reader never sees half a list. Raises `OSError`."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(render(references, comment), "utf-8", newline="\n")
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def _words(texts: tuple[Text, ...], typed: Iterable[str]) -> Iterable[tuple[Place, str]]:
+    for word in typed:
+        yield Place("command line", 0), word
+    for text in texts:
+        for number, line in enumerate(_LINE_END.split(_decoded(text)), start=1):
+            for word in _COMMENT.sub("", line).split():
+                yield Place(text.name, number), word
+
+
+def _decoded(text: Text) -> str:
+    if isinstance(text.content, str):
+        return text.content.removeprefix("\ufeff")
+    try:
+        decoded = text.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.content.count(b"\n", 0, error.start) + 1
+        raise InvalidImagesList(
+            f"{text.name}, line {line}: this is not UTF-8 text",
+            hint="Save the list as UTF-8.",
+        ) from None
+    if "\0" in decoded:
+        raise InvalidImagesList(f"{text.name} is not a text file")
+    return decoded
+
+
+def _invalid(bad: list[tuple[Place, InvalidReference]]) -> InvalidImagesList:
+    lines = [
+        f"{place}: {_shortened(error.text)!r}: {_shortened(error.reason)}"
+        for place, error in bad[:_MOST_TOLD]
+    ]
+    if len(bad) > _MOST_TOLD:
+        lines.append(f"and {len(bad) - _MOST_TOLD} more")
+    return InvalidImagesList(
+        "\n  ".join([f"{count(len(bad), 'image name')} cannot be read:", *lines]),
+        hint="Write one name per line, like nvcr.io/nvidia/pytorch:25.06-py3; # begins a comment.",
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]} .."
