@@ -23,7 +23,7 @@ class Descriptor:
     media_type: str
     digest: Digest
     size: int
-    annotations: Mapping[str, str] = field(default=_EMPTY, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _EMPTY, hash=False)
     platform: Platform | None = None
     artifact_type: str = ""
     urls: tuple[str, ...] = ()
