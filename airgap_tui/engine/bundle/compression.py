@@ -80,13 +80,13 @@ def _skippable(start: bytes) -> bool:
 
 
 _LEVELS = {Codec.GZIP: range(1, 10), Codec.ZSTD: range(1, 20)}
-_DEFAULT_LEVEL = {Codec.GZIP: 6, Codec.ZSTD: 3, Codec.XZ: 6}
+_DEFAULT_LEVEL = {Codec.GZIP: 4, Codec.ZSTD: 3, Codec.XZ: 6}
 _HINT = "Write keep, none, gzip[:1-9] or zstd[:1-19], as in zstd:12."
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """A codec and its level; level None is the codec's own default (gzip 6, zstd 3, xz 6)."""
+    """A codec and its level; level None is the codec's own default (gzip 4, zstd 3, xz 6)."""
 
     codec: Codec
     level: int | None = None
@@ -136,10 +136,11 @@ _ZSTD_UNREADABLE_BY = "Docker before 23.0, enroot before 4"
 
 
 def _zstd_memory(level: int, threads: int) -> int:
-    # Per worker one job of four windows in and out, and the match finder's tables.
-    window = 2 * _MIB if level < 10 else 4 * _MIB if level < 18 else 8 * _MIB
-    tables = 4 * _MIB if level < 10 else 32 * _MIB if level < 18 else 80 * _MIB
-    return (threads + 1) * 8 * window + threads * tables
+    # Jobs of four windows wait at both ends; each worker has the match finder's tables.
+    window, tables = (2, 4) if level < 9 else (4, 8) if level < 10 else (4, 32)
+    if level >= 17:
+        window, tables = 8, 80
+    return ((threads + 4) * 5 * window + threads * tables) * _MIB
 
 
 def layer_media_type(base: Literal["oci", "docker"], codec: Codec) -> str:
@@ -352,7 +353,7 @@ _DECOMPRESSORS: dict[Codec, Callable[[], Any]] = {
 
 
 _ZLIB_ERROR = cast("type[Exception]", zlib_ng.error)
-_BROKEN: tuple[type[Exception], ...] = (_ZLIB_ERROR, zstd.ZstdError, lzma.LZMAError)
+_BROKEN = (_ZLIB_ERROR, zstd.ZstdError, lzma.LZMAError, OSError, EOFError)
 
 
 class _DecodingReader:
@@ -370,7 +371,7 @@ class _DecodingReader:
         try:
             while wanted and not output and not (self._decompressor.eof and self._ended()):
                 output = self._decompressor.decompress(self._more(), wanted)
-        except (*_BROKEN, OSError, EOFError) as error:
+        except _BROKEN as error:
             # bz2 says OSError for bad data; one with a number is the disk's.
             if isinstance(error, OSError) and error.errno is not None:
                 raise
