@@ -1,0 +1,591 @@
+"""Real programs that tests talk to: started here, waited for, their logs kept, ended by their pid.
+
+Each service has a directory of its own directly below the system's temporary directory, because a
+Unix socket's path may have 107 bytes and pytest's own directories are longer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 20.0
+_CAP_SYS_ADMIN = 21
+
+running: list[Service] = []
+"""The services of this process; a failing test shows the ends of their logs."""
+
+
+class ServiceFailed(Exception):
+    """A service ended or stayed silent; the text holds the end of its log."""
+
+
+def program(name: str) -> str:
+    """The path of a program; the test is skipped, with the reason, where there is none."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.skip(f"the program {name} is not installed")
+    return found
+
+
+def need_root() -> None:
+    """Skip the test unless it may mount and start engines."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    status = Path("/proc/self/status").read_text()
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
+    if capabilities is None or not int(capabilities[1], 16) >> _CAP_SYS_ADMIN & 1:
+        pytest.skip("needs CAP_SYS_ADMIN, which root lacks in this container")
+
+
+def wait_for(condition: Callable[[], bool], timeout: float = 30.0, what: str = "") -> None:
+    """Return as soon as the condition holds; raise `TimeoutError` after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(what or "the condition did not come true in time")
+        time.sleep(0.02)
+
+
+@contextmanager
+def short_directory() -> Iterator[Path]:
+    """A directory with a short path, removed afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="at-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Service:
+    """A child process with a log, in a directory of its own that goes when it stops."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.directory = directory
+        self.log = directory / "log"
+        # A test process that is killed takes its services along.
+        setpriv = shutil.which("setpriv")
+        prefix = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=directory,
+                env={**os.environ, **(environment or {})},
+            )
+        running.append(self)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log_tail(self, lines: int = 30) -> str:
+        """The end of the log; empty when there is none."""
+        with suppress(OSError):
+            last = self.log.read_text(errors="replace").splitlines()[-lines:]
+            return "\n".join(line[:400] for line in last)
+        return ""
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float = START_TIMEOUT) -> None:
+        """Return when it answers; raise `ServiceFailed` when it ends or stays silent."""
+        end = time.monotonic() + timeout
+        while not ready():
+            code = self.process.poll()
+            if code is not None or time.monotonic() > end:
+                why = "did not answer in time" if code is None else f"ended with {code}"
+                raise ServiceFailed(f"{self.name} {why}:\n{self.log_tail()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it at once, as a power failure would; its directory stays."""
+        self.process.kill()
+        self.process.wait(STOP_TIMEOUT)
+
+    def stop(self) -> None:
+        """End the process and remove its directory. May be called twice."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        if self in running:
+            running.remove(self)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _directory() -> Path:
+    return Path(tempfile.mkdtemp(prefix="at-"))
+
+
+# --- certificates ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateAuthority:
+    """A private authority in a directory, made with the `openssl` program."""
+
+    directory: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def create(
+        cls, directory: Path, name: str = "airgap-tui test authority"
+    ) -> CertificateAuthority:
+        directory.mkdir(parents=True, exist_ok=True)
+        certificate, key = directory / "ca.pem", directory / "ca.key"
+        _openssl(
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "2",
+            "-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+        )  # fmt: skip
+        return cls(directory, certificate, key)
+
+    def issue(
+        self,
+        file_name: str = "server",
+        names: Sequence[str] = ("DNS:localhost", "IP:127.0.0.1"),
+        days: int = 2,
+    ) -> KeyPair:
+        """A certificate for these subject alternative names; good for servers and clients."""
+        pair = KeyPair(self.directory / f"{file_name}.pem", self.directory / f"{file_name}.key")
+        request = self.directory / f"{file_name}.csr"
+        extensions = self.directory / f"{file_name}.ext"
+        extensions.write_text(
+            f"subjectAltName={','.join(names)}\nbasicConstraints=CA:FALSE\n"
+            "keyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\n"
+        )
+        _openssl(
+            "req", "-newkey", "rsa:2048", "-nodes", "-sha256", "-keyout", str(pair.key),
+            "-out", str(request), "-subj", f"/CN={file_name}",
+        )  # fmt: skip
+        _openssl(
+            "x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey",
+            str(self.key), "-CAcreateserial", "-sha256", "-days", str(days),
+            "-extfile", str(extensions), "-out", str(pair.certificate),
+        )  # fmt: skip
+        return pair
+
+
+def _openssl(*arguments: str, stdin: bytes | None = None) -> bytes:
+    done = subprocess.run(
+        [program("openssl"), *arguments], input=stdin, capture_output=True, timeout=60, check=False
+    )
+    if done.returncode:
+        raise ServiceFailed(f"openssl {arguments[0]}: {done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+# --- CNCF Distribution ----------------------------------------------------------------------------
+
+
+class Distribution(Service):
+    """CNCF Distribution (`docker-registry`) on a port of 127.0.0.1 that it chose itself."""
+
+    def __init__(self, directory: Path, config: Mapping[str, Any], root: Path) -> None:
+        path = directory / "config.yml"
+        path.write_text(json.dumps(config))  # JSON is YAML
+        self.root = root
+        self._path = path
+        self.port = 0
+        self.secure = "tls" in config["http"]
+        super().__init__(
+            "docker-registry", [program("docker-registry"), "serve", str(path)], directory
+        )
+        try:
+            self.wait_until(self._listening)
+        except ServiceFailed:
+            self.stop()
+            raise
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{self.host}"
+
+    def _listening(self) -> bool:
+        said = re.findall(r"listening on 127\.0\.0\.1:(\d+)", self.log.read_text(errors="replace"))
+        if not said:
+            return False
+        self.port = int(said[-1])
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5):
+            return True
+        return False
+
+    def blob_path(self, digest: str) -> Path:
+        """Where the registry keeps a blob's bytes."""
+        algorithm, _, hexadecimal = digest.partition(":")
+        blobs = self.root / "docker/registry/v2/blobs"
+        return blobs / algorithm / hexadecimal[:2] / hexadecimal / "data"
+
+
+def start_distribution(
+    *,
+    htpasswd: Mapping[str, str] | None = None,
+    tls: KeyPair | None = None,
+    client_authority: Path | None = None,
+    token_service: TokenService | None = None,
+    delete: bool = True,
+    port: int = 0,
+    root: Path | None = None,
+) -> Distribution:
+    """Start a registry; the caller stops it.
+
+    `htpasswd` maps users to passwords; `client_authority` is a PEM file whose clients alone are let
+    in; `port` and `root` (the storage directory, which is then not removed) make a stopped registry
+    come back as it was.
+    """
+    program("docker-registry")
+    directory = _directory()
+    storage = root or directory / "registry"
+    http: dict[str, Any] = {"addr": f"127.0.0.1:{port}", "secret": "for-tests-only"}
+    if tls is not None:
+        http["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
+        if client_authority is not None:
+            http["tls"]["clientcas"] = [str(client_authority)]
+    config: dict[str, Any] = {
+        "version": "0.1",
+        "log": {"level": "info", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(storage)},
+            "delete": {"enabled": delete},
+            "maintenance": {"uploadpurging": {"enabled": False}},
+        },
+        "http": http,
+    }
+    if htpasswd is not None:
+        path = directory / "htpasswd"
+        path.write_text("".join(_htpasswd_line(*login) for login in htpasswd.items()))
+        config["auth"] = {"htpasswd": {"realm": "tests", "path": str(path)}}
+    if token_service is not None:
+        config["auth"] = {
+            "token": {
+                "realm": token_service.realm,
+                "service": token_service.service,
+                "issuer": token_service.issuer,
+                "rootcertbundle": str(token_service.pair.certificate),
+            }
+        }
+    return Distribution(directory, config, storage)
+
+
+def _htpasswd_line(user: str, password: str) -> str:
+    """bcrypt, the only kind that Distribution reads."""
+    done = subprocess.run(
+        [program("htpasswd"), "-n", "-i", "-B", "-C", "4", user],
+        input=password,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout.strip() + "\n"
+
+
+class TokenService:
+    """A token server as Distribution's specification describes it, for these users.
+
+    `requests` are the parsed queries of all token requests, with `user` where a login was sent.
+    `lifetime` is in seconds. Everyone may pull when `anonymous` is set.
+    """
+
+    service = "registry.test"
+    issuer = "airgap-tui tests"
+
+    def __init__(
+        self,
+        pair: KeyPair,
+        users: Mapping[str, str],
+        *,
+        anonymous: bool = False,
+        lifetime: int = 300,
+    ) -> None:
+        self.pair = pair
+        self.users = dict(users)
+        self.anonymous = anonymous
+        self.lifetime = lifetime
+        self.requests: list[dict[str, list[str]]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 30
+
+            def do_GET(self) -> None:
+                outer._answer(self)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def realm(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/token"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join(STOP_TIMEOUT)
+        self._server.server_close()
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        query = parse_qs(urlsplit(handler.path).query)
+        user = self._user(handler.headers.get("Authorization", ""))
+        self.requests.append({**query, **({"user": [user]} if user else {})})
+        if user is None or (not user and not self.anonymous):
+            handler.send_response(401)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
+        access = [self._access(scope, bool(user)) for scope in query.get("scope", [])]
+        body = json.dumps({"token": self.token(access, user), "expires_in": self.lifetime}).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def _user(self, authorization: str) -> str | None:
+        """The name of the login; "" without one, None for a wrong one."""
+        if not authorization:
+            return ""
+        kind, _, value = authorization.partition(" ")
+        if kind.lower() != "basic":
+            return None
+        user, _, password = base64.b64decode(value).decode().partition(":")
+        return user if self.users.get(user) == password else None
+
+    def _access(self, scope: str, everything: bool) -> dict[str, Any]:
+        kind, _, rest = scope.partition(":")
+        name, _, actions = rest.rpartition(":")
+        wanted = actions.split(",")
+        return {
+            "type": kind,
+            "name": name,
+            "actions": wanted if everything else [a for a in wanted if a == "pull"],
+        }
+
+    def token(self, access: Sequence[Mapping[str, Any]], user: str = "") -> str:
+        """A signed JWT that grants this access."""
+        now = int(time.time())
+        der = base64.b64encode(
+            _openssl("x509", "-in", str(self.pair.certificate), "-outform", "DER")
+        ).decode()
+        header = {"typ": "JWT", "alg": "RS256", "x5c": [der]}
+        claims = {
+            "iss": self.issuer,
+            "sub": user,
+            "aud": self.service,
+            "exp": now + self.lifetime,
+            "nbf": now - 10,
+            "iat": now,
+            "jti": os.urandom(8).hex(),
+            "access": list(access),
+        }
+        signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+        signature = _openssl("dgst", "-sha256", "-sign", str(self.pair.key), stdin=signed.encode())
+        return f"{signed}.{_base64url(signature)}"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+# --- engines --------------------------------------------------------------------------------------
+
+
+class DockerEngine(Service):
+    """A private `dockerd` without networks; `host` is its socket."""
+
+    def __init__(self, directory: Path, options: Sequence[str] = ()) -> None:
+        config = directory / "daemon.json"
+        config.write_text("{}")
+        self.socket = directory / "docker.sock"
+        self.data = directory / "data"
+        self._client: DockerClient | None = None
+        super().__init__(
+            "dockerd",
+            [
+                program("dockerd"),
+                *("--config-file", str(config), "--pidfile", str(directory / "pid")),
+                *("--data-root", str(self.data), "--exec-root", str(directory / "exec")),
+                *("--host", self.host, "--bridge", "none", "--userland-proxy=false"),
+                *("--iptables=false", "--ip6tables=false", "--ip-forward=false"),
+                *options,
+            ],
+            directory,
+        )
+        try:
+            self.wait_until(self._answers)
+        except ServiceFailed:
+            self.stop()
+            raise
+
+    @property
+    def host(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def client(self) -> DockerClient:
+        """A client of the Docker SDK, closed when the engine stops."""
+        if self._client is None:
+            from docker import DockerClient
+
+            self._client = DockerClient(base_url=self.host, timeout=120, version="auto")
+        return self._client
+
+    def _answers(self) -> bool:
+        return answers_http(self.socket, "/_ping")
+
+    def remove_all_images(self) -> None:
+        """Leave the engine empty, whatever a test loaded."""
+        for image in self.client.api.images(all=False):
+            with suppress(Exception):
+                self.client.api.remove_image(image["Id"], force=True)
+
+    def stop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        super().stop()
+
+
+def start_docker_engine(options: Sequence[str] = ()) -> DockerEngine:
+    """Start a `dockerd` with its own containerd; the caller stops it."""
+    program("dockerd")
+    program("containerd")
+    need_root()
+    return DockerEngine(_directory(), options)
+
+
+class PodmanService(Service):
+    """`podman system service` on private storage; `host` is its socket."""
+
+    def __init__(self, directory: Path) -> None:
+        self.socket = directory / "podman.sock"
+        self._storage = [
+            *("--root", str(directory / "root"), "--runroot", str(directory / "run")),
+            *("--tmpdir", str(directory / "tmp"), "--storage-driver", "vfs"),
+            *("--events-backend", "file", "--cgroup-manager", "cgroupfs"),
+        ]
+        command = [program("podman"), *self._storage, "system", "service", "--time", "0", self.host]
+        super().__init__("podman", command, directory)
+        try:
+            self.wait_until(lambda: answers_http(self.socket, "/_ping"))
+        except ServiceFailed:
+            self.stop()
+            raise
+
+    @property
+    def host(self) -> str:
+        return f"unix://{self.socket}"
+
+    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run podman on the service's storage."""
+        return run_program("podman", *self._storage, *arguments, check=check)
+
+
+def start_podman() -> PodmanService:
+    """Start Podman's Docker-compatible socket; the caller stops it."""
+    program("podman")
+    need_root()
+    return PodmanService(_directory())
+
+
+def answers_http(path: Path, request: str) -> bool:
+    """Whether something answers 200 to a GET on this Unix socket."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        connection.connect(str(path))
+        connection.sendall(f"GET {request} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        return b" 200 " in connection.recv(64)
+    return False
+
+
+def run_program(
+    name: str,
+    *arguments: str,
+    check: bool = True,
+    timeout: float = 300,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; with `check`, fail the test and show what it wrote."""
+    done = subprocess.run(
+        [program(name), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    if check and done.returncode:
+        pytest.fail(
+            f"{name} {' '.join(arguments)} ended with {done.returncode}:\n"
+            f"{done.stdout}{done.stderr}",
+            pytrace=False,
+        )
+    return done
+
+
+def interrupt(process: subprocess.Popen[Any]) -> None:
+    """What Ctrl-C sends."""
+    process.send_signal(signal.SIGINT)
