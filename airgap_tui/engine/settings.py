@@ -47,7 +47,7 @@ class Settings:
     network: Network = field(default_factory=Network)
     platform: Platform | None = DEFAULT_PLATFORM
     transfers: int = 4
-    state_dir: Path = field(default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state"))
+    state_dir: Path = field(default_factory=lambda: state_dir())
 
     @classmethod
     def load(
@@ -59,7 +59,7 @@ class Settings:
         """
         environment = os.environ if environment is None else environment
         path = file or _xdg("XDG_CONFIG_HOME", ".config", environment) / "config.yaml"
-        settings = cls(state_dir=_xdg("XDG_STATE_HOME", ".local/state", environment))
+        settings = cls(state_dir=state_dir(environment))
         values = [(f"{path}: {key}", key, value) for key, value in _file_values(path).items()]
         values += [
             (name, name.removeprefix(ENVIRONMENT_PREFIX).lower(), value)
@@ -74,6 +74,11 @@ class Settings:
 def parse_platform(text: str) -> Platform | None:
     """`all` is None; anything else is one platform. Raises `InvalidPlatform`."""
     return None if text.strip().lower() == "all" else Platform.parse(text)
+
+
+def state_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where jobs and the log are kept: `$XDG_STATE_HOME/airgap-tui`."""
+    return _xdg("XDG_STATE_HOME", ".local/state", environment)
 
 
 def _xdg(variable: str, default: str, environment: Mapping[str, str] = os.environ) -> Path:
