@@ -28,6 +28,12 @@ _PERSONAL = re.compile(
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "pythons: installs the package on another Python of this machine"
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """No test sees the logins, proxies or settings of whoever runs it."""
