@@ -111,7 +111,11 @@ class Naming:
             if mapped is not None:
                 return mapped
         if self.keep_registry:
-            # A path component takes no colon and no capitals.
-            registry = _PORT.sub(lambda port: f"_{port[0][1:]}", reference.registry.lower())
-            return f"{registry}/{reference.repository}"
+            return f"{as_path(reference.registry)}/{reference.repository}"
         return reference.repository
+
+
+def as_path(registry: str) -> str:
+    """A registry as the beginning of a repository, which takes no colon and no capitals:
+    `reg:5000` becomes `reg_5000`."""
+    return _PORT.sub(lambda port: f"_{port[0][1:]}", registry.lower())
