@@ -1,0 +1,95 @@
+"""`load`: from a bundle or from archives into Docker or Podman."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airgap_tui.cli.options import (
+    FILE,
+    keep_registry_option,
+    map_option,
+    references_of,
+    settings_of,
+    verb,
+)
+from airgap_tui.cli.output import Output
+from airgap_tui.cli.results import of_all, show_items, tell_failures
+from airgap_tui.cli.running import run_job
+from airgap_tui.engine.errors import UsageError
+
+
+@verb(
+    "airgap-tui load /media/usb1/pod-2025-07",
+    "airgap-tui load nvcr.io_nvidia_cuda-12.4.1-base-ubuntu22.04.tar.xz",
+    "airgap-tui load /media/usb1/pod-2025-07 --retag registry.lan:5000",
+)
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|TAR...")
+@click.option(
+    "--into",
+    type=click.Choice(("docker", "podman")),
+    default="docker",
+    help="The engine that takes the images; usually docker.",
+)
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="The engine's address, if not the usual one: unix:///.., ssh://..",
+)
+@click.option(
+    "--image", "images", multiple=True, metavar="IMAGE", help="Only this image of the bundle."
+)
+@click.option(
+    "--retag",
+    metavar="REGISTRY[/PREFIX]",
+    help="Give each image its name in this registry as well, ready for docker push.",
+)
+@keep_registry_option
+@map_option
+@click.option("--force", is_flag=True, help="Start although the engine's disk seems to lack room.")
+def load(
+    output: Output,
+    paths: tuple[Path, ...],
+    into: str,
+    host: str | None,
+    images: tuple[str, ...],
+    retag: str | None,
+    keep_registry: bool,
+    maps: tuple[str, ...],
+    force: bool,
+) -> int:
+    """Load a bundle or docker save archives into Docker or Podman.
+
+    Layers that the images share are sent once. Afterwards the engine is asked for each image and
+    its ID. Archives may be plain or compressed (gzip, xz, zstd, bzip2).
+    """
+    if retag is None and (keep_registry or maps):
+        raise UsageError("--keep-registry and --map need --retag REGISTRY")
+    settings = settings_of()
+    references = references_of(images)
+
+    from airgap_tui.engine.jobs import load as job
+    from airgap_tui.engine.oci.naming import Naming
+    from airgap_tui.engine.quantities import elapsed
+
+    naming = Naming.parse(retag, keep_registry=keep_registry, maps=maps) if retag else None
+    spec = job.LoadSpec(
+        paths=paths,
+        into=into,
+        host=host,
+        naming=naming,
+        references=references,
+        force=force,
+        settings=settings,
+    )
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; what the engine has taken it keeps. Ctrl-C once more ends at once.",
+    )
+    output.document(result.to_json())
+    show_items(output, result.items, done="Loaded")
+    tell_failures(output, result.items)
+    output.say(f"{of_all(result.items, 'loaded')} in {elapsed(result.seconds)}.")
+    return result.exit_code

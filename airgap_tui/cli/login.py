@@ -1,0 +1,103 @@
+"""`login`: test a login and keep it. A secret comes from the terminal or standard input only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airgap_tui.cli.options import FILE, network_options, references_of, settings_of, verb
+from airgap_tui.cli.output import Output
+from airgap_tui.cli.running import run_job
+from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.redaction import remember
+
+_LONGEST_SECRET = 64 * 1024
+
+
+@verb(
+    "airgap-tui login nvcr.io",
+    "airgap-tui login harbor.lan --username robot --password-stdin < key.txt",
+)
+@click.argument("registry")
+@click.option(
+    "-u", "--username", metavar="NAME", help="Asked for if it is not given; nvcr.io needs none."
+)
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option(
+    "--image", metavar="IMAGE", help="Test whether this image can be read, not only the login."
+)
+@click.option(
+    "--store",
+    type=FILE,
+    metavar="FILE",
+    help="Keep the login in this file; usually docker's config.json.",
+)
+@network_options
+def login(
+    output: Output,
+    registry: str,
+    username: str | None,
+    password_stdin: bool,
+    image: str | None,
+    store: Path | None,
+    **network: Any,
+) -> int:
+    """Test a login for a registry, and keep it where docker keeps its logins.
+
+    The password or key is asked for without showing it, or read from standard input. It is kept
+    only after the registry has accepted it.
+    """
+    settings = settings_of(**network)
+    tested = references_of([image])[0] if image else None
+    secret = _secret_from_stdin() if password_stdin else None
+    if not username:
+        username = _username(registry, may_ask=secret is None)
+    if secret is None:
+        secret = _asked_secret(registry)
+    remember(secret)
+
+    from airgap_tui.engine.jobs import login as job
+
+    spec = job.LoginSpec(registry, username, store, settings, tested)
+    result = run_job(output, lambda sink, token: job.run(spec, sink, token, secret=secret))
+    output.document(result.to_json())
+    return result.exit_code
+
+
+def _username(registry: str, *, may_ask: bool) -> str:
+    if registry == "nvcr.io":
+        return "$oauthtoken"
+    if not (may_ask and sys.stdin.isatty()):
+        raise UsageError("no user name is given", hint="Name it with --username.")
+    return str(click.prompt("User name", err=True)).strip()
+
+
+def _secret_from_stdin() -> str:
+    if sys.stdin.isatty():
+        raise UsageError(
+            "--password-stdin reads a file or a pipe, and standard input is the terminal",
+            hint="Leave the option out to be asked.",
+        )
+    data = sys.stdin.buffer.read(_LONGEST_SECRET + 1)
+    if len(data) > _LONGEST_SECRET:
+        raise UsageError("standard input is too long for a password")
+    try:
+        secret = data.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise UsageError("the password on standard input is not UTF-8 text") from None
+    if not secret:
+        raise UsageError("standard input holds no password")
+    return secret
+
+
+def _asked_secret(registry: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask for the password",
+            hint="Give it on standard input, with --password-stdin.",
+        )
+    text = "NGC key, begins with nvapi-" if registry == "nvcr.io" else "Password"
+    return str(click.prompt(f"{text} (not shown)", hide_input=True, err=True)).strip()

@@ -1,0 +1,98 @@
+"""The command `airgap-tui`: knows the verbs by name, imports only the one that runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from airgap_tui import __version__
+from airgap_tui.cli.failure import Failure
+from airgap_tui.cli.options import output_of, output_options
+from airgap_tui.cli.output import Output, speak_any_language
+
+_VERBS = {
+    "login": ("login", "Test a login for a registry, and keep it."),
+    "plan": ("saving", "Tell what save would do, in numbers; write nothing."),
+    "save": ("saving", "Save images from registries, engines or archives into a bundle."),
+    "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),
+    "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
+    "push": ("pushing", "Push a bundle into a registry."),
+    "serve": ("serving", "Serve a bundle as a read-only registry."),
+    "rehearse": ("serving", "Try the whole crossing here: no network, no Docker, small samples."),
+    "compress": ("compressing", "Compress docker save archives with all cores."),
+    "doctor": ("diagnosing", "Tell what this machine has and lacks for each step."),
+}
+
+
+class Verbs(click.Group):
+    """A group whose help costs no import of a verb."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(f"airgap_tui.cli.{_VERBS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_module, text) in _VERBS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Example"):
+            for line in (
+                "airgap-tui save -f images_list.txt -b /media/usb1/pod-2025-07",
+                "airgap-tui verify /media/usb1/pod-2025-07",
+                "airgap-tui push /media/usb1/pod-2025-07 registry.lan:5000",
+            ):
+                formatter.write_text(line)
+
+
+@click.command(
+    cls=Verbs,
+    name="airgap-tui",
+    subcommand_metavar="VERB ...",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@output_options
+@click.version_option(__version__, message="airgap-tui %(version)s")
+@click.pass_context
+def airgap_tui(ctx: click.Context, **_values: Any) -> int:
+    """Carry container images from a network with internet into one without.
+
+    Each verb takes --help, which has an example.
+    """
+    if ctx.invoked_subcommand is not None:
+        return 0
+    if not output_of(ctx).as_json:
+        click.echo(ctx.get_help(), err=True)
+    raise click.UsageError("no verb is given", ctx)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code. Never raises, and never shows a traceback."""
+    speak_any_language()
+    output = Output(
+        as_json="--json" in arguments,
+        progress="json" if "--progress=json" in arguments else "auto",
+    )
+    try:
+        code = airgap_tui.main(list(arguments), prog_name="airgap-tui", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except BrokenPipeError:
+        # Help or a version that nobody reads to its end.
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        failure = Failure.of(error)
+        output.failure(failure.message, failure.hint, failure.exit_code)
+        return failure.exit_code

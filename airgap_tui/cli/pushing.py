@@ -1,0 +1,76 @@
+"""`push`: from a bundle into a registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airgap_tui.cli.options import (
+    FILE,
+    keep_registry_option,
+    map_option,
+    network_options,
+    references_of,
+    settings_of,
+    verb,
+)
+from airgap_tui.cli.output import Output
+from airgap_tui.cli.results import of_all, show_items, tell_failures
+from airgap_tui.cli.running import run_job
+
+
+@verb(
+    "airgap-tui push /media/usb1/pod-2025-07 registry.lan:5000",
+    "airgap-tui push /media/usb1/pod-2025-07 harbor.lan/ngc --ca pod-ca.pem",
+)
+@click.argument("bundle", type=FILE)
+@click.argument("registry", metavar="REGISTRY[/PREFIX]")
+@click.option(
+    "--image", "images", multiple=True, metavar="IMAGE", help="Only this image of the bundle."
+)
+@keep_registry_option
+@map_option
+@click.option("--plain", is_flag=True, help="REGISTRY speaks HTTP without TLS.")
+@network_options
+def push(
+    output: Output,
+    bundle: Path,
+    registry: str,
+    images: tuple[str, ...],
+    keep_registry: bool,
+    maps: tuple[str, ...],
+    plain: bool,
+    **network: Any,
+) -> int:
+    """Push a bundle into a registry.
+
+    nvcr.io/nvidia/pytorch:T becomes REGISTRY/PREFIX/nvidia/pytorch:T. Nothing is sent where two
+    images would get one name. What the registry has already is not sent again.
+    """
+    settings = settings_of(**network)
+    references = references_of(images)
+
+    from airgap_tui.engine.jobs import push as job
+    from airgap_tui.engine.oci.naming import Naming
+    from airgap_tui.engine.quantities import elapsed, size
+
+    naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps)
+    if plain:
+        plain_http = settings.network.plain_http | {naming.registry}
+        settings = replace(settings, network=replace(settings.network, plain_http=plain_http))
+    spec = job.PushSpec(bundle, naming, settings, references)
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; what the registry has got it keeps. Ctrl-C once more ends at once.",
+    )
+    output.document(result.to_json())
+    show_items(output, result.items, done="Pushed")
+    tell_failures(output, result.items)
+    output.say(
+        f"{of_all(result.items, 'pushed')}: {size(result.sent)} sent in {elapsed(result.seconds)}."
+    )
+    return result.exit_code

@@ -1,0 +1,88 @@
+"""What came out of a job, for people: a table on stdout, reasons and the next step on stderr."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airgap_tui.cli.narration import state_word
+from airgap_tui.cli.output import Output, marks, narrate
+from airgap_tui.cli.text import Column, table
+from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.quantities import count, size
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.result import ItemResult
+
+_MARKS = {
+    ItemState.DONE: "done",
+    ItemState.HELD: "held",
+    ItemState.FAILED: "bad",
+    ItemState.LEFT_OUT: "waiting",
+    ItemState.WAITING: "waiting",
+}
+
+
+def show_items(output: Output, items: Sequence[ItemResult], *, done: str = "") -> None:
+    """One row per item: mark, name, state, size, and the name elsewhere where it has another.
+    `done` is a better word than "Done" for what this job did."""
+    if not items:
+        return
+    symbols = marks(sys.stdout)
+    named = any(item.target and item.target != item.reference for item in items)
+    columns = [Column(""), Column("Image", flexible=True), Column("State"), Column("Size", True)]
+    if named:
+        columns.append(Column("Name there", flexible=True))
+    rows = []
+    for item in items:
+        word = done if done and item.state is ItemState.DONE else state_word(item.state)
+        row = [
+            symbols[_MARKS.get(item.state, "active")],
+            item.reference,
+            word,
+            size(item.bytes) if item.bytes else "-",
+        ]
+        rows.append([*row, item.target or "-"] if named else row)
+    output.data(table(columns, rows, output.width))
+
+
+def tell_failures(output: Output, items: Sequence[ItemResult]) -> None:
+    """Each reason once with the images that share it, and each hint once."""
+    if output.progress_mode == "json":
+        return
+    reasons: dict[str, list[ItemResult]] = {}
+    for item in items:
+        if item.state is ItemState.FAILED:
+            reasons.setdefault(item.error, []).append(item)
+    hints: dict[str, None] = {}
+    for reason, failed in reasons.items():
+        if len(failed) == 1:
+            named = failed[0].reference in reason
+            narrate(f"! {reason}" if named else f"! {failed[0].reference}: {reason}")
+        else:
+            narrate(f"! {count(len(failed), 'image')} failed for one reason: {reason}")
+            for item in failed:
+                narrate(f"    {item.reference}")
+        hints.update(dict.fromkeys(item.hint for item in failed if item.hint))
+    for hint in hints:
+        narrate(f"  {hint}")
+
+
+def tell_next(output: Output, *arguments: str | Path) -> None:
+    """The command that usually follows."""
+    output.say(f"Next: {shlex.join(['airgap-tui', *map(str, arguments)])}")
+
+
+def of_all(items: Sequence[ItemResult], verb: str) -> str:
+    """`All 13 images are saved` or `12 of 13 images are saved; 1 failed`."""
+    good = sum(item.succeeded for item in items)
+    failed = sum(item.state is ItemState.FAILED for item in items)
+    if good == len(items):
+        if good == 1:
+            return f"1 image is {verb}"
+        return f"All {count(good, 'image')} are {verb}"
+    text = f"{good} of {count(len(items), 'image')} {'is' if good == 1 else 'are'} {verb}"
+    return f"{text}; {failed} failed" if failed else text

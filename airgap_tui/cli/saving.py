@@ -1,0 +1,269 @@
+"""`plan` and `save`: from registries, engines and archives into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airgap_tui.cli.options import (
+    DIRECTORY,
+    FILE,
+    images_argument,
+    images_of,
+    lists_option,
+    network_options,
+    platform_option,
+    references_of,
+    settings_of,
+    verb,
+)
+from airgap_tui.cli.output import Output, narrate
+from airgap_tui.cli.results import of_all, show_items, tell_failures, tell_next
+from airgap_tui.cli.running import run_job, this_command
+from airgap_tui.cli.text import Column, table
+from airgap_tui.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.plan import PlanResult, SaveSpec
+
+_ORIGINS = ("registry", "docker", "podman")
+
+
+def _save_options(function: Any) -> Any:
+    """What `plan` and `save` are asked alike."""
+    for decorate in reversed(
+        (
+            images_argument,
+            lists_option,
+            click.option(
+                "-b",
+                "--bundle",
+                type=DIRECTORY,
+                required=True,
+                metavar="BUNDLE",
+                help="The bundle's directory; begun if it is not there yet.",
+            ),
+            platform_option,
+            click.option(
+                "--from",
+                "origin",
+                type=click.Choice(_ORIGINS),
+                default="registry",
+                help="Take the images from their registries (usual) or from an engine here.",
+            ),
+            click.option(
+                "--from-archive",
+                "archives",
+                type=FILE,
+                multiple=True,
+                metavar="FILE",
+                help="Take the images of a docker save archive, plain or compressed.",
+            ),
+            click.option(
+                "--host",
+                metavar="ADDRESS",
+                help="The engine's address, if not the usual one: unix:///.., ssh://..",
+            ),
+            click.option(
+                "--compress",
+                metavar="CODEC[:LEVEL]",
+                help="keep (usual for registries), gzip or zstd: compress the layers anew."
+                " Digests change then, image IDs do not.",
+            ),
+            click.option(
+                "--with-signatures",
+                is_flag=True,
+                help="Also signatures and attestations that registries hold for the images.",
+            ),
+            click.option(
+                "--refresh",
+                multiple=True,
+                metavar="IMAGE",
+                help="Forget what the bundle has of this image and look its tag up again.",
+            ),
+            network_options,
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def _spec(
+    images: tuple[str, ...],
+    lists: tuple[str, ...],
+    bundle: Path,
+    platform: str | None,
+    origin: str,
+    archives: tuple[Path, ...],
+    host: str | None,
+    compress: str | None,
+    with_signatures: bool,
+    refresh: tuple[str, ...],
+    force: bool = False,
+    archive_dir: Path | None = None,
+    codec: str = "xz",
+    **network: Any,
+) -> SaveSpec:
+    if archives and (origin != "registry" or host):
+        raise UsageError("--from-archive cannot be used with --from or --host")
+    if host and origin == "registry":
+        raise UsageError("--host needs --from docker or --from podman")
+    if not (images or lists or archives):
+        raise UsageError(
+            "no image is named", hint="Name images, or a list of them: -f images_list.txt"
+        )
+    settings = settings_of(platform=platform, **network)
+    listed = images_of(images, lists)
+    refreshed = references_of(refresh)
+
+    from airgap_tui.engine.bundle.compression import Codec, Compression
+    from airgap_tui.engine.jobs.plan import Origin, SaveSpec
+
+    return SaveSpec(
+        references=tuple(dict.fromkeys((*listed.references, *refreshed))),
+        bundle=bundle,
+        settings=settings,
+        compression=Compression.parse(compress) if compress else None,
+        origin=Origin.ARCHIVE if archives else Origin(origin),
+        archives=archives,
+        host=host,
+        with_signatures=with_signatures,
+        refresh=refreshed,
+        force=force,
+        archive_dir=archive_dir,
+        archive_codec=Codec(codec),
+    )
+
+
+@verb(
+    "airgap-tui plan -f images_list.txt -b /data/pod-2025-07",
+    "airgap-tui plan nvcr.io/nvidia/pytorch:25.06-py3 -b /data/pod --json",
+)
+@_save_options
+def plan(output: Output, **values: Any) -> int:
+    """Tell what save would do, in numbers; write nothing.
+
+    Per image its platform, digest and size, what is shared with the images above it, what the
+    bundle already holds and what is to be fetched; then whether the disk has room for it.
+    """
+    return _plan(output, _spec(**values))
+
+
+def _plan(output: Output, spec: SaveSpec) -> int:
+    from airgap_tui.engine.jobs import plan as job
+
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; nothing was written.",
+    )
+    output.document(result.to_json())
+    _show_plan(output, result)
+    tell_failures(output, [image.result for image in result.images])
+    for problem in result.problems:
+        narrate(f"! {problem.message}\n  {problem.hint}")
+    return result.exit_code
+
+
+def _show_plan(output: Output, result: PlanResult) -> None:
+    from airgap_tui.engine.quantities import elapsed, size
+
+    held = any(image.held for image in result.images)
+    columns = [
+        Column("Image", flexible=True),
+        Column("Platform"),
+        Column("Digest"),
+        Column("Size", right=True),
+        Column("Shared", right=True),
+        *([Column("Held", right=True)] if held else []),
+        Column("To fetch", right=True),
+    ]
+
+    def cell(number: int) -> str:
+        return size(number) if number else "-"
+
+    def row(name: str, platform: str, digest: str, numbers: tuple[int, int, int, int]) -> list[str]:
+        whole, shared, kept, fetch = map(cell, numbers)
+        return [name, platform, digest, whole, shared, *([kept] if held else []), fetch]
+
+    rows = []
+    for image in result.images:
+        platforms = image.platforms[0] if len(image.platforms) == 1 else f"{len(image.platforms)}"
+        rows.append(
+            row(
+                image.reference,
+                platforms if image.platforms else "-",
+                image.digest.partition(":")[2][:12] or "-",
+                (image.size, image.shared, image.held, image.to_fetch),
+            )
+        )
+    sums = (
+        sum(image.size for image in result.images),
+        sum(image.shared for image in result.images),
+        sum(image.held for image in result.images),
+        result.to_fetch,
+    )
+    rows.append(row("All", "", "", sums))
+    output.data(table(columns, rows, output.width))
+    output.say(
+        f"{size(result.needed, up=True)} needed,"
+        f" {size(result.room.free, down=True)} free. Nothing is written yet."
+    )
+    for limit in result.rate_limits:
+        window = f" in {elapsed(limit.window_seconds)}" if limit.window_seconds else ""
+        output.say(f"{limit.registry}: {limit.remaining} of {limit.limit} downloads left{window}.")
+
+
+@verb(
+    "airgap-tui save -f images_list.txt -b /media/usb1/pod-2025-07",
+    "airgap-tui save --from docker mylab/solver:1.3 -b /data/pod-2025-07",
+    "airgap-tui save --from-archive old.tar.xz -b /data/pod-2025-07",
+)
+@_save_options
+@click.option("--force", is_flag=True, help="Start although the disk seems to lack room.")
+@click.option("--dry-run", is_flag=True, help="The same as plan: numbers, nothing written.")
+@click.option(
+    "--archive",
+    "archive_dir",
+    type=DIRECTORY,
+    metavar="DIR",
+    help="Also write one docker load file per image into DIR.",
+)
+@click.option(
+    "--codec",
+    type=click.Choice(("xz", "zstd", "gzip", "none")),
+    default="xz",
+    help="How the files of --archive are compressed; usually xz.",
+)
+def save(output: Output, dry_run: bool, **values: Any) -> int:
+    """Save images from registries, engines or archives into a bundle.
+
+    A save that was stopped goes on where it was when the same command is given again. Layers are
+    stored as the registry sent them, each once however many images share it.
+    """
+    spec = _spec(**values)
+    if dry_run:
+        return _plan(output, spec)
+
+    from airgap_tui.engine.jobs import save as job
+    from airgap_tui.engine.quantities import elapsed, size
+
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; what is saved is kept. Press Ctrl-C once more to end at once.",
+    )
+    output.document(result.to_json())
+    show_items(output, result.items, done="Saved")
+    tell_failures(output, result.items)
+    output.say(
+        f"{of_all(result.items, 'saved')}: {size(result.unique)} in all,"
+        f" {size(result.downloaded)} fetched in {elapsed(result.seconds)}."
+    )
+    if result.exit_code in (0, 1):
+        tell_next(output, "verify", spec.bundle)
+    if result.exit_code:
+        output.say(f"To try the others again: {this_command()}")
+    return result.exit_code

@@ -1,0 +1,86 @@
+"""`serve` and `rehearse`: the bundle as a registry, and the whole crossing tried out here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, verb
+from airgap_tui.cli.output import Output
+from airgap_tui.cli.running import run_job
+from airgap_tui.engine.errors import UsageError
+
+
+@verb(
+    "airgap-tui serve /media/usb1/pod-2025-07",
+    "airgap-tui serve pod-2025-07 --listen 0.0.0.0:5000 --tls-cert srv.pem --tls-key srv.key",
+)
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE...")
+@click.option(
+    "--listen",
+    default="127.0.0.1:5000",
+    metavar="[HOST:]PORT",
+    help="Where to listen; usually 127.0.0.1:5000, which only this machine reaches.",
+)
+@click.option("--tls-cert", type=FILE, metavar="FILE", help="Certificate chain, PEM.")
+@click.option("--tls-key", type=FILE, metavar="FILE", help="Its key, PEM.")
+@click.option("--htpasswd", type=FILE, metavar="FILE", help="Who may read; made with htpasswd -B.")
+def serve(
+    output: Output,
+    paths: tuple[Path, ...],
+    listen: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    htpasswd: Path | None,
+) -> int:
+    """Serve a bundle as a read-only registry, until Ctrl-C.
+
+    docker pull, podman pull and skopeo read from it; names are as in the bundle, without the
+    registry: HOST:5000/nvidia/pytorch:25.06-py3.
+    """
+    host, port = _address(listen)
+    if tls_key is not None and tls_cert is None:
+        raise UsageError("--tls-key needs --tls-cert")
+
+    from airgap_tui.engine.jobs import serve as job
+
+    spec = job.ServeSpec(paths, host, port, tls_cert, tls_key, htpasswd)
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; transfers under way may end. Press Ctrl-C once more to end at once.",
+    )
+    output.document(result.to_json())
+    return result.exit_code
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`, `[::1]:PORT`, `:PORT` or `PORT`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise UsageError(
+            f"not an address to listen on: {text!r}", hint="Write it like 0.0.0.0:5000 or 5000."
+        )
+    return host or ("0.0.0.0" if colon else "127.0.0.1"), int(port)  # noqa: S104 - asked for
+
+
+@verb("airgap-tui rehearse", "airgap-tui rehearse --json")
+@click.option(
+    "--keep", type=DIRECTORY, metavar="DIR", help="Work in this directory and leave the result."
+)
+def rehearse(output: Output, keep: Path | None) -> int:
+    """Try the whole crossing on this machine: no network, no Docker, small samples.
+
+    Sample images are served, saved into a bundle, verified, opened as the offline side would,
+    served from there, pulled back and compared. It cleans up after itself.
+    """
+    settings = settings_of()
+
+    from airgap_tui.engine.jobs import rehearse as job
+
+    spec = job.RehearseSpec(settings=settings, keep=keep)
+    result = run_job(output, lambda sink, token: job.run(spec, sink, token))
+    output.document(result.to_json())
+    return result.exit_code
