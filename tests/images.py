@@ -14,7 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 
@@ -488,7 +488,7 @@ def push_image(
 
 
 def push_blob(
-    session: requests.Session, base: str, repository: str, digest: str, data: bytes
+    session: requests.Session, base: str, repository: str, digest: str, data: bytes | BinaryIO
 ) -> None:
     url = f"{base}/v2/{repository}/blobs/"
     if session.head(url + digest, timeout=30).status_code == 200:
@@ -500,8 +500,8 @@ def push_blob(
         location,
         params={"digest": digest},
         data=data,
-        headers={"Content-Type": "application/octet-stream", "Content-Length": str(len(data))},
-        timeout=60,
+        headers={"Content-Type": "application/octet-stream"},
+        timeout=300,
     )
     ended.raise_for_status()
 
