@@ -303,7 +303,7 @@ class Progress:
 
     def _rate(self, now: float) -> float:
         job = self._job
-        if not job.samples:
+        if not job.samples or now - job.last_moved >= RATE_WINDOW:
             return 0.0
         since, moved = next(
             (sample for sample in reversed(job.samples) if sample[0] <= now - RATE_WINDOW),
