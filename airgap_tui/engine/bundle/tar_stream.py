@@ -45,7 +45,7 @@ class Member:
 
 
 class Chunks(Protocol):
-    """Bytes in buffers: see `read_ahead.ReadAhead`."""
+    """Bytes in buffers: see `oci.read_ahead.ReadAhead`."""
 
     def take(self) -> memoryview: ...
 
