@@ -1,0 +1,315 @@
+"""The blobs of a bundle as they are written: into `.partial` first, under their digest when whole.
+
+A partial file outlives its process: the next one hashes what is there and asks for the rest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.durable import (
+    DirectorySync,
+    disk_failure,
+    sync_directory,
+    write_all,
+    writing,
+)
+from airgap_tui.engine.bundle.storage import reading
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure, TemporaryFailure
+from airgap_tui.engine.oci.content import CHUNK, Opener, Reader, Report, check_digest
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest, Hasher
+
+_LEAST_WRITE = 256 * 1024
+"""Small reads are gathered to this before they are hashed and written; a kill loses no more."""
+
+_FLUSH = 16 * 1024 * 1024
+"""Written bytes are sent on their way to the disk in steps of this, so that the sync at the end
+finds little left to do."""
+
+_FRESH = "new-"
+
+_buffers = threading.local()
+
+
+def buffer() -> memoryview:
+    """This thread's one buffer of 1 MiB."""
+    try:
+        view: memoryview = _buffers.view
+    except AttributeError:
+        view = _buffers.view = memoryview(bytearray(CHUNK))
+    return view
+
+
+class _Output:
+    """A file that is hashed while it is written, and flushed as it grows."""
+
+    def __init__(self, path: Path, flags: int, hasher: Hasher) -> None:
+        self.path = path
+        self.hasher = hasher
+        self.size = 0
+        self._flushed = 0
+        with writing(path):
+            flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self.descriptor = os.open(path, flags, 0o666)
+
+    def write(self, data: memoryview) -> None:
+        self.hasher.update(data)
+        try:
+            write_all(self.descriptor, data)
+        except OSError as error:
+            raise disk_failure(error, self.path) from error
+        self.size += len(data)
+        if self.size - self._flushed >= _FLUSH:
+            self._flush()
+
+    def sync(self) -> None:
+        with writing(self.path):
+            os.fsync(self.descriptor)
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def mark_flushed(self) -> None:
+        """What is there from an earlier run needs no flushing."""
+        self._flushed = self.size
+
+    def _flush(self) -> None:
+        # On Linux this starts writing the range out, and drops from memory only what is clean.
+        os.posix_fadvise(
+            self.descriptor, self._flushed, self.size - self._flushed, os.POSIX_FADV_DONTNEED
+        )
+        self._flushed = self.size
+
+
+class BlobFile:
+    """Content on its way into a bundle whose digest is known only at its end.
+
+    Use as a context manager: leaving it without `commit` drops what was written.
+    """
+
+    def __init__(self, store: BlobStore, path: Path, algorithm: str) -> None:
+        self._store = store
+        self._algorithm = algorithm
+        hasher = Digest(algorithm, "").hasher()
+        self._output = _Output(path, os.O_TRUNC, hasher)
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._output.size
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> None:
+        """Hash and write all of it. Raises `NoRoom`."""
+        self._output.write(memoryview(data).cast("B"))
+
+    def commit(self, media_type: str) -> Descriptor:
+        """Make the content durable under its digest, which the descriptor tells."""
+        output = self._output
+        digest = Digest.from_hasher(output.hasher, self._algorithm)
+        if self._store.size(digest) == output.size:
+            self.abort()
+        else:
+            output.sync()
+            output.close()
+            self._store.keep(output.path, digest)
+        return Descriptor(media_type, digest, output.size)
+
+    def abort(self) -> None:
+        if self._output.descriptor >= 0:
+            self._output.close()
+            self._output.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> BlobFile:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+
+class BlobStore:
+    """The blobs and partial files below a bundle's directory, for one writing process."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._numbers = itertools.count()
+        self._syncs: dict[str, DirectorySync] = {}
+        self._lock = threading.Lock()
+        with writing(root):
+            for leftover in (root / layout.PARTIAL).iterdir():
+                # What a killed writer was making; downloads are kept, and continued.
+                if leftover.name.startswith(_FRESH) or leftover.suffix == ".new":
+                    leftover.unlink()
+
+    def path(self, digest: Digest) -> Path:
+        return self._root / layout.blob_path(digest)
+
+    def partial(self, digest: Digest) -> Path:
+        return self._root / layout.partial_path(digest)
+
+    def size(self, digest: Digest) -> int | None:
+        """The size of stored content; None where it is not there."""
+        try:
+            status = os.lstat(self.path(digest))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def begin(self, algorithm: str = "sha256") -> BlobFile:
+        name = f"{layout.PARTIAL}/{_FRESH}{next(self._numbers)}"
+        return BlobFile(self, self._root / name, algorithm)
+
+    def put(self, data: bytes, digest: Digest) -> None:
+        """Store small content, in place of anything else that lies under its digest."""
+        try:
+            if self.size(digest) == len(data) and self.path(digest).read_bytes() == data:
+                return
+        except OSError:
+            pass  # what cannot be read is written again
+        output = _Output(
+            self._root / f"{layout.PARTIAL}/{_FRESH}{next(self._numbers)}",
+            os.O_TRUNC,
+            digest.hasher(),
+        )
+        try:
+            output.write(memoryview(data))
+            check_digest(output.hasher, Descriptor("", digest, len(data)))
+            output.sync()
+        except BaseException:
+            output.path.unlink(missing_ok=True)
+            raise
+        finally:
+            output.close()
+        self.keep(output.path, digest)
+
+    def download(
+        self, blob: Descriptor, opener: Opener, report: Report, token: CancelToken
+    ) -> Path:
+        """Bring a blob whole and checked into its partial file, continuing what is there.
+
+        Raises `ContentMismatch` (the file is dropped), `TemporaryFailure` (it stays), `NoRoom`.
+        """
+        path = self.partial(blob.digest)
+        output = self._continued(path, blob, token)
+        try:
+            if output.size < blob.size:
+                with closing(opener(output.size)) as reader:
+                    while output.size < blob.size:
+                        _fill(reader, output, blob, report, token)
+            try:
+                check_digest(output.hasher, blob)
+            except ContentMismatch:
+                path.unlink(missing_ok=True)
+                raise
+            output.sync()
+        finally:
+            output.close()
+        return path
+
+    def keep(self, path: Path, digest: Digest) -> None:
+        """Give a whole, synced file its place among the blobs, durably."""
+        target = self.path(digest)
+        with writing(target):
+            directory = self._directory(digest.algorithm)
+            os.replace(path, target)
+            directory.sync()
+
+    def drop(self, digest: Digest) -> None:
+        """Remove stored content that is wrong."""
+        with writing(self.path(digest)):
+            self.path(digest).unlink(missing_ok=True)
+
+    def is_whole(self, digest: Digest, token: CancelToken) -> bool:
+        """Whether stored content has its digest: reads all of it."""
+        try:
+            return self._hash(digest, digest.algorithm, token) == digest.hex
+        except EnvironmentFailure:
+            return False
+
+    def sha256(self, digest: Digest, token: CancelToken) -> str:
+        """The SHA-256 in hex of content that is stored under another digest."""
+        return self._hash(digest, "sha256", token)
+
+    def drop_partial_files(self) -> None:
+        """Remove the partial files of content that nobody waits for."""
+        with writing(self._root):
+            for algorithm in layout.ALGORITHMS:
+                for path in (self._root / layout.PARTIAL).glob(f"{algorithm}-*"):
+                    path.unlink()
+
+    def _hash(self, digest: Digest, algorithm: str, token: CancelToken) -> str:
+        hasher, path = Digest(algorithm, "").hasher(), self.path(digest)
+        with reading(path), path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer()):
+                token.check()
+                hasher.update(buffer()[:count])
+        return hasher.hexdigest()
+
+    def _directory(self, algorithm: str) -> DirectorySync:
+        with self._lock:
+            if algorithm not in self._syncs:
+                path = self._root / layout.BLOBS / algorithm
+                path.mkdir(parents=True, exist_ok=True)
+                sync_directory(path.parent)
+                self._syncs[algorithm] = DirectorySync(path)
+            return self._syncs[algorithm]
+
+    def _continued(self, path: Path, blob: Descriptor, token: CancelToken) -> _Output:
+        """The partial file with its content hashed; emptied where that cannot become the blob."""
+        output = _Output(path, 0, blob.digest.hasher())
+        try:
+            with reading(path):
+                there = os.fstat(output.descriptor).st_size
+                if there <= blob.size:
+                    while output.size < there:
+                        token.check()
+                        count = os.readv(output.descriptor, [buffer()])
+                        output.hasher.update(buffer()[:count])
+                        output.size += count
+                whole = output.size == blob.size and there == blob.size
+                actual = Digest.from_hasher(output.hasher, blob.digest.algorithm)
+                if there > blob.size or (whole and actual != blob.digest):
+                    os.ftruncate(output.descriptor, 0)
+                    os.lseek(output.descriptor, 0, os.SEEK_SET)
+                    output.hasher, output.size = blob.digest.hasher(), 0
+        except BaseException:
+            output.close()
+            raise
+        output.mark_flushed()
+        return output
+
+
+def _fill(
+    reader: Reader, output: _Output, blob: Descriptor, report: Report, token: CancelToken
+) -> None:
+    """Move about a buffer from the reader to the file."""
+    room = buffer()[: min(CHUNK, blob.size - output.size)]
+    filled = 0
+    try:
+        while filled < min(_LEAST_WRITE, len(room)):
+            token.check()
+            count = reader.readinto(room[filled:])
+            if not count:
+                raise TemporaryFailure(
+                    f"{blob.digest} ended after {output.size + filled} of {blob.size} bytes"
+                )
+            filled += count
+            report(count)
+    finally:
+        if filled:
+            output.write(room[:filled])

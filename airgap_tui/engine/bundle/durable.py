@@ -1,0 +1,116 @@
+"""Writing so that a crash leaves the old or the new, and a disk's refusal gets a remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NoRoom
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_DIRECTORY_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
+
+
+def disk_failure(error: OSError, path: Path) -> AirgapError:
+    """What to tell about an `OSError` met while `path` was written."""
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return NoRoom(
+            f"{path} cannot be written: {reason.lower()}",
+            hint="Make room there and run the same again: it continues where it stopped.",
+        )
+    if error.errno == errno.EFBIG:
+        return NoRoom(
+            f"{path} cannot be written: the file system takes no file that large",
+            hint="FAT32 takes no file of 4 GiB. Choose a disk with ext4, XFS or exFAT.",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return EnvironmentFailure(
+            f"{path} cannot be written: {reason.lower()}",
+            hint="Choose a directory that you may write to, or mount the disk for writing.",
+        )
+    return EnvironmentFailure(
+        f"{path} cannot be written: {reason.lower()}", hint="The disk may be failing."
+    )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the `OSError`s of the block into errors that name `path` and say what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_failure(error, path) from error
+
+
+def write_all(descriptor: int, data: memoryview) -> None:
+    """Write all of `data`; `os.write` may take less at once."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def replace_file(path: Path, data: bytes, temporary: Path) -> None:
+    """Give `path` this content in one step: a reader sees the old or the new, also after a crash.
+
+    `temporary` is a path on the same file system.
+    """
+    with writing(path):
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+        )
+        try:
+            write_all(descriptor, memoryview(data))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable; file systems without such a thing are left alone."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+class DirectorySync:
+    """`sync_directory` for many threads: one sync serves all that waited when it began."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._condition = threading.Condition()
+        self._asked = 0
+        self._done = 0
+        self._running = False
+
+    def sync(self) -> None:
+        """Return when every name made before the call is durable."""
+        with self._condition:
+            self._asked += 1
+            mine = self._asked
+            while self._running and self._done < mine:
+                self._condition.wait()
+            if self._done >= mine:
+                return
+            self._running = True
+            covers = self._asked
+        try:
+            sync_directory(self._path)
+        except OSError:
+            covers = 0
+            raise
+        finally:
+            with self._condition:
+                self._running = False
+                self._done = max(self._done, covers)
+                self._condition.notify_all()

@@ -1,0 +1,67 @@
+"""The files of a bundle, and the grammar of their names (OCI image spec, image-layout.md).
+
+Every name inside a bundle is made here from parsed values, or checked here, before it is opened.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from airgap_tui.engine.oci.digest import Digest
+
+OCI_LAYOUT = "oci-layout"
+INDEX = "index.json"
+DOCKER_MANIFEST = "manifest.json"
+INVENTORY = "bundle.json"
+CHECKSUMS = "SHA256SUMS"
+BLOBS = "blobs"
+PARTIAL = ".partial"
+LOCK = f"{PARTIAL}/lock"
+DAMAGED = f"{PARTIAL}/damaged"
+
+OCI_LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
+
+FILES = (OCI_LAYOUT, INDEX, DOCKER_MANIFEST, INVENTORY)
+"""The files beside the blobs whose checksums are listed."""
+
+ALGORITHMS = ("sha256", "sha512")
+
+_BLOB = re.compile(rf"{BLOBS}/(sha256/[0-9a-f]{{64}}|sha512/[0-9a-f]{{128}})")
+_OTHER = frozenset({*FILES, CHECKSUMS, "bundle.json.sig", "volume.json"})
+_REF_NAME_PART = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
+_REF_NAME = re.compile(rf"{_REF_NAME_PART}(?:/{_REF_NAME_PART})*")
+
+
+def blob_path(digest: Digest) -> str:
+    """`blobs/sha256/<hex>`."""
+    return f"{BLOBS}/{digest.algorithm}/{digest.hex}"
+
+
+def partial_path(digest: Digest) -> str:
+    """`.partial/sha256-<hex>`, where the content lies until it is whole."""
+    return f"{PARTIAL}/{digest.algorithm}-{digest.hex}"
+
+
+def digest_of_path(name: str) -> Digest | None:
+    """The digest that a name in `blobs` stands for; None for any other name."""
+    match = _BLOB.fullmatch(name)
+    if match is None:
+        return None
+    algorithm, _, hexadecimal = match[1].partition("/")
+    return Digest(algorithm, hexadecimal)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a file of this name may be part of a bundle."""
+    return name in _OTHER or digest_of_path(name) is not None
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether `org.opencontainers.image.ref.name` may hold this (image spec, annotations.md)."""
+    return _REF_NAME.fullmatch(name) is not None
+
+
+def is_new(directory: Path) -> bool:
+    """Whether a directory holds nothing yet, or only the traces of a save that had just begun."""
+    return all(entry.name in (PARTIAL, "lost+found") for entry in directory.iterdir())

@@ -1,0 +1,214 @@
+"""Reading a bundle in place: a source for push, load and serve, wherever its files lie.
+
+Needs no lock: a writer replaces its files in one step and never changes content.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from airgap_tui.engine.bundle import layout, names
+from airgap_tui.engine.bundle.closure import closure_below
+from airgap_tui.engine.bundle.damage import read_damaged
+from airgap_tui.engine.bundle.inventory import MAX_BYTES, SIGNATURE, Inventory, Item
+from airgap_tui.engine.bundle.storage import Extent, Storage, open_storage
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound, UsageError
+from airgap_tui.engine.oci import image_config, manifest, media_types
+from airgap_tui.engine.oci.content import Closure, Reader
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.image_config import ImageConfig
+from airgap_tui.engine.oci.manifest import Index, Manifest
+from airgap_tui.engine.oci.platform import Platform
+from airgap_tui.engine.oci.reference import Reference
+
+_GROWTH = {
+    media_types.OCI_LAYER: 1.0,
+    media_types.DOCKER_LAYER: 1.0,
+    media_types.OCI_LAYER_ZSTD: 3.0,
+    media_types.DOCKER_LAYER_ZSTD: 3.0,
+}
+_USUAL_GROWTH = 2.5
+
+
+class BundleReader:
+    """An opened bundle. Safe to use from several threads; `source` gives it to a transfer."""
+
+    def __init__(self, storage: Storage, inventory: Inventory) -> None:
+        self.storage = storage
+        self.inventory = inventory
+        location = storage.location
+        self._damaged = read_damaged(location) if location.is_dir() else frozenset[Digest]()
+
+    @classmethod
+    def open(cls, path: Path) -> BundleReader:
+        """Open a directory, a tar file or an ISO image; also an OCI layout of another tool.
+
+        Raises `NotFound`, `UsageError` (it is no bundle), `UnsupportedBundle`, `MalformedContent`
+        (also for name files that disagree with the inventory) and `UnsafeContent`.
+        """
+        storage = open_storage(path)
+        if storage.extent(layout.INVENTORY) is not None:
+            raw = storage.read(layout.INVENTORY, MAX_BYTES)
+            inventory = Inventory.parse(raw, str(path))
+            if not inventory.saving:
+                names.check_agreement(
+                    names.present(inventory),
+                    _index_entries(storage),
+                    _docker_entries(storage),
+                    str(path),
+                )
+            return cls(storage, inventory)
+        if storage.extent(layout.INDEX) is not None:
+            return cls(storage, _foreign_inventory(storage))
+        if path.is_dir() and layout.is_new(path):
+            return cls(storage, Inventory.new(path.name, None))
+        raise UsageError(
+            f"{path} is not a bundle: it has neither {layout.INVENTORY} nor {layout.INDEX}",
+            hint="Name the directory that  airgap-tui save  filled, or a tar or ISO of it.",
+        )
+
+    @property
+    def name(self) -> str:
+        return self.inventory.name or self.storage.location.name
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return self.inventory.items
+
+    def extent(self, digest: Digest) -> Extent | None:
+        """Where some content lies, for sending it from there; None where it is not."""
+        return self.storage.extent(layout.blob_path(digest))
+
+    def holds(self, blob: Descriptor) -> bool:
+        """Whether content is there with its right size, and was not found damaged since."""
+        extent = self.extent(blob.digest)
+        return extent is not None and extent.size == blob.size and blob.digest not in self._damaged
+
+    def document(self, digest: Digest, media_type: str = "") -> Manifest | Index:
+        """A stored manifest or index, checked. Raises `NotFound`, `MalformedContent`,
+        `ContentMismatch`."""
+        raw = self._read(digest, manifest.MAX_BYTES)
+        return manifest.parse(raw, media_type, f"{self.storage.location}: {digest}")
+
+    def config(self, image: Manifest) -> ImageConfig:
+        """An image's config, checked. Raises as `document` does."""
+        raw = self._read(image.config.digest, image_config.MAX_BYTES)
+        return ImageConfig.parse(raw, f"{self.storage.location}: {image.config.digest}")
+
+    def closure(self, item: Item) -> Closure:
+        """Everything that an item needs, with the signatures that are there of it.
+
+        Raises `NotFound`, `MalformedContent` or `ContentMismatch` where a manifest is not whole."""
+        closure = closure_below(item.reference, names.root_of(item), self._load)
+        signatures = tuple(
+            closure_below(other.reference, names.root_of(other), self._load)
+            for other in self.items
+            if other.kind == SIGNATURE and other.subject == item.digest and other.digest
+        )
+        platforms = closure.platforms or (() if item.platform is None else (item.platform,))
+        return replace(
+            closure, platforms=platforms, index_digest=item.index_digest, signatures=signatures
+        )
+
+    def uncompressed_size(self, image: Manifest) -> int:
+        """Bytes of an image's layers when unpacked: as recorded, else as layers usually grow."""
+        total = 0
+        for layer in image.layers:
+            record = self.inventory.layers.get(layer.digest)
+            if record is not None and record.uncompressed_size:
+                total += record.uncompressed_size
+            else:
+                total += round(layer.size * _GROWTH.get(layer.media_type, _USUAL_GROWTH))
+        return total
+
+    @property
+    def source(self) -> BundleSource:
+        """This bundle as the one side of a transfer."""
+        return BundleSource(self)
+
+    def open_blob(self, digest: Digest, offset: int = 0) -> Reader:
+        """Stored content from `offset` on, not yet checked. Raises `NotFound`."""
+        return self.storage.open(layout.blob_path(digest), offset)
+
+    def below(self, reference: Reference, root: Descriptor) -> Closure:
+        """The closure of any stored manifest or index. Raises as `document` does."""
+        return closure_below(reference, root, self._load)
+
+    def _load(self, descriptor: Descriptor) -> Manifest | Index:
+        return self.document(descriptor.digest, descriptor.media_type)
+
+    def _read(self, digest: Digest, limit: int) -> bytes:
+        raw = self.storage.read(layout.blob_path(digest), limit)
+        if Digest.of(raw, digest.algorithm) != digest:
+            raise ContentMismatch(
+                f"{self.storage.location}: {digest} holds other content than its name says",
+                hint="Run the save again: it fetches that file anew.",
+            )
+        return raw
+
+
+class BundleSource:
+    """Implements `content.Source` over an opened bundle."""
+
+    def __init__(self, reader: BundleReader) -> None:
+        self._reader = reader
+
+    def resolve(
+        self, reference: Reference, platform: Platform | None, token: CancelToken
+    ) -> Closure:
+        """The closure of a name; with a platform, of the one image that it names there."""
+        token.check()
+        reader = self._reader
+        item = reader.inventory.find(reference)
+        if item is None or item.digest is None:
+            raise NotFound(
+                f"{reader.storage.location} does not hold {reference}",
+                hint="airgap-tui verify  lists what it holds.",
+            )
+        closure = reader.closure(item)
+        if platform is None or not isinstance(closure.root, Index):
+            return closure
+        child = closure.root.choose(platform, str(reference))
+        chosen = reader.below(reference, child)
+        platforms = (child.platform,) if child.platform else ()
+        return replace(chosen, platforms=platforms, index_digest=closure.root.digest)
+
+    def open(
+        self, reference: Reference, blob: Descriptor, offset: int, token: CancelToken
+    ) -> Reader:
+        token.check()
+        return self._reader.open_blob(blob.digest, offset)
+
+
+def _index_entries(storage: Storage) -> tuple[Descriptor, ...] | None:
+    if storage.extent(layout.INDEX) is None:
+        return None
+    raw = storage.read(layout.INDEX, names.MAX_BYTES)
+    return names.parse_index(raw, str(storage.location))
+
+
+def _docker_entries(storage: Storage) -> tuple[names.DockerEntry, ...] | None:
+    if storage.extent(layout.DOCKER_MANIFEST) is None:
+        return None
+    raw = storage.read(layout.DOCKER_MANIFEST, names.MAX_BYTES)
+    return names.parse_docker_manifest(raw, str(storage.location))
+
+
+_NOT_A_COMPONENT = re.compile(r"[^a-z0-9]+")
+
+
+def _foreign_inventory(storage: Storage) -> Inventory:
+    where = _NOT_A_COMPONENT.sub("-", storage.location.stem.lower()).strip("-") or "bundle"
+    inventory = Inventory("", storage.location.name, "", platform=None)
+    items, refused = names.foreign_items(_index_entries(storage) or (), where)
+    if refused:
+        raise MalformedContent(
+            f"{storage.location}: {layout.INDEX} holds {refused[0]!r}, which is not an image name"
+        )
+    for item in items.values():
+        inventory.put(item)
+    return inventory

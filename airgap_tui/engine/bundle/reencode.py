@@ -1,0 +1,83 @@
+"""Re-encoding one layer: the original, whole in its partial file, becomes a new blob.
+
+The same original, codec and level give the same bytes, so that an interrupted run is repeated
+without harm; the original goes only when its replacement is durable and recorded.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from airgap_tui.engine.bundle.blob_store import BlobStore, buffer
+from airgap_tui.engine.bundle.compression import (
+    HEAD,
+    Codec,
+    Compression,
+    decoder,
+    detect,
+    encoder,
+    layer_media_type,
+)
+from airgap_tui.engine.bundle.inventory import LayerRecord
+from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.oci import media_types
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+
+_CODECS = {
+    media_types.OCI_LAYER: Codec.NONE,
+    media_types.DOCKER_LAYER: Codec.NONE,
+    media_types.OCI_LAYER_GZIP: Codec.GZIP,
+    media_types.DOCKER_LAYER_GZIP: Codec.GZIP,
+    media_types.OCI_LAYER_ZSTD: Codec.ZSTD,
+    media_types.DOCKER_LAYER_ZSTD: Codec.ZSTD,
+}
+
+
+def wants_reencoding(blob: Descriptor, compression: Compression | None) -> bool:
+    """Whether this is a layer of a known kind with another codec than the wanted one."""
+    codec = _CODECS.get(blob.media_type)
+    return compression is not None and codec is not None and codec is not compression.codec
+
+
+def reencode(
+    original: Path,
+    blob: Descriptor,
+    compression: Compression,
+    store: BlobStore,
+    threads: int,
+    token: CancelToken,
+) -> tuple[Descriptor | None, LayerRecord]:
+    """Store the layer's content anew; None where that is no smaller and was dropped.
+
+    The record speaks of the new layer, or of the original where that is to be kept. Raises
+    `MalformedContent` for a layer that cannot be decoded.
+    """
+    with reading(original):
+        size = original.stat().st_size
+        with original.open("rb") as file:
+            codec = detect(file.read(HEAD))
+    media_type = layer_media_type("oci", compression.codec)
+    hasher, unpacked = Digest("sha256", "").hasher(), 0
+    plain = decoder(codec, FileReader(Extent(original, 0, size)), f"the layer {blob.digest}")
+    with closing(plain), store.begin() as file_:
+        # The plain size is known beforehand only where nothing has to be decoded.
+        pledge = size if codec is Codec.NONE else None
+        encode = encoder(compression, file_.write, pledge, threads)
+        try:
+            while count := plain.readinto(buffer()):
+                token.check()
+                hasher.update(buffer()[:count])
+                unpacked += count
+                encode.write(buffer()[:count])
+        except BaseException:
+            encode.abort()
+            raise
+        encode.finish()
+        diff_id = Digest.from_hasher(hasher)
+        if file_.size >= blob.size and compression.codec is not Codec.NONE:
+            return None, LayerRecord(diff_id, unpacked)
+        new = file_.commit(media_type)
+    return new, LayerRecord(diff_id, unpacked, blob.digest, media_type)

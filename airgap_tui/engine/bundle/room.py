@@ -1,0 +1,55 @@
+"""How much a disk can still take, and what its file system cannot hold."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap_tui.engine.bundle.storage import reading
+
+_FAT = frozenset({"vfat", "msdos"})
+_FAT_LARGEST = 4 * 1024**3 - 1
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """`free` bytes for this user; `largest_file` in bytes, None where the limit does not matter."""
+
+    free: int
+    file_system: str = ""
+    largest_file: int | None = None
+
+    @classmethod
+    def at(cls, path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Room:
+        """The room at a path; where it does not exist yet, at its nearest directory above."""
+        existing = path.absolute()
+        with reading(path):
+            while not existing.exists():
+                existing = existing.parent
+            existing = existing.resolve()
+            status = os.statvfs(existing)
+        file_system = _file_system(existing, mounts)
+        largest = _FAT_LARGEST if file_system in _FAT else None
+        return cls(status.f_bavail * status.f_frsize, file_system, largest)
+
+
+def _file_system(path: Path, mounts: Path) -> str:
+    """The type of the file system that holds a path (proc(5), mountinfo); empty if unknown."""
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    best, kind = -1, ""
+    for line in lines:
+        left, separator, right = line.partition(" - ")
+        fields = left.split()
+        if not separator or len(fields) < 5 or not right.split():
+            continue
+        point = Path(_OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]))
+        depth = len(point.parts)
+        if depth >= best and (point == path or point in path.parents):
+            best, kind = depth, right.split()[0]
+    return kind

@@ -1,0 +1,450 @@
+"""Writing a bundle: one writer at a time, and whatever ends it leaves a bundle that continues.
+
+Content comes first, names last: a blob is whole and durable before a manifest needs it, and an item
+is recorded when all of it is there. `index.json`, `manifest.json` and `SHA256SUMS` follow at the
+end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from airgap_tui.engine.bundle import layout, names
+from airgap_tui.engine.bundle.blob_store import BlobFile, BlobStore
+from airgap_tui.engine.bundle.checksums import format_checksums
+from airgap_tui.engine.bundle.compression import Codec, Compression, layer_media_type
+from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
+from airgap_tui.engine.bundle.durable import replace_file, writing
+from airgap_tui.engine.bundle.inventory import (
+    ARTIFACT,
+    IMAGE,
+    MAX_BYTES,
+    SIGNATURE,
+    Inventory,
+    Item,
+    LayerRecord,
+    now,
+)
+from airgap_tui.engine.bundle.inventory_file import InventoryFile
+from airgap_tui.engine.bundle.lock import BundleLock
+from airgap_tui.engine.bundle.reencode import reencode, wants_reencoding
+from airgap_tui.engine.bundle.rewrite import rewrite
+from airgap_tui.engine.bundle.storage import DirectoryStorage
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError, UsageError
+from airgap_tui.engine.events import ItemState, Note, Sink, discard
+from airgap_tui.engine.oci import manifest as manifests
+from airgap_tui.engine.oci.content import Closure, Opener, Report
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.manifest import Index, Manifest
+from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
+from airgap_tui.engine.oci.reference import Reference
+
+
+class BundleWriter:
+    """A bundle that is being filled; implements `content.Target`.
+
+    Use as a context manager. Leaving it without `finish` keeps all that is whole, and the partial
+    files, for the next writer.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock: BundleLock,
+        inventory: Inventory,
+        compression: Compression | None,
+        sink: Sink,
+        threads: int,
+    ) -> None:
+        self.path = path
+        self._lock = lock
+        self._compression = compression
+        self._sink = sink
+        self._threads = threads
+        self._storage = DirectoryStorage(path)
+        self._store = BlobStore(path)
+        self._file = InventoryFile(path, inventory)
+        self._suspects = set(read_damaged(path))
+        self._replacements = {
+            record.replaces: digest
+            for digest, record in inventory.layers.items()
+            if record.replaces is not None
+        }
+        self._by_diff_id = {
+            record.diff_id: digest
+            for digest, record in inventory.layers.items()
+            if record.diff_id is not None
+        }
+        self._finished = False
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        job: str,
+        platform: Platform | None = DEFAULT_PLATFORM,
+        compression: Compression | None = None,
+        sink: Sink = discard,
+        threads: int | None = None,
+    ) -> BundleWriter:
+        """Begin or continue the bundle at a path; `job` is what its lock says.
+
+        `platform` None stands for all platforms; a bundle that exists keeps its own. `threads` are
+        for compression. Raises `BundleLocked`, `UsageError` where something else is at the path,
+        `UnsupportedBundle`, `MalformedContent`, `NoRoom` and `EnvironmentFailure`.
+        """
+        _check_place(path)
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        lock = BundleLock(path, job)
+        try:
+            storage = DirectoryStorage(path)
+            if storage.extent(layout.INVENTORY) is not None:
+                inventory = Inventory.parse(storage.read(layout.INVENTORY, MAX_BYTES), str(path))
+            else:
+                inventory = Inventory.new(path.absolute().name, platform)
+            inventory.saving = True
+            writer = cls(path, lock, inventory, compression, sink, threads or os.cpu_count() or 1)
+        except BaseException:
+            lock.release()
+            raise
+        try:
+            writer._begin()
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def __enter__(self) -> BundleWriter:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            # What ended the work is what is told; closing may fail for the same reason.
+            with suppress(AirgapError, OSError):
+                self.close()
+
+    def close(self) -> None:
+        """Give the bundle free. What was recorded is on the disk afterwards."""
+        try:
+            try:
+                if not self._finished:
+                    self._write_names()
+            finally:
+                self._file.close()
+        finally:
+            self._lock.release()
+            with suppress(OSError):  # partial files are there: they are for the next writer
+                (self.path / layout.PARTIAL).rmdir()
+
+    @property
+    def inventory(self) -> Inventory:
+        """For looking only; `record`, `record_layer` and `forget` change it."""
+        return self._file.inventory
+
+    # --- items
+
+    def record(self, item: Item) -> None:
+        """Add an item or replace the one of its name; `bundle.json` follows within moments."""
+        pinned = item.reference
+        if pinned.tag and pinned.digest:
+            item = replace(item, reference=replace(pinned, digest=None))
+        self._file.change(lambda inventory: inventory.put(item))
+
+    def forget(self, reference: Reference) -> None:
+        """Take an item and the signatures of it out; its content stays until it is pruned."""
+
+        def change(inventory: Inventory) -> None:
+            gone = inventory.remove(reference)
+            if gone is None or gone.digest is None:
+                return
+            for item in inventory.items:
+                if item.kind == SIGNATURE and item.subject == gone.digest:
+                    inventory.remove(item.reference)
+
+        self._file.change(change)
+
+    def find(self, reference: Reference) -> Item | None:
+        return self._file.look(lambda inventory: inventory.find(reference))
+
+    # --- content.Target
+
+    def scope(self, reference: Reference) -> str:
+        return ""
+
+    def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
+        """Whether the blob, or what replaces it under compression, is there whole."""
+        if self._holds(blob.digest, blob.size, token):
+            return True
+        if not wants_reencoding(blob, self._compression):
+            return False
+        return self._replacement(blob) is not None
+
+    def receive(
+        self,
+        reference: Reference,
+        blob: Descriptor,
+        opener: Opener,
+        report: Report,
+        token: CancelToken,
+    ) -> None:
+        """Take a blob; a layer is re-encoded where compression asks for another codec."""
+        if blob.data is not None and Digest.of(blob.data, blob.digest.algorithm) == blob.digest:
+            self._store.put(blob.data, blob.digest)
+            report(blob.size)
+            return
+        path = self._store.download(blob, opener, report, token)
+        if self._compression is not None and wants_reencoding(blob, self._compression):
+            new, record = reencode(path, blob, self._compression, self._store, self._threads, token)
+            self.record_layer(blob.digest if new is None else new.digest, record)
+            if new is not None:
+                # The original is gone after this, so the record has to be durable before.
+                self._file.flush()
+                with writing(path):
+                    path.unlink()
+                return
+        self._store.keep(path, blob.digest)
+
+    def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
+        """Store the manifests and record the item as done, with the signatures that came along.
+
+        Where layers were re-encoded, the manifests are rewritten: signatures are then lost."""
+        token.check()
+        ours = rewrite(closure, self._replacement) if self._compression else closure
+        self._put_documents(ours)
+        root, source = ours.root, closure.root.digest
+        lost = closure.signatures if root.digest != source else ()
+        known = self.find(reference)
+        item = Item(
+            reference,
+            ItemState.DONE,
+            kind=_kind(ours),
+            digest=root.digest,
+            media_type=root.media_type,
+            size=len(root.raw),
+            bytes=ours.size,
+            platform=_platform(ours),
+            index_digest=closure.index_digest,
+            source_digest=source if root.digest != source else None,
+            origin=known.origin if known else "registry",
+            signatures_lost=tuple(str(signature.root.digest) for signature in lost),
+            subject=root.subject.digest if root.subject else None,
+            saved_at=now(),
+            artifact_type=root.artifact_type,
+        )
+        self.record(item)
+        for signature in ours.signatures:
+            self._put_documents(signature)
+            self.record(_signature_item(signature, root.digest))
+        return root.digest
+
+    # --- content that is made here
+
+    def store(self, data: bytes, media_type: str, algorithm: str = "sha256") -> Descriptor:
+        """Store small content at once: a config, a manifest."""
+        digest = Digest.of(data, algorithm)
+        self._store.put(data, digest)
+        return Descriptor(media_type, digest, len(data))
+
+    def begin_blob(self, algorithm: str = "sha256") -> BlobFile:
+        """Content whose digest is known only at its end; a context manager."""
+        return self._store.begin(algorithm)
+
+    def layer_for(self, diff_id: Digest, codec: Codec) -> Descriptor | None:
+        """A stored layer with this unpacked content and codec, whatever image it came with."""
+        digest = self._file.look(lambda _inventory: self._by_diff_id.get(diff_id))
+        record = self.inventory.layers.get(digest) if digest else None
+        if digest is None or record is None:
+            return None
+        size = self._store.size(digest)
+        wanted = (layer_media_type("oci", codec), layer_media_type("docker", codec))
+        if size is None or digest in self._suspects or record.media_type not in wanted:
+            return None
+        return Descriptor(record.media_type, digest, size)
+
+    def record_layer(self, digest: Digest, record: LayerRecord) -> None:
+        """Note what is known of a stored layer."""
+
+        def change(inventory: Inventory) -> None:
+            inventory.layers[digest] = record
+            if record.replaces is not None:
+                self._replacements[record.replaces] = digest
+            if record.diff_id is not None:
+                self._by_diff_id[record.diff_id] = digest
+
+        self._file.change(change)
+
+    def add_image(self, item: Item, documents: Iterable[Manifest | Index]) -> None:
+        """Record an item whose blobs were stored here, with its manifests, children first."""
+        for document in documents:
+            self._store.put(document.raw, document.digest)
+        self.record(replace(item, saved_at=item.saved_at or now()))
+
+    # --- the end
+
+    def finish(self, token: CancelToken) -> None:
+        """Write the names and checksums; afterwards the bundle can be carried."""
+        token.check()
+        self._write_names()
+        self._drop_partial_files()
+
+        def change(inventory: Inventory) -> None:
+            inventory.saving = False
+
+        self._file.change(change)
+        self._file.flush()
+        self._replace(layout.CHECKSUMS, format_checksums(self._checksums(token)))
+        self._finished = True
+
+    # --- parts
+
+    def _begin(self) -> None:
+        with writing(self.path):
+            (self.path / layout.CHECKSUMS).unlink(missing_ok=True)
+            (self.path / layout.BLOBS / "sha256").mkdir(parents=True, exist_ok=True)
+        if self._storage.extent(layout.INDEX) is None:
+            self._replace(layout.INDEX, names.index_json(Inventory.new("", None)))
+        if self._storage.extent(layout.OCI_LAYOUT) is None:
+            self._replace(layout.OCI_LAYOUT, layout.OCI_LAYOUT_CONTENT)
+
+    def _replace(self, name: str, data: bytes) -> None:
+        temporary = self.path / layout.PARTIAL / f"{name}.new"
+        replace_file(self.path / name, data, temporary)
+
+    def _write_names(self) -> None:
+        inventory = self._file.look(
+            lambda current: replace(current, _items=dict(current._items), layers={})
+        )
+        self._replace(layout.INDEX, names.index_json(inventory))
+        docker = names.manifest_json(inventory, self._document)
+        self._replace(layout.DOCKER_MANIFEST, docker)
+
+    def _document(self, descriptor: Descriptor) -> Manifest | Index:
+        raw = self._storage.read(layout.blob_path(descriptor.digest), manifests.MAX_BYTES)
+        return manifests.parse(raw, descriptor.media_type, str(descriptor.digest))
+
+    def _checksums(self, token: CancelToken) -> dict[str, str]:
+        """Of the files and of all blobs; those named by their SHA-256 are not read again."""
+        sums = {}
+        for name, _size in self._storage.names():
+            token.check()
+            digest = layout.digest_of_path(name)
+            if digest is not None and digest.algorithm == "sha256":
+                sums[name] = digest.hex
+            elif digest is not None:
+                sums[name] = self._store.sha256(digest, token)
+            elif name in layout.FILES:
+                sums[name] = Digest.of(self._storage.read(name, MAX_BYTES)).hex
+        return sums
+
+    def _drop_partial_files(self) -> None:
+        """What no item waits for any more: partial files, and notes of damage that is mended."""
+        write_damaged(self.path, self._suspects)
+        if all(item.state is ItemState.DONE for item in self.inventory.items):
+            self._store.drop_partial_files()
+
+    def _put_documents(self, closure: Closure) -> None:
+        """Store manifests and indexes, also under the other digests that they are asked by."""
+        wanted = {
+            child.digest
+            for document in closure.documents
+            if isinstance(document, Index)
+            for child in document.manifests
+        }
+        if closure.reference.digest is not None:
+            wanted.add(closure.reference.digest)
+        others = {digest for digest in wanted if digest.algorithm != "sha256"}
+        for document in closure.documents:
+            self._store.put(document.raw, document.digest)
+            for algorithm in {digest.algorithm for digest in others}:
+                digest = Digest.of(document.raw, algorithm)
+                if digest in others:
+                    self._store.put(document.raw, digest)
+
+    def _holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
+        there = self._store.size(digest)
+        if there is None:
+            return False
+        if there == size and digest not in self._suspects:
+            return True
+        if there == size and self._store.is_whole(digest, token):
+            self._suspects.discard(digest)
+            return True
+        self._store.drop(digest)
+        self._suspects.discard(digest)
+        self._sink(Note(f"{self.path}: the file {digest.short} was damaged and is fetched anew"))
+        return False
+
+    def _replacement(self, blob: Descriptor) -> Descriptor | None:
+        """What stands for a layer under the present compression, if that is stored."""
+        if not wants_reencoding(blob, self._compression):
+            return None
+        digest = self._file.look(lambda _inventory: self._replacements.get(blob.digest))
+        if digest is None or self._compression is None:
+            return None
+        record = self.inventory.layers.get(digest)
+        size = self._store.size(digest)
+        media_type = layer_media_type("oci", self._compression.codec)
+        if record is None or size is None or record.media_type != media_type:
+            return None
+        if digest in self._suspects and not self._holds(digest, size, CancelToken()):
+            return None
+        return Descriptor(media_type, digest, size)
+
+
+def _check_place(path: Path) -> None:
+    """Raise `UsageError` where something that is no bundle lies at the path."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{path} is a file; a bundle is written into a directory",
+            hint="Name a directory that does not exist yet.",
+        )
+    with writing(path):
+        if not path.is_dir() or (path / layout.INVENTORY).exists() or layout.is_new(path):
+            return
+    raise UsageError(
+        f"{path} holds other files and is not a bundle",
+        hint="Name an empty directory, or one that does not exist yet.",
+    )
+
+
+def _kind(closure: Closure) -> str:
+    if closure.images or (isinstance(closure.root, Index) and not closure.root.artifact_type):
+        return IMAGE
+    return SIGNATURE if closure.root.subject is not None else ARTIFACT
+
+
+def _platform(closure: Closure) -> Platform | None:
+    if isinstance(closure.root, Index) or not closure.platforms:
+        return None
+    return closure.platforms[0]
+
+
+def _signature_item(closure: Closure, subject: Digest) -> Item:
+    root = closure.root
+    return Item(
+        closure.reference,
+        ItemState.DONE,
+        kind=SIGNATURE,
+        digest=root.digest,
+        media_type=root.media_type,
+        size=len(root.raw),
+        bytes=closure.size,
+        subject=subject,
+        saved_at=now(),
+        artifact_type=root.artifact_type,
+    )
