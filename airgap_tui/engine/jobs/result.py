@@ -37,7 +37,7 @@ class ItemResult:
 
     @property
     def succeeded(self) -> bool:
-        return self.state in (ItemState.DONE, ItemState.HELD)
+        return self.state is not ItemState.FAILED
 
     def to_json(self) -> dict[str, Any]:
         """The fields of the command line's JSON; empty texts are left out, `error` is null."""

@@ -56,15 +56,19 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How a delivery ended: with the root's digest at the target, or with an error.
-
-    `moved` counts the bytes of its blobs that the target lacked.
-    """
+    """How a delivery ended: with the root's digest at the target, or with an error."""
 
     delivery: Delivery
     digest: Digest | None = None
     error: AirgapError | None = None
-    moved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """How all deliveries ended, in their order, and the bytes of blobs that went over the wire."""
+
+    deliveries: tuple[Delivered, ...]
+    bytes: int
 
 
 @dataclass(slots=True)
@@ -109,8 +113,8 @@ def transfer(
     sink: Sink,
     token: CancelToken,
     finished: Callable[[Delivered], None] = lambda _delivered: None,
-) -> list[Delivered]:
-    """Bring every closure into the target and name it there; the results are in the given order.
+) -> Transferred:
+    """Bring every closure into the target and name it there.
 
     `state` is what an item is called under way. `finished` hears of each delivery as it ends, one
     at a time, so that a job can record it. One that fails does not stop the others; a full disk and
@@ -145,12 +149,13 @@ class _Loop:
         self._results: dict[int, Delivered] = {}
         self._open: list[int] = [0] * len(deliveries)
         self._begun: set[int] = set()
-        self._moved: list[int] = [0] * len(deliveries)
+        self._to_do: list[int] = [0] * len(deliveries)
+        self._bytes = 0
 
-    def run(self, threads: int) -> list[Delivered]:
+    def run(self, threads: int) -> Transferred:
         shipments = self._missing(threads)
         for index, delivery in enumerate(self._deliveries):
-            self._sink(ItemSized(delivery.item, delivery.closure.size, self._moved[index]))
+            self._sink(ItemSized(delivery.item, delivery.closure.size, self._to_do[index]))
         for shipment in shipments:
             items = tuple(self._deliveries[index].item for index in sorted(shipment.deliveries))
             self._sink(BlobPlanned(str(shipment.blob.digest), shipment.blob.size, items))
@@ -158,7 +163,8 @@ class _Loop:
         tasks: list[Callable[[], None]] = [self._naming(index) for index in ready]
         tasks += [self._shipping(shipment) for shipment in shipments]
         self._run_all(tasks, threads)
-        return [self._results[index] for index in range(len(self._deliveries))]
+        ended = tuple(self._results[index] for index in range(len(self._deliveries)))
+        return Transferred(ended, self._bytes)
 
     def _missing(self, threads: int) -> list[_Shipment]:
         """The blobs that the target lacks, biggest first."""
@@ -166,7 +172,7 @@ class _Loop:
         blobs: dict[Digest, Descriptor] = {}
         for index, delivery in enumerate(self._deliveries):
             scope = self._target.scope(delivery.name)
-            for blob in delivery.closure.blobs:
+            for blob in delivery.closure.needed:
                 blobs.setdefault(blob.digest, blob)
                 needs.setdefault((scope, blob.digest), []).append(index)
 
@@ -195,7 +201,7 @@ class _Loop:
         for shipment in wanted:
             for index in shipment.deliveries:
                 self._open[index] += 1
-                self._moved[index] += shipment.blob.size
+                self._to_do[index] += shipment.blob.size
         return sorted(wanted, key=lambda s: (-s.blob.size, s.blob.digest))
 
     def _run_all(self, tasks: Sequence[Callable[[], None]], threads: int) -> None:
@@ -279,6 +285,8 @@ class _Loop:
             if position > furthest + _PROGRESS_BYTES:
                 furthest = position
                 attempts.progressed()
+            with self._lock:
+                self._bytes += count
             self._sink(BlobProgress(name, count))
 
         while True:
@@ -312,8 +320,7 @@ class _Loop:
             except AirgapError as error:
                 self._fail(index, error)
                 return
-        moved = self._moved[index]
-        self._end(index, Delivered(delivery, digest, moved=moved))
+        self._end(index, Delivered(delivery, digest))
 
     def _fail(self, index: int, error: AirgapError) -> None:
         self._end(index, Delivered(self._deliveries[index], error=error))

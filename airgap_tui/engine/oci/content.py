@@ -49,6 +49,14 @@ class Closure:
         )
 
     @property
+    def needed(self) -> tuple[Descriptor, ...]:
+        """The distinct blobs of the closure and of its signatures."""
+        blobs = [*self.blobs]
+        for signature in self.signatures:
+            blobs += signature.needed
+        return tuple({blob.digest: blob for blob in blobs}.values())
+
+    @property
     def images(self) -> tuple[Manifest, ...]:
         """The image manifests among the documents."""
         return tuple(d for d in self.documents if isinstance(d, Manifest) and d.is_image)
@@ -117,7 +125,8 @@ class Target(Protocol):
         ...
 
     def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
-        """Store the documents of a closure whose blobs are all there, and give the root its name.
+        """Store the documents of a closure whose blobs are all there, and give the root its name;
+        then those of its signatures, within the same scope.
 
         Returns the digest under which the target holds the root."""
         ...

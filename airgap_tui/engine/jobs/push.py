@@ -1,0 +1,204 @@
+"""Push a bundle into a registry: every name decided before anything is sent, every byte verified on
+its way, and each image's digest compared with what the registry says it holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.store import CredentialStore
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound
+from airgap_tui.engine.events import (
+    ItemChanged,
+    ItemSized,
+    ItemState,
+    JobFinished,
+    JobStarted,
+    Sink,
+)
+from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.transfer import Delivered, Delivery, in_parallel, transfer
+from airgap_tui.engine.oci.naming import Naming
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.registry.source import RegistrySource
+from airgap_tui.engine.registry.target import RegistryTarget
+from airgap_tui.engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PushSpec:
+    """What goes where. `references` empty means all that the bundle holds."""
+
+    bundle: Path
+    naming: Naming
+    settings: Settings = field(default_factory=Settings)
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """`sent` are the bytes that went over the wire: what the registry lacked."""
+
+    items: tuple[ItemResult, ...]
+    sent: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        return combined_exit_code(self.items)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "items": [item.to_json() for item in self.items],
+            "bytes": {"sent": self.sent},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run(
+    spec: PushSpec,
+    sink: Sink,
+    token: CancelToken,
+    credentials: CredentialStore | None = None,
+) -> PushResult:
+    """Push all or the chosen images, indexes with their children, signatures after their images.
+
+    Raises `NameConflict` before anything is sent where two sources would get one name.
+    """
+    started = time.monotonic()
+    bundle = BundleReader.open(spec.bundle)
+    items = chosen_items(bundle, spec.references)
+    names = spec.naming.assign(item.reference for item in items)
+    sink(JobStarted("push", spec.naming.registry, tuple(str(item.reference) for item in items)))
+    credentials = credentials or CredentialStore.load()
+    network, registry = spec.settings.network, spec.naming.registry
+    target = RegistryTarget(registry, network, credentials, sink)
+    source = RegistrySource(network, credentials, sink)
+    results: dict[Reference, ItemResult] = {}
+    try:
+        deliveries = []
+        for item in items:
+            opened = _open(bundle, item, names[item.reference], sink)
+            if isinstance(opened, ItemResult):
+                results[item.reference] = opened
+            else:
+                deliveries.append(opened)
+        there = in_parallel(
+            lambda d: _is_there(d, source, token), deliveries, spec.settings.transfers, token
+        )
+        for delivery, already in zip(deliveries, there, strict=True):
+            if already:
+                results[delivery.reference] = _held(delivery, sink)
+        transferred = transfer(
+            bundle.source,
+            target,
+            [delivery for delivery in deliveries if delivery.reference not in results],
+            state=ItemState.PUSHING,
+            transfers=spec.settings.transfers,
+            retry=network.retry,
+            sink=sink,
+            token=token,
+        )
+        for delivered in transferred.deliveries:
+            results[delivered.delivery.reference] = _result(delivered)
+    finally:
+        source.close()
+        target.close()
+    result = PushResult(
+        tuple(results[item.reference] for item in items),
+        transferred.bytes,
+        time.monotonic() - started,
+    )
+    sink(JobFinished("push", result.exit_code))
+    return result
+
+
+def chosen_items(bundle: BundleReader, references: Sequence[Reference]) -> tuple[Item, ...]:
+    """The items of the given names, or all that are done; signatures go along with their images.
+
+    Raises `NotFound`, which names what the bundle does not hold and what it does.
+    """
+    items = [item for item in bundle.items if item.kind != SIGNATURE]
+    if references:
+        known = {item.name: item for item in items}
+        absent = [str(r) for r in references if r.tagged_name not in known]
+        if absent:
+            raise NotFound(
+                f"{bundle.storage.location} does not hold {', '.join(absent)}",
+                hint="It holds " + ", ".join(sorted(known)) + ".",
+            )
+        wanted = {reference.tagged_name for reference in references}
+        items = [item for item in items if item.name in wanted]
+    if not any(item.state is ItemState.DONE for item in items):
+        raise NotFound(
+            f"{bundle.storage.location} holds no finished image",
+            hint="Finish it with airgap-tui save.",
+        )
+    return tuple(items)
+
+
+def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Delivery | ItemResult:
+    """The item's closure, or why it cannot be pushed: told before anything is sent."""
+    reference = str(item.reference)
+    try:
+        if item.state is not ItemState.DONE:
+            raise NotFound(
+                f"{reference} is not complete in the bundle: {item.error or item.state.value}",
+                hint="Finish it on the online side with airgap-tui save.",
+            )
+        closure = bundle.closure(item)
+        absent = [blob for blob in closure.needed if not bundle.holds(blob)]
+        if absent:
+            raise ContentMismatch(
+                f"{reference} lacks {len(absent)} of its files, as {absent[0].digest}",
+                hint="airgap-tui verify names all that is missing or damaged.",
+            )
+    except AirgapError as error:
+        sink(ItemChanged(reference, ItemState.FAILED, error.message))
+        return replace(ItemResult.failed(reference, error), target=name.tagged_name)
+    return Delivery(item.reference, name, closure)
+
+
+def _is_there(delivery: Delivery, registry: RegistrySource, token: CancelToken) -> bool:
+    """Whether the registry has this very content under this name already."""
+    if delivery.name.tag is None:
+        return False
+    try:
+        named = registry.head(replace(delivery.name, digest=None), token)
+    except AirgapError:
+        return False  # whatever is wrong will be said where it matters: when content is sent
+    return named.digest == delivery.closure.root.digest
+
+
+def _held(delivery: Delivery, sink: Sink) -> ItemResult:
+    digest, size = str(delivery.closure.root.digest), delivery.closure.size
+    sink(ItemSized(delivery.item, size, 0))
+    sink(ItemChanged(delivery.item, ItemState.HELD, "the registry has it", digest))
+    return ItemResult(
+        delivery.item,
+        ItemState.HELD,
+        digest,
+        size,
+        target=delivery.name.tagged_name,
+        target_digest=digest,
+    )
+
+
+def _result(delivered: Delivered) -> ItemResult:
+    delivery, name = delivered.delivery, delivered.delivery.name.tagged_name
+    if delivered.error is not None:
+        return replace(ItemResult.failed(delivery.item, delivered.error), target=name)
+    return ItemResult(
+        delivery.item,
+        ItemState.DONE,
+        str(delivery.closure.root.digest),
+        delivery.closure.size,
+        target=name,
+        target_digest=str(delivered.digest),
+    )
