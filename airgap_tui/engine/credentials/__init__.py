@@ -1,0 +1,1 @@
+"""Logins for registries: found wherever hosts keep them, and stored where `docker login` would."""

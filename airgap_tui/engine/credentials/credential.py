@@ -1,0 +1,44 @@
+"""One login for one registry, and where it came from. Its secret never shows in a repr."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from airgap_tui.engine.errors import AccessDenied
+from airgap_tui.engine.redaction import remember
+
+NGC_REGISTRY = "nvcr.io"
+NGC_USERNAME = "$oauthtoken"
+_OLD_NGC_KEY_LENGTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """`identity_token` is an OAuth refresh token; it is there instead of a name and a secret.
+
+    `origin` says where the login was found, for people: a path, a variable, a helper program.
+    """
+
+    username: str
+    secret: str = field(repr=False)
+    origin: str
+    identity_token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        remember(self.secret)
+        remember(self.identity_token)
+
+
+def without_line_breaks(secret: str) -> str:
+    """A key or password as it was meant: pasted text brings line breaks and blanks along."""
+    return "".join(secret.split("\n")).replace("\r", "").strip().strip("\x00")
+
+
+def check_ngc_key(key: str, origin: str) -> None:
+    """Raise `AccessDenied` for a key of the retired DGX registry."""
+    if len(key) == _OLD_NGC_KEY_LENGTH and key.isalnum():
+        raise AccessDenied(
+            f"{origin}: this is an old 40-character key, which NGC no longer takes",
+            registry=NGC_REGISTRY,
+            hint="Make a new key at ngc.nvidia.com under Setup; it begins with nvapi-.",
+        )

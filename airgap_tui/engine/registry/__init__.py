@@ -1,0 +1,1 @@
+"""A client of the OCI distribution specification 1.1: pull, push and tags, with all quirks."""

@@ -1,0 +1,151 @@
+"""The wire below the sessions: TLS authorities, proxies, and sockets that the watchdog can reach.
+
+`requests` does the HTTP. Three things it cannot do by itself are added to its adapter: a private
+authority beside the default ones, no `~/.netrc` (which would replace a registry's token), and
+telling which socket a request uses.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from airgap_tui.engine.errors import ConnectionFailure, UsageError
+from airgap_tui.engine.registry.endpoint import Endpoint, is_loopback, split
+from airgap_tui.engine.registry.watchdog import Exchange
+from airgap_tui.engine.settings import Network
+
+_POOL_SIZE = 16
+_current = threading.local()
+
+
+def announce(exchange: Exchange | None) -> None:
+    """The exchange that this thread does from now on."""
+    _current.exchange = exchange
+
+
+def _announced(connection: HTTPConnection) -> None:
+    exchange: Exchange | None = getattr(_current, "exchange", None)
+    if exchange is not None:
+        exchange.connected(connection.sock)
+
+
+class _PlainConnection(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _announced(self)
+
+    def request(self, *args: Any, **keywords: Any) -> None:
+        _announced(self)
+        super().request(*args, **keywords)
+
+
+class _TlsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _announced(self)
+
+    def request(self, *args: Any, **keywords: Any) -> None:
+        _announced(self)
+        super().request(*args, **keywords)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS = {"http": _PlainPool, "https": _TlsPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Takes the TLS context whole, instead of a file of authorities per request."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__(
+            pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE, max_retries=0, pool_block=False
+        )
+
+    def init_poolmanager(self, *args: Any, **keywords: Any) -> None:
+        super().init_poolmanager(*args, **keywords, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **keywords: Any) -> urllib3.ProxyManager:
+        keywords.setdefault("ssl_context", self._context)
+        manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **keywords)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing to add: the context holds authorities and client certificate."""
+
+
+def open_session(endpoint: Endpoint, network: Network) -> requests.Session:
+    """A session for one registry. The client certificate is shown to that host alone.
+
+    Raises `UsageError` for certificate files that cannot be read.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    # A session cookie makes some registries ask for a token against forged forms.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.clear()
+    session.mount("http://", _Adapter(None))
+    session.mount("https://", _Adapter(_context(network)))
+    if network.client_certificate is not None and endpoint.scheme == "https":
+        own = _context(network)
+        try:
+            own.load_cert_chain(network.client_certificate, network.client_key)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                f"the client certificate {network.client_certificate} cannot be used:"
+                f" {error.strerror or error}",
+                hint="It is a PEM file; name its key too if that is in another file.",
+            ) from None
+        session.mount(f"{endpoint.base}/", _Adapter(own))
+    return session
+
+
+def _context(network: Network) -> ssl.SSLContext:
+    """The system's authorities, those of certifi, and the ones named by user and environment."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        named = os.environ.get(variable)
+        if named and Path(named).is_file():
+            context.load_verify_locations(named)
+    if network.ca_file is not None:
+        try:
+            context.load_verify_locations(network.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                f"the CA file {network.ca_file} cannot be used: {error.strerror or error}",
+                hint="It holds one or more certificates in PEM form.",
+            ) from None
+    return context
+
+
+def proxies_for(url: str) -> Mapping[str, str]:
+    """The proxies of the environment for this address; none for loopback or `no_proxy`."""
+    if is_loopback(split(url).hostname or ""):
+        return {}
+    try:
+        return get_environ_proxies(url)
+    except ValueError as error:
+        raise ConnectionFailure(f"the proxy settings cannot be read: {error}") from None

@@ -1,0 +1,184 @@
+"""Reads manifests and indexes, checks them, and walks from a name to everything below it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import (
+    ContentMismatch,
+    InvalidDigest,
+    MalformedContent,
+    NotFound,
+    UnsafeContent,
+)
+from airgap_tui.engine.oci import media_types
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest, parse
+from airgap_tui.engine.oci.platform import Platform
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.registry.auth import Scopes
+from airgap_tui.engine.registry.session import Fetched, Request, Session
+
+MAX_CONFIG_BYTES = 8 * 1024 * 1024
+_MAX_DEPTH = 4
+_MAX_DOCUMENTS = 1000
+_MAX_TOTAL_BYTES = 64 * 1024 * 1024
+
+
+def pull_scope(repository: str) -> Scopes:
+    """The right to read one repository."""
+    return frozenset({f"repository:{repository}:pull"})
+
+
+def manifest_request(reference: Reference, locator: str, method: str = "GET") -> Request:
+    """A request for a manifest by tag or digest; all four types are accepted."""
+    path = f"{reference.repository}/manifests/{locator}"
+    return Request(
+        method,
+        path,
+        reference.repository,
+        str(reference),
+        pull_scope(reference.repository),
+        {"Accept": media_types.ACCEPT},
+    )
+
+
+def read_document(
+    session: Session, reference: Reference, locator: str, token: CancelToken
+) -> tuple[Manifest | Index, Fetched]:
+    """A manifest or an index, by tag or digest, with its bytes checked.
+
+    Raises `ContentMismatch` where they are not what was asked for, twice in a row.
+    """
+    request = manifest_request(reference, locator)
+    for last in (False, True):
+        answer = session.fetch(request, MAX_BYTES, token)
+        try:
+            digest = _checked(answer, reference, locator)
+        except ContentMismatch:
+            if last:
+                raise
+            continue
+        where = str(reference) if locator == reference.locator else f"{reference} ({locator})"
+        document = parse(answer.body, answer.headers.get("Content-Type", ""), where)
+        return replace(document, digest=digest), answer
+    raise AssertionError("the second answer is returned or raised")
+
+
+def _checked(answer: Fetched, reference: Reference, locator: str) -> Digest:
+    """The digest of the bytes: the one asked for, or else the registry's kind, or SHA-256."""
+    said = _digest(answer.headers.get("Docker-Content-Digest", ""))
+    asked = _digest(locator)
+    for expected, who in ((asked, "asked for"), (said, "announced")):
+        if expected is not None:
+            actual = Digest.of(answer.body, expected.algorithm)
+            if actual != expected:
+                raise ContentMismatch(
+                    f"{reference}: the manifest that came is {actual}, not {expected} as {who}",
+                    hint="A proxy or a broken registry changes content; ask its administrator.",
+                )
+    return asked or said or Digest.of(answer.body)
+
+
+def _digest(text: str) -> Digest | None:
+    try:
+        return Digest.parse(text.strip())
+    except InvalidDigest:
+        return None
+
+
+@dataclass(slots=True)
+class Walk:
+    """Collects all documents below a root, children first, within bounds."""
+
+    session: Session
+    reference: Reference
+    token: CancelToken
+    documents: dict[Digest, Manifest | Index] = field(default_factory=dict)
+
+    def add(self, document: Manifest | Index, depth: int = 0) -> None:
+        """Raises `UnsafeContent` for indexes nested too deeply, or too much of them."""
+        if depth > _MAX_DEPTH:
+            raise UnsafeContent(f"{self.reference}: indexes are nested too deeply")
+        if document.digest in self.documents:
+            return
+        if isinstance(document, Index):
+            for child in document.manifests:
+                if child.digest not in self.documents:
+                    self.add(self.child(child), depth + 1)
+        self.documents[document.digest] = document
+        total = sum(len(known.raw) for known in self.documents.values())
+        if len(self.documents) > _MAX_DOCUMENTS or total > _MAX_TOTAL_BYTES:
+            raise UnsafeContent(f"{self.reference}: it has too many manifests")
+
+    def child(self, descriptor: Descriptor) -> Manifest | Index:
+        """A manifest that an index names; raises `ContentMismatch` where its size is another."""
+        document, _answer = read_document(
+            self.session, self.reference, str(descriptor.digest), self.token
+        )
+        if len(document.raw) != descriptor.size:
+            raise ContentMismatch(
+                f"{self.reference}: {descriptor.digest} has {len(document.raw)} bytes,"
+                f" not {descriptor.size} as its index says"
+            )
+        return document
+
+    def choose(self, index: Index, wanted: Platform) -> tuple[Manifest, Platform]:
+        """The image for one platform, through nested indexes. Raises `NotFound`."""
+        for _depth in range(_MAX_DEPTH + 1):
+            descriptor = index.choose(wanted, str(self.reference))
+            document = self.child(descriptor)
+            if isinstance(document, Manifest):
+                return document, descriptor.platform or wanted
+            index = document
+        raise UnsafeContent(f"{self.reference}: indexes are nested too deeply")
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The distinct configs and layers of all manifests."""
+        return tuple(
+            {
+                blob.digest: blob
+                for document in self.documents.values()
+                if isinstance(document, Manifest)
+                for blob in document.blobs
+            }.values()
+        )
+
+
+def image_platform(
+    session: Session, reference: Reference, manifest: Manifest, token: CancelToken
+) -> Platform | None:
+    """What an image outside of any index runs on, from its config; None for artifacts."""
+    config = manifest.config
+    if not manifest.is_image:
+        return None
+    if config.size > MAX_CONFIG_BYTES:
+        raise UnsafeContent(f"{reference}: a config of {config.size} bytes is refused")
+    body = config.data
+    if body is None:
+        path = f"{reference.repository}/blobs/{config.digest}"
+        scopes = pull_scope(reference.repository)
+        request = Request("GET", path, reference.repository, str(reference), scopes)
+        body = session.fetch(request, MAX_CONFIG_BYTES, token).body
+    if len(body) != config.size or Digest.of(body, config.digest.algorithm) != config.digest:
+        raise ContentMismatch(f"{reference}: the config that came is not {config.digest}")
+    try:
+        value = json.loads(body)
+        texts = (value.get(key) or "" for key in ("os", "architecture", "variant", "os.version"))
+        platform = Platform(*(str(text) for text in texts))
+    except (ValueError, AttributeError, RecursionError):
+        raise MalformedContent(f"{reference}: the config is not JSON") from None
+    return platform if platform.known else None
+
+
+def check_platform(reference: Reference, platform: Platform | None, wanted: Platform) -> None:
+    """Raise `NotFound` where an image of one platform is not for the wanted one."""
+    if platform is not None and not platform.matches(wanted):
+        raise NotFound(
+            f"{reference} has no image for {wanted}; it has {platform} only",
+            hint=f"Choose it with --platform {platform}, or all with --platform all.",
+        )

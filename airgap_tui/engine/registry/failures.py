@@ -1,0 +1,279 @@
+"""What an answer, or the lack of one, means: the map from statuses and exceptions to errors."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import requests
+import urllib3
+
+from airgap_tui.engine.errors import (
+    AccessDenied,
+    AirgapError,
+    ConnectionFailure,
+    NotFound,
+    TemporaryFailure,
+)
+from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.registry.endpoint import split
+
+RETRYABLE = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
+TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""Reading a body raises urllib3's own errors, everything before it those of requests."""
+
+_REASONS = {
+    400: "bad request",
+    408: "request timeout",
+    425: "too early",
+    429: "too many requests",
+    499: "connection closed by the server",
+    500: "internal error",
+    502: "bad gateway",
+    503: "not available now",
+    504: "gateway timeout",
+    507: "no room left there",
+    522: "the server behind it does not answer",
+}
+_DETAIL_LENGTH = 200
+_NO_PROJECT = re.compile(r"action:\s*push|project .*not found", re.IGNORECASE)
+_NGC = "nvcr.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The part of a refusal that decides what it means. `body` is bounded already."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    host: str
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The error codes of the distribution specification; none for HTML."""
+        return tuple(code for code, _message in _errors(self.body))
+
+    @property
+    def detail(self) -> str:
+        """What the server says about it, in one line; empty for HTML and the like."""
+        texts = (message or code for code, message in _errors(self.body))
+        line = " ".join("; ".join(texts).split())
+        return redact("".join(c for c in line if c.isprintable()))[:_DETAIL_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was asked for: of which registry and repository, for which thing, with which login."""
+
+    registry: str
+    repository: str
+    name: str
+    push: bool = False
+    login: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def refusal(answer: Answer, subject: Subject) -> AirgapError:
+    """The error for a status that was not expected."""
+    status, name = answer.status, subject.name
+    said = f": {answer.detail}" if answer.detail else ""
+    if status == 401:
+        return denied_login(answer, subject)
+    if status == 402:
+        return _denied(answer, subject, f"your account may not use {name} (402, entitlement)")
+    if status == 403:
+        nothing = "may not be written" if subject.push else "no access, or no such image"
+        return _denied(answer, subject, f"{name}: {nothing} (403){said}")
+    if status == 412:
+        where = _licence_page(name)
+        return _denied(answer, subject, f"{name}: accept its licence first, at {where} (412)")
+    if status == 451:
+        return _denied(answer, subject, f"{name} is withheld for legal reasons (451)")
+    if status == 404:
+        return _not_found(answer, subject, said)
+    if status == 413:
+        return ConnectionFailure(
+            f"{answer.host} takes no upload of this size (413): {name}",
+            hint="A proxy in front of the registry limits it; with nginx that is"
+            " client_max_body_size, to be set to 0.",
+        )
+    reason = _REASONS.get(status, "unexpected")
+    message = f"{answer.host} answered {status} ({reason}) for {name}{said}"
+    if status in RETRYABLE:
+        hint = ""
+        if status == 429:
+            message = f"{answer.host} allows no more requests for now (429){said}"
+            hint = f"Wait, or log in for a higher limit: airgap-tui login {subject.registry}"
+        return TemporaryFailure(
+            message, retry_after=retry_after(answer.headers), status=status, hint=hint
+        )
+    return ConnectionFailure(message)
+
+
+def denied_login(answer: Answer, subject: Subject) -> AccessDenied:
+    """401, from the registry or from its token service: the login is wrong, or there is none."""
+    if subject.push and _NO_PROJECT.search(answer.detail):
+        return _denied(
+            answer,
+            subject,
+            f"{subject.registry} does not let {subject.name} be written (401): {answer.detail}",
+            hint="Create the project in the registry first, or use a login that may push to it.",
+        )
+    if subject.login:
+        what = "key" if subject.registry == _NGC else "login"
+        return _denied(
+            answer,
+            subject,
+            f"{subject.registry} refused the {what} from {subject.login} (401) for"
+            f" {subject.name}: it is wrong, revoked or expired",
+        )
+    return _denied(answer, subject, f"{subject.name} needs a login at {subject.registry} (401)")
+
+
+def _denied(
+    answer: Answer, subject: Subject, message: str, hint: str | None = None
+) -> AccessDenied:
+    if hint is None:
+        hint = ""
+        if answer.status in (401, 403):
+            hint = f"Log in with: airgap-tui login {subject.registry}"
+        if subject.problems and not subject.login:
+            hint += f". Not asked for a login: {'; '.join(subject.problems)}"
+    return AccessDenied(message, registry=subject.registry, status=answer.status, hint=hint)
+
+
+def _not_found(answer: Answer, subject: Subject, said: str) -> AirgapError:
+    if "NAME_UNKNOWN" in answer.codes:
+        return NotFound(
+            f"{subject.name}: {subject.registry} has no such repository (404)",
+            hint="Check the spelling; some registries also answer so without a login.",
+        )
+    if "MANIFEST_UNKNOWN" in answer.codes:
+        return NotFound(f"{subject.name}: there is no such tag or digest (404)")
+    return NotFound(f"{subject.name}: {subject.registry} has no such thing (404){said}")
+
+
+def _licence_page(name: str) -> str:
+    registry, _, path = name.partition("/")
+    parts = path.partition("@")[0].partition(":")[0].split("/")
+    if registry != _NGC or len(parts) < 2:
+        return f"the web page of {registry}"
+    team = f"/teams/{parts[1]}" if len(parts) > 2 else ""
+    return f"https://catalog.ngc.nvidia.com/orgs/{parts[0]}{team}/containers/{parts[-1]}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of `Retry-After`, in either form (RFC 9110, 10.2.3); None where there is none."""
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text)) if float(text) < float("inf") else None
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
+    """The error for an exchange that broke: TLS that cannot be trusted is not temporary."""
+    host = split(url).netloc.rpartition("@")[2]
+    causes = tuple(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _distrusted(cause, host)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            text = (cause.reason or str(cause)).lower().replace("_", " ")
+            if "wrong version number" in text or "http request" in text:
+                return ConnectionFailure(
+                    f"{host} does not speak TLS",
+                    hint=f"If it is meant to be without: --plain-http {host}",
+                )
+            if "certificate required" in text or "bad certificate" in text:
+                return ConnectionFailure(
+                    f"{host} wants a client certificate", hint="Name one with --client-certificate."
+                )
+            if "eof" not in text:
+                return ConnectionFailure(f"TLS with {host} fails: {text}")
+    for cause in causes:
+        if isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)):
+            return TemporaryFailure(
+                f"the proxy on the way to {host} does not play along: {_reason(causes)}",
+                hint="It is set in HTTPS_PROXY or HTTP_PROXY; NO_PROXY makes exceptions.",
+            )
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return TemporaryFailure(
+                f"the name {host} cannot be looked up", hint="Check the spelling and the DNS."
+            )
+    return TemporaryFailure(f"the connection with {host} broke: {_reason(causes)}")
+
+
+def _distrusted(error: ssl.SSLCertVerificationError, host: str) -> ConnectionFailure:
+    why = (error.verify_message or str(error)).strip()
+    if "expired" in why or "not yet valid" in why:
+        hint = "Check the clock of this machine, or have the certificate renewed."
+    elif "match" in why or "mismatch" in why:
+        hint = "Use the host name that the certificate was made for."
+    else:
+        hint = "If its authority is a private one, name its certificate with --ca FILE."
+    return ConnectionFailure(f"the certificate of {host} cannot be trusted: {why}", hint=hint)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what lies below it: requests and urllib3 wrap in three different ways."""
+    seen: set[int] = set()
+    queue: list[object] = [error]
+    while queue:
+        current = queue.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        queue += [getattr(current, "reason", None), *current.args]
+        queue += [current.__cause__, current.__context__]
+
+
+def _reason(causes: tuple[BaseException, ...]) -> str:
+    for cause in causes:
+        if isinstance(
+            cause,
+            (
+                TimeoutError,
+                requests.Timeout,
+                urllib3.exceptions.TimeoutError,
+            ),
+        ):
+            return "it did not answer in time"
+        if isinstance(cause, OSError) and cause.strerror and cause.errno:
+            return cause.strerror.lower()
+    if any(isinstance(cause, urllib3.exceptions.IncompleteRead) for cause in causes):
+        return "it ended too early"
+    return redact(str(causes[-1]) or type(causes[-1]).__name__)[:_DETAIL_LENGTH]
+
+
+def _errors(body: bytes) -> list[tuple[str, str]]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    listed = value.get("errors") if isinstance(value, dict) else None
+    if isinstance(value, dict) and not isinstance(listed, list):
+        # Token services answer {"details": …}, {"message": …} or {"error_description": …}.
+        texts = (value.get(key) for key in ("message", "details", "error_description", "error"))
+        return [("", text) for text in texts if isinstance(text, str)][:1]
+    return [
+        (str(item.get("code") or ""), str(item.get("message") or ""))
+        for item in (listed or [])[:5]
+        if isinstance(item, dict)
+    ]

@@ -1,0 +1,287 @@
+"""A registry as a target: layers first, then manifests, children before what names them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field, replace
+
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.store import CredentialStore
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ConnectionFailure,
+    ContentMismatch,
+    InvalidDigest,
+    NotFound,
+)
+from airgap_tui.engine.events import Sink, discard
+from airgap_tui.engine.oci import media_types
+from airgap_tui.engine.oci.content import Closure, Opener, Report
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.registry.auth import Scopes
+from airgap_tui.engine.registry.documents import read_document
+from airgap_tui.engine.registry.session import Fetched, Request, Session
+from airgap_tui.engine.registry.signatures import fallback_tag
+from airgap_tui.engine.registry.upload import Upload
+from airgap_tui.engine.settings import Network
+
+_RECHECK_AFTER = 2.0
+"""Seconds until a registry that has just taken a layer should also know it."""
+
+_Key = tuple[str, Digest]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known of the registry: where each blob is, and uploads that broke."""
+
+    holders: dict[Digest, str] = field(default_factory=dict)
+    uploads: dict[_Key, Upload] = field(default_factory=dict)
+
+
+class RegistryTarget:
+    """Implements `content.Target` for one registry. References are the names over there."""
+
+    def __init__(
+        self,
+        registry: str,
+        network: Network,
+        credentials: CredentialStore,
+        sink: Sink = discard,
+    ) -> None:
+        self.session = Session(registry, network, credentials, sink)
+        self._memory = _Memory()
+        self._lock = threading.Lock()
+        self._referrers_lock = threading.Lock()
+
+    def scope(self, reference: Reference) -> str:
+        """Each repository keeps its own blobs."""
+        return reference.repository
+
+    def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
+        """See `content.Target.has`. Raises `AccessDenied` where the login may not push."""
+        if not self._there(reference, blob, token, retry=True):
+            return False
+        self._held(reference, blob)
+        return True
+
+    def receive(
+        self,
+        reference: Reference,
+        blob: Descriptor,
+        opener: Opener,
+        report: Report,
+        token: CancelToken,
+    ) -> None:
+        """See `content.Target.receive`. Mounts the blob from another repository of this registry
+        where that is known to have it; reports no bytes then."""
+        key = (reference.repository, blob.digest)
+        with self._lock:
+            upload = self._memory.uploads.get(key)
+            elsewhere = self._memory.holders.get(blob.digest, "")
+        offset = 0
+        if upload is None:
+            upload = Upload(self.session, reference, blob, push_scope(reference.repository))
+            with self._lock:
+                self._memory.uploads[key] = upload
+        elif self._there(reference, blob, token, retry=False):
+            # The answer to the commit was lost, not the commit.
+            report(blob.size - upload.reported)
+            self._finished(key, reference, blob)
+            return
+        elif upload.location:
+            offset = upload.offset(token)
+        if not upload.location:
+            other = elsewhere if elsewhere != reference.repository else ""
+            if upload.start(token, other):
+                self._finished(key, reference, blob)
+                return
+        upload.stream(offset, opener, report, token)
+        upload.commit(token)
+        self._finished(key, reference, blob)
+
+    def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
+        """See `content.Target.tag`. Where a document has a subject and the registry keeps no list
+        of referrers, the list's tag is kept up to date (distribution spec, "Pushing Manifests with
+        Subject")."""
+        for document in closure.documents:
+            named = document.digest == closure.root.digest and reference.tag
+            locator = str(named or document.digest)
+            answer = self._put(reference, document, locator, token)
+            if document.subject is not None and "OCI-Subject" not in answer.headers:
+                self._refer(reference, document, document.subject, token)
+        return closure.root.digest
+
+    def close(self) -> None:
+        """Drop all connections."""
+        self.session.close()
+
+    def _there(
+        self, reference: Reference, blob: Descriptor, token: CancelToken, *, retry: bool
+    ) -> bool:
+        request = Request(
+            "HEAD",
+            f"{reference.repository}/blobs/{blob.digest}",
+            reference.repository,
+            reference.name,
+            push_scope(reference.repository),
+            # A redirect to where the bytes are says enough; its address may be for GET only.
+            expect=frozenset({200, 307, 404, 405}),
+        )
+        with self.session.send(request, token, retry=retry) as reply:
+            length = reply.headers.get("Content-Length", "")
+            whole = reply.status == 307 or not length.isdecimal() or int(length) == blob.size
+            return reply.status in (200, 307) and whole
+
+    def _held(self, reference: Reference, blob: Descriptor) -> None:
+        with self._lock:
+            self._memory.holders[blob.digest] = reference.repository
+
+    def _finished(self, key: _Key, reference: Reference, blob: Descriptor) -> None:
+        with self._lock:
+            self._memory.uploads.pop(key, None)
+        self._held(reference, blob)
+
+    def _put(
+        self, reference: Reference, document: Manifest | Index, locator: str, token: CancelToken
+    ) -> Fetched:
+        """Store one document's exact bytes and see that the registry has those."""
+        request = Request(
+            "PUT",
+            f"{reference.repository}/manifests/{locator}",
+            reference.repository,
+            reference.tagged_name,
+            push_scope(reference.repository),
+            {"Content-Type": document.media_type},
+            document.raw,
+            frozenset({200, 201, 202, 204, 400, 404}),
+            fresh=True,
+        )
+        answer = self.session.fetch(request, MAX_BYTES, token)
+        if answer.status in (400, 404) and "MANIFEST_BLOB_UNKNOWN" in _codes(answer):
+            token.sleep(_RECHECK_AFTER)
+            answer = self.session.fetch(request, MAX_BYTES, token)
+        if answer.status in (400, 404):
+            raise self._rejected(reference, document, answer, token)
+        self._compare(reference, document, locator, answer, token)
+        return answer
+
+    def _compare(
+        self,
+        reference: Reference,
+        document: Manifest | Index,
+        locator: str,
+        answer: Fetched,
+        token: CancelToken,
+    ) -> None:
+        said = answer.headers.get("Docker-Content-Digest", "")
+        if not said:
+            request = Request(
+                "HEAD",
+                f"{reference.repository}/manifests/{locator}",
+                reference.repository,
+                reference.tagged_name,
+                push_scope(reference.repository),
+                {"Accept": media_types.ACCEPT},
+            )
+            said = self.session.fetch(request, 0, token).headers.get("Docker-Content-Digest", "")
+        try:
+            there = Digest.parse(said) if said else None
+        except InvalidDigest:
+            there = None
+        if there is None:
+            held, _answer = read_document(self.session, reference, locator, token)
+            there = Digest.of(held.raw, document.digest.algorithm)
+        if there.algorithm != document.digest.algorithm:
+            there = document.digest if there == Digest.of(document.raw, there.algorithm) else there
+        if there != document.digest:
+            raise ContentMismatch(
+                f"{reference.tagged_name}: the registry made {there} of {document.digest}",
+                hint="It rewrites manifests; images cannot be carried there unchanged.",
+            )
+
+    def _rejected(
+        self,
+        reference: Reference,
+        document: Manifest | Index,
+        answer: Fetched,
+        token: CancelToken,
+    ) -> AirgapError:
+        codes = _codes(answer)
+        if "MANIFEST_BLOB_UNKNOWN" in codes and isinstance(document, Manifest):
+            missing = [
+                b for b in document.blobs if not self._there(reference, b, token, retry=True)
+            ]
+            with self._lock:
+                for blob in missing:
+                    self._memory.holders.pop(blob.digest, None)
+            if missing:
+                names = ", ".join(str(blob.digest) for blob in missing[:3])
+                return ConnectionFailure(
+                    f"{reference.tagged_name}: the registry has lost files that it took: {names}",
+                    hint="Push again: only what is missing is sent.",
+                )
+        detail = _detail(answer)
+        if answer.status == 404:
+            return NotFound(
+                f"{reference.tagged_name}: the registry has no place for it (404){detail}",
+                hint="Create the project or repository there first.",
+            )
+        return ConnectionFailure(
+            f"{reference.tagged_name}: the registry does not take its manifest (400){detail}"
+        )
+
+    def _refer(
+        self,
+        reference: Reference,
+        document: Manifest | Index,
+        subject: Descriptor,
+        token: CancelToken,
+    ) -> None:
+        """Add a document to the list of what refers to its subject, under the list's tag."""
+        tag = fallback_tag(subject.digest)
+        named = replace(reference, tag=tag, digest=None)
+        config_type = document.config.media_type if isinstance(document, Manifest) else ""
+        entry = replace(
+            document.descriptor,
+            artifact_type=document.artifact_type or config_type,
+            annotations=document.annotations,
+        )
+        with self._referrers_lock:
+            listed: tuple[Descriptor, ...] = ()
+            try:
+                known, _answer = read_document(self.session, named, tag, token)
+                listed = known.manifests if isinstance(known, Index) else ()
+            except NotFound:
+                pass
+            if all(known.digest != document.digest for known in listed):
+                self._put(named, Index.build((*listed, entry)), tag, token)
+
+
+def push_scope(repository: str) -> Scopes:
+    """The right to read and write one repository."""
+    return frozenset({f"repository:{repository}:pull,push"})
+
+
+def _codes(answer: Fetched) -> set[str]:
+    return {str(error.get("code")) for error in _errors(answer)}
+
+
+def _detail(answer: Fetched) -> str:
+    texts = [str(error.get("message") or error.get("code") or "") for error in _errors(answer)]
+    line = "".join(c for c in " ".join("; ".join(texts).split()) if c.isprintable())[:200]
+    return f": {line}" if line else ""
+
+
+def _errors(answer: Fetched) -> list[dict[str, object]]:
+    try:
+        errors = json.loads(answer.body)["errors"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return (
+        [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    )

@@ -1,0 +1,103 @@
+"""Ends exchanges with hosts that cannot end on their own: a stopped job, a connection that drips.
+
+A timeout of a socket is per call, so one byte every ten seconds never times out; and a thread that
+waits in the kernel sees no token. One thread looks at all exchanges a few times a second and shuts
+down their sockets, which wakes the thread that waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+from airgap_tui.engine.cancel import CancelToken
+
+_INTERVAL = 0.2
+
+
+class Exchange:
+    """One request and its answer. The thread that does it calls `waiting` and `moved`."""
+
+    def __init__(self, token: CancelToken, minimum_rate: int, window: float) -> None:
+        self.token = token
+        self.too_slow = False
+        self._minimum = minimum_rate * window
+        self._window = window
+        self._socket: socket.socket | None = None
+        self._waiting_since: float | None = None
+        self._waited = 0.0
+        self._moved = 0
+
+    def connected(self, connection: socket.socket | None) -> None:
+        self._socket = connection
+
+    def waiting(self) -> None:
+        """The host has to move: only such time counts, not that of a slow disk here."""
+        self._waiting_since = time.monotonic()
+
+    def moved(self, count: int) -> None:
+        """The wait is over; `count` bytes came or went."""
+        since, self._waiting_since = self._waiting_since, None
+        if since is not None:
+            self._waited += time.monotonic() - since
+        self._moved += count
+        if self._waited >= self._window:
+            self.too_slow = self.too_slow or self._moved < self._minimum
+            self._waited, self._moved = 0.0, 0
+
+    def look(self) -> None:
+        """Called by the watchdog."""
+        since = self._waiting_since
+        waited = self._waited + (time.monotonic() - since if since is not None else 0.0)
+        if waited >= self._window and self._moved < self._minimum:
+            self.too_slow = True
+        if self.too_slow or self.token.cancelled:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        connection = self._socket
+        if connection is not None:
+            # The plain socket's method: the one of a TLS socket would also drop its state, which
+            # the thread that reads is using.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class Watchdog:
+    """The thread that looks; it runs only while there are exchanges."""
+
+    def __init__(self) -> None:
+        self._exchanges: set[Exchange] = set()
+        self._changed = threading.Condition()
+        self._running = False
+
+    def begin(self, exchange: Exchange) -> None:
+        with self._changed:
+            self._exchanges.add(exchange)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+            self._changed.notify()
+
+    def end(self, exchange: Exchange) -> None:
+        with self._changed:
+            self._exchanges.discard(exchange)
+
+    def _run(self) -> None:
+        idle = 0
+        while True:
+            with self._changed:
+                if not self._exchanges:
+                    idle += 1
+                    if idle > 1:
+                        self._running = False
+                        return
+                    self._changed.wait(1.0)
+                    continue
+                idle = 0
+                exchanges = tuple(self._exchanges)
+            for exchange in exchanges:
+                exchange.look()
+            time.sleep(_INTERVAL)
