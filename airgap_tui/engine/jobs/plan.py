@@ -151,7 +151,15 @@ class PlanResult:
                 "largestFile": self.room.largest_file,
             },
             "problems": [problem.message for problem in self.problems],
-            "rateLimits": [limit.to_json() for limit in self.rate_limits],
+            "rateLimits": [
+                {
+                    "registry": limit.registry,
+                    "limit": limit.limit,
+                    "remaining": limit.remaining,
+                    "windowSeconds": limit.window_seconds,
+                }
+                for limit in self.rate_limits
+            ],
         }
 
 
