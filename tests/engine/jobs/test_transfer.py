@@ -108,7 +108,7 @@ def test_a_broken_transfer_continues_where_it_was(events: list[Event]) -> None:
 
 def test_progress_starts_the_count_of_failures_anew(events: list[Event]) -> None:
     source, target = MemorySource(), MemoryTarget()
-    big = layer(2, 64_000_000)
+    big = layer(2, 1_000_000) * 16
     source.faults[Digest.of(big)] = [cut_off] * (QUICK.attempts + 3)
     result = run(source, target, [source.add("r.lan/i:1", big)], events.append)
     assert result.deliveries[0].error is None
