@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 _ACKED_OFFSET = 120  # tcpi_bytes_acked in struct tcp_info, linux/tcp.h
+_RESET = struct.pack("ii", 1, 0)
 _ACKED = struct.Struct("@Q")
 
 
@@ -95,6 +96,9 @@ class Connection:
         """Wake the connection's thread with an error or the end of input; from any thread."""
         with self._closing, contextlib.suppress(OSError):
             if not self._closed:
+                if self._phase is Phase.REPLY:
+                    # Otherwise the kernel would keep the unread bytes for a client that is stuck.
+                    self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 # Not SSLSocket.shutdown: it drops the TLS state that the thread may be using.
                 socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 

@@ -23,7 +23,8 @@ _SPARE_FILES = 64
 class Server:
     """Listens from construction on; answers from `start()` to `stop()`.
 
-    Raises `EnvironmentFailure` where the address cannot be had.
+    `address` is `host:port` as bound, an IPv6 host in brackets. Raises
+    `EnvironmentFailure` where the address cannot be had.
     """
 
     def __init__(
@@ -35,16 +36,11 @@ class Server:
         self._places = threading.BoundedSemaphore(_connections(service.limits))
         self._stopping = threading.Event()
         self._listener = _listen(host, port)
+        self.address = _address(self._listener)
         self._threads = [
             threading.Thread(target=self._accept, name="serve-accept", daemon=True),
             threading.Thread(target=self._enforce, name="serve-watch", daemon=True),
         ]
-
-    @property
-    def address(self) -> str:
-        """`host:port` as bound; an IPv6 host in brackets."""
-        host, port = self._listener.getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def start(self) -> None:
         for thread in self._threads:
@@ -53,6 +49,8 @@ class Server:
     def stop(self) -> None:
         """End every connection at once and give the port back; within a second."""
         self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
         for thread in self._threads:
             thread.join()
         self._listener.close()
@@ -93,6 +91,11 @@ class Server:
                 Handler(connection, self._service)
         finally:
             self._places.release()
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _connections(limits: Limits) -> int:

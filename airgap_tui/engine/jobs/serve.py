@@ -1,0 +1,227 @@
+"""Serve bundles as a read-only registry until told to stop; nothing is copied or unpacked."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import NotFound, Stopped, UsageError
+from airgap_tui.engine.events import (
+    ItemState,
+    JobFinished,
+    JobStarted,
+    Level,
+    Note,
+    Sink,
+    discard,
+)
+from airgap_tui.engine.jobs.catalogue import BundleCatalogue
+from airgap_tui.engine.quantities import count
+from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.serve.api import Api
+from airgap_tui.engine.serve.connection import Limits
+from airgap_tui.engine.serve.handler import Access, Service
+from airgap_tui.engine.serve.htpasswd import Htpasswd
+from airgap_tui.engine.serve.server import Server
+from airgap_tui.engine.serve.tls import server_context
+
+DEFAULT_PORT = 5000
+_SAID_AGAIN_AFTER = 60.0
+_MOST_SAID = 4096
+_WAIT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSpec:
+    """`port` 0 takes any free one. `tls_key` None: the key is in the certificate's file."""
+
+    paths: tuple[Path, ...]
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    htpasswd: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeResult:
+    """What was served until the end; `sent` counts the bytes of bodies."""
+
+    address: str
+    images: int
+    requests: int
+    refused: int
+    sent: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """Being stopped is how serving ends."""
+        return 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "address": self.address,
+            "images": self.images,
+            "requests": self.requests,
+            "refused": self.refused,
+            "bytes": {"sent": self.sent},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+class AccessLog:
+    """Counts all requests, and narrates which images are asked for: each once a minute per host."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._said: dict[tuple[str, str], float] = {}
+        self.requests = self.refused = self.sent = 0
+
+    def __call__(self, access: Access) -> None:
+        now = time.monotonic()
+        about = access.problem or access.name
+        with self._lock:
+            self.requests += 1
+            self.refused += access.status >= 400
+            self.sent += access.sent
+            key = (access.client, f"{access.status} {about}")
+            if not about or now - self._said.get(key, -_SAID_AGAIN_AFTER) < _SAID_AGAIN_AFTER:
+                return
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
+            self._said[key] = now
+        self._sink(_note(access))
+
+
+def _note(access: Access) -> Note:
+    if access.problem:
+        return Note(redact(f"{access.client} was not served: {access.problem}"), Level.ERROR)
+    if access.status >= 400:
+        return Note(f"{access.client} asked for {access.name}: not served", Level.WARNING)
+    return Note(f"{access.client} asked for {access.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A registry under way. `address` is `host:port`, `url` with the scheme before it."""
+
+    address: str
+    url: str
+    catalogue: BundleCatalogue
+    log: AccessLog
+
+
+@contextlib.contextmanager
+def serving(spec: ServeSpec, sink: Sink = discard) -> Iterator[Serving]:
+    """Serve in the background until the block ends; then all connections end within a second.
+
+    Raises what `BundleReader.open` raises, `EnvironmentFailure` for an address that cannot be had
+    and `UsageError` for a certificate or logins that cannot be used.
+    """
+    catalogue = BundleCatalogue([BundleReader.open(path) for path in spec.paths])
+    if not catalogue.held:
+        raise NotFound(
+            f"{', '.join(map(str, spec.paths))} holds no finished image",
+            hint="Finish it with airgap-tui save.",
+        )
+    context = None
+    if spec.tls_certificate is not None:
+        context = server_context(spec.tls_certificate, spec.tls_key)
+    logins = _logins(spec)
+    log = AccessLog(sink)
+    server = Server(
+        spec.host, spec.port, Service(Api(catalogue), spec.limits, logins, log), context
+    )
+    server.start()
+    try:
+        scheme = "http" if context is None else "https"
+        yield Serving(server.address, f"{scheme}://{server.address}", catalogue, log)
+    finally:
+        server.stop()
+
+
+def run(spec: ServeSpec, sink: Sink, token: CancelToken) -> ServeResult:
+    """Serve until the token is cancelled. Raises as `serving` does."""
+    started = time.monotonic()
+    with serving(spec, sink) as under_way:
+        held = under_way.catalogue.held
+        sink(JobStarted("serve", under_way.address, ()))
+        _introduce(spec, under_way, sink)
+        with contextlib.suppress(Stopped):
+            while True:
+                token.sleep(_WAIT)
+    log = under_way.log
+    result = ServeResult(
+        under_way.address,
+        len(held),
+        log.requests,
+        log.refused,
+        log.sent,
+        time.monotonic() - started,
+    )
+    sink(JobFinished("serve", result.exit_code))
+    return result
+
+
+def _logins(spec: ServeSpec) -> Htpasswd | None:
+    if spec.htpasswd is None:
+        return None
+    if spec.tls_certificate is None and not _is_loopback(spec.host):
+        raise UsageError(
+            "passwords would cross the network unprotected",
+            hint="Add --tls-cert and --tls-key, or listen on 127.0.0.1 only.",
+        )
+    return Htpasswd.load(spec.htpasswd)
+
+
+def _introduce(spec: ServeSpec, under_way: Serving, sink: Sink) -> None:
+    catalogue = under_way.catalogue
+    names = ", ".join(str(path) for path in spec.paths)
+    items = count(len(catalogue.held), "item")
+    sink(Note(f"Serving {items} of {names} at {under_way.url}, read-only; Ctrl-C ends it."))
+    tagged = [held.item.reference for held in catalogue.held if held.item.reference.tag]
+    if tagged:
+        host, _, port = under_way.address.rpartition(":")
+        reachable = "HOST" if host in ("0.0.0.0", "[::]") else host  # noqa: S104 - compared only
+        first = tagged[0]
+        name = f"{reachable}:{port}/{first.repository}:{first.tag}"
+        sink(Note(f"Pull with, for example:  docker pull {name}"))
+    for sentence in catalogue.conflicts():
+        sink(Note(f"{sentence}.", Level.WARNING))
+    unfinished = [
+        item.name
+        for bundle in {id(held.bundle): held.bundle for held in catalogue.held}.values()
+        for item in bundle.items
+        if item.state is not ItemState.DONE
+    ]
+    if unfinished:
+        text = f"Not served, because the save did not finish them: {', '.join(unfinished)}."
+        sink(Note(text, Level.WARNING))
+    if spec.tls_certificate is None and not _is_loopback(spec.host):
+        sink(
+            Note(
+                "Without TLS, engines on other hosts take this registry only when it is named in"
+                " their insecure registries.",
+                Level.WARNING,
+            )
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
