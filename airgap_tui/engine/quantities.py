@@ -18,11 +18,13 @@ def size(count: int, *, up: bool = False, down: bool = False) -> str:
     """Bytes as `67.5 GB`, `98 MB`, `12 kB`; `up` for what is needed, `down` for what is free."""
     if count <= 0:
         return "0 kB"
-    if count >= 999_500_000_000:
+    # The next unit begins where the one below would be rounded to 1000.
+    short_of = 0.0 if down else 0.000999 if up else 0.0005
+    if count >= 1e12 * (1 - short_of):
         return f"{_rounded(count / 1e11, up, down) / 10:,.1f} TB"
-    if count >= 999_500_000:
+    if count >= 1e9 * (1 - short_of):
         return f"{_rounded(count / 1e8, up, down) / 10:.1f} GB"
-    if count >= 999_500:
+    if count >= 1e6 * (1 - short_of):
         return f"{max(1, _rounded(count / 1e6, up, down))} MB"
     return f"{max(1, _rounded(count / 1e3, up, down))} kB"
 

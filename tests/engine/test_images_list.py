@@ -43,7 +43,7 @@ def test_reads_what_people_write(content: bytes | str, expected: list[str]) -> N
 
 
 def test_a_hash_inside_a_word_is_no_comment() -> None:
-    with pytest.raises(InvalidImagesList, match="line 1: 'nvcr.io#nvidia/cuda:1'"):
+    with pytest.raises(InvalidImagesList, match=r"line 1: 'nvcr\.io#nvidia/cuda:1'"):
         names(b"nvcr.io#nvidia/cuda:1\n")
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_text_is_refused(content: bytes, match: str) -> None:
 
 
 def test_reading_names_the_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="absent.txt cannot be read: No such file"):
+    with pytest.raises(NotFound, match=r"absent\.txt cannot be read: No such file"):
         images_list.read(tmp_path / "absent.txt")
     with pytest.raises(NotFound, match="Is a directory"):
         images_list.read(tmp_path)
