@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     ContentMismatch,
     InvalidDigest,
-    MalformedContent,
     NotFound,
     UnsafeContent,
 )
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.image_config import ImageConfig
 from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest, parse
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
@@ -47,7 +46,12 @@ def manifest_request(reference: Reference, locator: str, method: str = "GET") ->
 
 
 def read_document(
-    session: Session, reference: Reference, locator: str, token: CancelToken
+    session: Session,
+    reference: Reference,
+    locator: str,
+    token: CancelToken,
+    *,
+    retry: bool = True,
 ) -> tuple[Manifest | Index, Fetched]:
     """A manifest or an index, by tag or digest, with its bytes checked.
 
@@ -55,7 +59,7 @@ def read_document(
     """
     request = manifest_request(reference, locator)
     for last in (False, True):
-        answer = session.fetch(request, MAX_BYTES, token)
+        answer = session.fetch(request, MAX_BYTES, token, retry=retry)
         try:
             digest = _checked(answer, reference, locator)
         except ContentMismatch:
@@ -166,12 +170,7 @@ def image_platform(
         body = session.fetch(request, MAX_CONFIG_BYTES, token).body
     if len(body) != config.size or Digest.of(body, config.digest.algorithm) != config.digest:
         raise ContentMismatch(f"{reference}: the config that came is not {config.digest}")
-    try:
-        value = json.loads(body)
-        texts = (value.get(key) or "" for key in ("os", "architecture", "variant", "os.version"))
-        platform = Platform(*(str(text) for text in texts))
-    except (ValueError, AttributeError, RecursionError):
-        raise MalformedContent(f"{reference}: the config is not JSON") from None
+    platform = ImageConfig.parse(body, str(reference)).platform
     return platform if platform.known else None
 
 

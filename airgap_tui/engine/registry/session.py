@@ -128,7 +128,9 @@ class Session:
                     raise
                 token.sleep(attempts.delay_after(failure))
 
-    def fetch(self, request: Request, limit: int, token: CancelToken) -> Fetched:
+    def fetch(
+        self, request: Request, limit: int, token: CancelToken, *, retry: bool = True
+    ) -> Fetched:
         """Do a request and read its whole answer, both tried again where that may help.
 
         Raises as `send` does, and `UnsafeContent` where the body is longer than `limit` bytes.
@@ -140,6 +142,8 @@ class Session:
                     body = b"" if request.method == "HEAD" else reply.read(limit)
                     links = tuple(reply.header_values("Link"))
             except TemporaryFailure as failure:
+                if not retry:
+                    raise
                 token.sleep(attempts.delay_after(failure))
                 continue
             if len(body) > limit:

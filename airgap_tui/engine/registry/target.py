@@ -44,7 +44,10 @@ class _Memory:
 
 
 class RegistryTarget:
-    """Implements `content.Target` for one registry. References are the names over there."""
+    """Implements `content.Target` for one registry. References are the names over there.
+
+    Nothing is tried again here: `TemporaryFailure` goes to the copy loop, which calls again.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class RegistryTarget:
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
         """See `content.Target.has`. Raises `AccessDenied` where the login may not push."""
-        if not self._there(reference, blob, token, retry=True):
+        if not self._there(reference, blob, token):
             return False
         self._held(reference, blob)
         return True
@@ -88,7 +91,7 @@ class RegistryTarget:
             upload = Upload(self.session, reference, blob, push_scope(reference.repository))
             with self._lock:
                 self._memory.uploads[key] = upload
-        elif self._there(reference, blob, token, retry=False):
+        elif self._there(reference, blob, token):
             # The answer to the commit was lost, not the commit.
             report(blob.size - upload.reported)
             self._finished(key, reference, blob)
@@ -100,7 +103,11 @@ class RegistryTarget:
             if upload.start(token, other):
                 self._finished(key, reference, blob)
                 return
-        upload.stream(offset, opener, report, token)
+        try:
+            upload.stream(offset, opener, report, token)
+        except ContentMismatch:
+            upload.location = ""  # what was sent of it is wrong
+            raise
         upload.commit(token)
         self._finished(key, reference, blob)
 
@@ -114,15 +121,16 @@ class RegistryTarget:
             answer = self._put(reference, document, locator, token)
             if document.subject is not None and "OCI-Subject" not in answer.headers:
                 self._refer(reference, document, document.subject, token)
+        for signature in closure.signatures:
+            own = signature.reference
+            self.tag(replace(reference, tag=own.tag, digest=own.digest), signature, token)
         return closure.root.digest
 
     def close(self) -> None:
         """Drop all connections."""
         self.session.close()
 
-    def _there(
-        self, reference: Reference, blob: Descriptor, token: CancelToken, *, retry: bool
-    ) -> bool:
+    def _there(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
         request = Request(
             "HEAD",
             f"{reference.repository}/blobs/{blob.digest}",
@@ -132,7 +140,7 @@ class RegistryTarget:
             # A redirect to where the bytes are says enough; its address may be for GET only.
             expect=frozenset({200, 307, 404, 405}),
         )
-        with self.session.send(request, token, retry=retry) as reply:
+        with self.session.send(request, token, retry=False) as reply:
             length = reply.headers.get("Content-Length", "")
             whole = reply.status == 307 or not length.isdecimal() or int(length) == blob.size
             return reply.status in (200, 307) and whole
@@ -161,10 +169,10 @@ class RegistryTarget:
             frozenset({200, 201, 202, 204, 400, 404}),
             fresh=True,
         )
-        answer = self.session.fetch(request, MAX_BYTES, token)
+        answer = self.session.fetch(request, MAX_BYTES, token, retry=False)
         if answer.status in (400, 404) and "MANIFEST_BLOB_UNKNOWN" in _codes(answer):
             token.sleep(_RECHECK_AFTER)
-            answer = self.session.fetch(request, MAX_BYTES, token)
+            answer = self.session.fetch(request, MAX_BYTES, token, retry=False)
         if answer.status in (400, 404):
             raise self._rejected(reference, document, answer, token)
         self._compare(reference, document, locator, answer, token)
@@ -188,13 +196,15 @@ class RegistryTarget:
                 push_scope(reference.repository),
                 {"Accept": media_types.ACCEPT},
             )
-            said = self.session.fetch(request, 0, token).headers.get("Docker-Content-Digest", "")
+            said = self.session.fetch(request, 0, token, retry=False).headers.get(
+                "Docker-Content-Digest", ""
+            )
         try:
             there = Digest.parse(said) if said else None
         except InvalidDigest:
             there = None
         if there is None:
-            held, _answer = read_document(self.session, reference, locator, token)
+            held, _answer = read_document(self.session, reference, locator, token, retry=False)
             there = Digest.of(held.raw, document.digest.algorithm)
         if there.algorithm != document.digest.algorithm:
             there = document.digest if there == Digest.of(document.raw, there.algorithm) else there
@@ -213,9 +223,7 @@ class RegistryTarget:
     ) -> AirgapError:
         codes = _codes(answer)
         if "MANIFEST_BLOB_UNKNOWN" in codes and isinstance(document, Manifest):
-            missing = [
-                b for b in document.blobs if not self._there(reference, b, token, retry=True)
-            ]
+            missing = [b for b in document.blobs if not self._there(reference, b, token)]
             with self._lock:
                 for blob in missing:
                     self._memory.holders.pop(blob.digest, None)
@@ -254,7 +262,7 @@ class RegistryTarget:
         with self._referrers_lock:
             listed: tuple[Descriptor, ...] = ()
             try:
-                known, _answer = read_document(self.session, named, tag, token)
+                known, _answer = read_document(self.session, named, tag, token, retry=False)
                 listed = known.manifests if isinstance(known, Index) else ()
             except NotFound:
                 pass
