@@ -114,6 +114,8 @@ def _save(
         if image.closure is not None and not image.complete
     ]
 
+    document_bytes = _document_bytes(deliveries, bundle)
+
     def finished(delivered: Delivered) -> None:
         if delivered.error is not None:
             _record_failure(delivered.delivery.reference, delivered.error.message, writer)
@@ -134,7 +136,7 @@ def _save(
     return SaveResult(
         tuple(result for result in results.values() if result is not None),
         plan.unique,
-        transferred.bytes + _document_bytes(deliveries, bundle),
+        transferred.bytes + document_bytes,
         time.monotonic() - started,
     )
 
