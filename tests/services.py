@@ -111,11 +111,12 @@ class Service:
     def pid(self) -> int:
         return self.process.pid
 
-    def log_tail(self, lines: int = 30) -> str:
-        """The end of the log; empty when there is none."""
+    def log_tail(self, lines: int = 12) -> str:
+        """The end of the log without what is only for information; empty when there is none."""
         with suppress(OSError):
-            last = self.log.read_text(errors="replace").splitlines()[-lines:]
-            return "\n".join(line[:400] for line in last)
+            text = self.log.read_text(errors="replace").splitlines()
+            told = [line[:300] for line in text if "level=info" not in line]
+            return "\n".join(told[-lines:])
         return ""
 
     def wait_until(self, ready: Callable[[], bool], timeout: float = START_TIMEOUT) -> None:
