@@ -204,7 +204,7 @@ class BundleWriter:
     ) -> None:
         """Take a blob; a layer is re-encoded where compression asks for another codec."""
         if blob.data is not None and Digest.of(blob.data, blob.digest.algorithm) == blob.digest:
-            self._store.put(blob.data, blob.digest)
+            self._put(blob.data, blob.digest)
             report(blob.size)
             return
         path = self._store.download(blob, opener, report, token)
@@ -218,6 +218,7 @@ class BundleWriter:
                     path.unlink()
                 return
         self._store.keep(path, blob.digest)
+        self._suspects.discard(blob.digest)
 
     def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
         """Store the manifests and record the item as done, with the signatures that came along.
@@ -257,7 +258,7 @@ class BundleWriter:
     def store(self, data: bytes, media_type: str, algorithm: str = "sha256") -> Descriptor:
         """Store small content at once: a config, a manifest."""
         digest = Digest.of(data, algorithm)
-        self._store.put(data, digest)
+        self._put(data, digest)
         return Descriptor(media_type, digest, len(data))
 
     def begin_blob(self, algorithm: str = "sha256") -> BlobFile:
@@ -291,7 +292,7 @@ class BundleWriter:
     def add_image(self, item: Item, documents: Iterable[Manifest | Index]) -> None:
         """Record an item whose blobs were stored here, with its manifests, children first."""
         for document in documents:
-            self._store.put(document.raw, document.digest)
+            self._put(document.raw, document.digest)
         self.record(replace(item, saved_at=item.saved_at or now()))
 
     # --- the end
@@ -369,11 +370,15 @@ class BundleWriter:
             wanted.add(closure.reference.digest)
         others = {digest for digest in wanted if digest.algorithm != "sha256"}
         for document in closure.documents:
-            self._store.put(document.raw, document.digest)
+            self._put(document.raw, document.digest)
             for algorithm in {digest.algorithm for digest in others}:
                 digest = Digest.of(document.raw, algorithm)
                 if digest in others:
-                    self._store.put(document.raw, digest)
+                    self._put(document.raw, digest)
+
+    def _put(self, data: bytes, digest: Digest) -> None:
+        self._store.put(data, digest)
+        self._suspects.discard(digest)
 
     def _holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
         there = self._store.size(digest)

@@ -89,11 +89,13 @@ def test_skopeo_reads_every_image_by_its_name(
     for sample in sample_images.everything:
         name = reference_of(sample).tagged_name
         if sample is sample_images.zero_size or "docker" in sample.media_type:
-            # An artifact has no name that others know. Manifests of Docker's own type are found in
-            # a layout only by newer versions of skopeo; in the archive, by all.
+            # An artifact has no name that others know. skopeo 1.9 finds manifests of Docker's own
+            # type not in a layout, only in the archive form.
             continue
         raw = skopeo("inspect", "--raw", f"oci:{saved}:{name}").stdout
         assert str(Digest.of(raw.encode())) == sample.digest
+        if sample is sample_images.nested:
+            continue  # skopeo copies no index within an index
         target = tmp_path / sample.digest.partition(":")[2]
         skopeo("copy", "--all", "--preserve-digests", f"oci:{saved}:{name}", f"dir:{target}")
         assert str(Digest.of((target / "manifest.json").read_bytes())) == sample.digest
