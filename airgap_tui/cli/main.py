@@ -12,7 +12,7 @@ import click
 from airgap_tui import __version__
 from airgap_tui.cli.failure import Failure
 from airgap_tui.cli.options import output_of, output_options
-from airgap_tui.cli.output import Output, speak_any_language
+from airgap_tui.cli.output import Output, discard_stdout, speak_any_language
 
 _VERBS = {
     "login": ("login", "Test a login for a registry, and keep it."),
@@ -65,7 +65,7 @@ class Verbs(click.Group):
 @output_options
 @click.version_option(__version__, message="airgap-tui %(version)s")
 @click.pass_context
-def airgap_tui(ctx: click.Context, **_values: Any) -> int:
+def airgap_tui(ctx: click.Context, /, **_values: Any) -> int:
     """Carry container images from a network with internet into one without.
 
     Each verb takes --help, which has an example.
@@ -80,19 +80,26 @@ def airgap_tui(ctx: click.Context, **_values: Any) -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Never raises, and never shows a traceback."""
     speak_any_language()
-    output = Output(
-        as_json="--json" in arguments,
-        progress="json" if "--progress=json" in arguments else "auto",
-    )
+    output = _output_before_parsing(arguments)
     try:
         code = airgap_tui.main(list(arguments), prog_name="airgap-tui", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except BrokenPipeError:
-        # Help or a version that nobody reads to its end.
-        sys.stdout = None  # type: ignore[assignment]
+        discard_stdout()  # help that nobody reads to its end
         return 0
     except (Exception, KeyboardInterrupt) as error:
         failure = Failure.of(error)
         output.failure(failure.message, failure.hint, failure.exit_code)
         return failure.exit_code
+
+
+def _output_before_parsing(arguments: Sequence[str]) -> Output:
+    """How a failure is told, also that of a command line which cannot be parsed."""
+    options = list(arguments)
+    if "--" in options:
+        options = options[: options.index("--")]
+    lines = "--progress=json" in options or ("--progress", "json") in zip(
+        options, options[1:], strict=False
+    )
+    return Output(as_json="--json" in options, progress="json" if lines else "auto")

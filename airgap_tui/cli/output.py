@@ -104,13 +104,14 @@ def _write_data(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has seen enough (`| head`): the work is done, and its exit code stands.
-        _discard_stdout()
+        discard_stdout()
     except OSError as error:
-        _discard_stdout()
+        discard_stdout()
         raise EnvironmentFailure(f"the result cannot be written: {error.strerror}") from None
 
 
-def _discard_stdout() -> None:
+def discard_stdout() -> None:
+    """Let what is still written to a broken stdout vanish, also at the interpreter's end."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from airgap_tui.cli.options import FILE, settings_of, verb
-from airgap_tui.cli.output import Output, narrate
+from airgap_tui.cli.output import Output
 from airgap_tui.cli.results import of_all, show_items, tell_failures
 from airgap_tui.cli.running import run_job
 
@@ -36,8 +36,6 @@ def verify(output: Output, path: Path, threads: int | None) -> int:
     output.document(result.to_json())
     show_items(output, result.items, done="Whole")
     tell_failures(output, result.items)
-    for problem in (*result.bad, *result.missing):
-        narrate(f"! {problem}")
     speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"
     output.say(
         f"{of_all(result.items, 'whole')}: {count(result.blobs, 'file')}, {size(result.bytes)},"

@@ -97,6 +97,21 @@ class CredentialStore:
                 continue
         return tuple(credential.origin for credential in found if credential is not None)
 
+    @property
+    def kept(self) -> tuple[tuple[str, str], ...]:
+        """Each registry that a login is kept for, and where; no helper is asked for a secret."""
+        found = [(registry, login.origin) for registry, login in self._overrides.items()]
+        if self._ngc is not None:
+            found.append((NGC_REGISTRY, self._ngc.origin))
+        for config in self._configs:
+            for name in config.registries:
+                helper = config.helper_for(name)
+                if helper is not None:
+                    found.append((name, f"{config.origin}, {helper.program}"))
+                elif config.auths.get(name):
+                    found.append((name, config.origin))
+        return tuple(found)
+
     def _search(self, registry: str, repository: str) -> Credential | None:
         for config in self._configs:
             try:
