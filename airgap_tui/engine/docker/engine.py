@@ -67,7 +67,7 @@ class Engine:
             if isinstance(error, EngineFailure):
                 raise EngineFailure(
                     f"{NAMES[kind]} at {found.url} cannot be reached: {redact(said) or error}",
-                    hint=f"Does  ssh {found.url}  work without a password? Does the engine run there?",
+                    hint="Does  ssh  to it work without a password, and does the engine run there?",
                 ) from None
             raise
 
