@@ -1,0 +1,131 @@
+"""Files that hold an archive of images, plain or compressed: open them, name them, write them.
+
+The names are those of the scripts that such archives come from: slashes become underscores, colons
+dashes. xz goes through the programs pixz or xz where they are, since they use all cores; they are
+started from a list of arguments and never see a file name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from airgap_tui.engine.bundle.compression import HEAD, Codec, decoder, detect
+from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
+from airgap_tui.engine.errors import InvalidReference, MalformedContent, NotFound
+from airgap_tui.engine.oci.content import Reader
+from airgap_tui.engine.oci.reference import Reference
+
+_DECODERS = {
+    Codec.XZ: (("pixz", "-d"), ("xz", "-d", "-c", "-T0")),
+    Codec.BZIP2: (("lbzip2", "-d", "-c"),),
+}
+_TAIL = 500
+_PATIENCE = 10.0
+_EXTENSION = re.compile(
+    r"\.(?:tar(?:\.(?:gz|xz|zst|bz2))?|tgz|txz|tbz2?|tpxz|tzst)$", re.IGNORECASE
+)
+_REPLICATOR = "docker_image_"
+
+
+def archive_codec(path: Path) -> Codec:
+    """How a file is compressed, by its first bytes. Raises `NotFound`."""
+    with _existing(path), path.open("rb", buffering=0) as file:
+        return detect(file.read(HEAD))
+
+
+def open_archive(path: Path) -> Reader:
+    """The decoded bytes of a file. Closing ends the decoding program, where there is one.
+
+    Raises `NotFound` here, and `MalformedContent` while reading.
+    """
+    codec = archive_codec(path)
+    for command in _DECODERS.get(codec, ()):
+        if (program := shutil.which(command[0])) is not None:
+            return _ProgramReader([program, *command[1:]], path)
+    with _existing(path):
+        file = FileReader(Extent(path, 0, path.stat().st_size))
+    return decoder(codec, file, str(path))
+
+
+def is_archive_name(name: str) -> bool:
+    """Whether a file's name says that it is an archive."""
+    return _EXTENSION.search(name) is not None
+
+
+def file_name(reference: Reference, codec: Codec) -> str:
+    """`nvcr.io_nvidia_cuda-12.4.1-base-ubuntu22.04.tar.xz` for that image."""
+    text = reference.tagged_name.replace("@", "-")
+    return f"{text.replace('/', '_').replace(':', '-')}.tar{codec.extension}"
+
+
+def reference_in_name(path: Path) -> Reference | None:
+    """The image that NGC Replicator means by `docker_image_nvcr.io%%nvidia%%pytorch%%24.05.tar`.
+
+    The last part is the tag, unless there is a colon. None for all other names.
+    """
+    stem = _EXTENSION.sub("", path.name)
+    if not stem.startswith(_REPLICATOR) or "%%" not in stem:
+        return None
+    text = stem.removeprefix(_REPLICATOR).replace("%%", "/")
+    if ":" not in text.rpartition("/")[2]:
+        repository, _, tag = text.rpartition("/")
+        text = f"{repository}:{tag}"
+    try:
+        return Reference.parse(text)
+    except InvalidReference:
+        return None
+
+
+@contextmanager
+def _existing(path: Path) -> Iterator[None]:
+    """`NotFound` for a file that is not there, other errors as `reading` tells them."""
+    with reading(path):
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError):
+            raise NotFound(f"there is no archive {path}") from None
+
+
+class _ProgramReader:
+    """What a program writes that gets the file as its input."""
+
+    def __init__(self, command: list[str], path: Path) -> None:
+        self._path = path
+        self._name = Path(command[0]).name
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close
+        with _existing(path), path.open("rb") as file:
+            self._process = subprocess.Popen(
+                command, stdin=file, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
+            )
+        self._ended = False
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if self._ended:
+            return 0
+        pipe = self._process.stdout
+        count = os.readv(pipe.fileno(), [buffer]) if pipe else 0
+        if not count:
+            self._ended = True
+            if self._process.wait(_PATIENCE):
+                self._errors.seek(0)
+                said = self._errors.read(_TAIL).decode("utf-8", "replace").strip()
+                raise MalformedContent(f"{self._path} cannot be decoded: {self._name}: {said}")
+        return count
+
+    def close(self) -> None:
+        process = self._process
+        if process.poll() is None:
+            process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+        if process.stdout:
+            process.stdout.close()
+        self._errors.close()
