@@ -67,7 +67,9 @@ def speaking_to(host: Host, kind: Kind, what: str) -> Iterator[None]:
     except APIError as error:
         said = redact(str(error.explanation or error)).strip()
         if error.status_code == 404:
-            raise NotFound(f"{name} does not have {what}: {said}") from None
+            raise NotFound(
+                f"{name} does not have {what}", hint=f"{kind} images  lists what it has."
+            ) from None
         raise EngineFailure(f"{name} refused {what}: {said}", hint=_hint(said)) from None
     except requests.exceptions.SSLError as error:
         raise EngineFailure(
