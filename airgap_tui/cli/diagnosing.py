@@ -39,9 +39,10 @@ _NAME_WIDTH = 14
 def doctor(
     output: Output, bundle: Path, online: bool, registries: tuple[str, ...], **network: Any
 ) -> int:
-    """Tell what this machine has and lacks for each step, with the remedy.
+    """Tell what this machine has and lacks for each step.
 
-    Local only: without --online no name is looked up and no host is spoken to.
+    What is lacking comes with the remedy. Local only: without --online no name is looked up and
+    no host is spoken to.
     """
     if registries and not online:
         raise UsageError("--registry needs --online, which allows the network to be used")

@@ -45,15 +45,15 @@ def login(
     store: Path | None,
     **network: Any,
 ) -> int:
-    """Test a login for a registry, and keep it where docker keeps its logins.
+    """Test a login for a registry, and keep it.
 
-    The password or key is asked for without showing it, or read from standard input. It is kept
-    only after the registry has accepted it.
+    It is kept where docker keeps its logins, and only after the registry has accepted it. The
+    password or key is asked for without showing it, or read from standard input.
     """
     settings = settings_of(**network)
     tested = references_of([image])[0] if image else None
     secret = _secret_from_stdin() if password_stdin else None
-    if not username:
+    if username is None:
         username = _username(registry, may_ask=secret is None)
     if secret is None:
         secret = _asked_secret(registry)
@@ -64,12 +64,15 @@ def login(
     spec = job.LoginSpec(registry, username, store, settings, tested)
     result = run_job(output, lambda sink, token: job.run(spec, sink, token, secret=secret))
     output.document(result.to_json())
+    output.say(
+        f"{result.registry} accepts {result.username}; the login is kept in {result.kept_in}."
+    )
     return result.exit_code
 
 
 def _username(registry: str, *, may_ask: bool) -> str:
     if registry == "nvcr.io":
-        return "$oauthtoken"
+        return ""  # the same for everybody; the job knows it
     if not (may_ask and sys.stdin.isatty()):
         raise UsageError("no user name is given", hint="Name it with --username.")
     return str(click.prompt("User name", err=True)).strip()

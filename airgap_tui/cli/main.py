@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -22,7 +23,7 @@ _VERBS = {
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
     "push": ("pushing", "Push a bundle into a registry."),
     "serve": ("serving", "Serve a bundle as a read-only registry."),
-    "rehearse": ("serving", "Try the whole crossing here: no network, no Docker, small samples."),
+    "rehearse": ("serving", "Try the whole crossing on this machine: no network, no Docker."),
     "compress": ("compressing", "Compress docker save archives with all cores."),
     "doctor": ("diagnosing", "Tell what this machine has and lacks for each step."),
 }
@@ -40,6 +41,13 @@ class Verbs(click.Group):
         module = importlib.import_module(f"airgap_tui.cli.{_VERBS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _VERBS and not args[0].startswith("-"):
+            raise click.UsageError(f"there is no verb {args[0]!r}; there are {', '.join(_VERBS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -99,7 +107,5 @@ def _output_before_parsing(arguments: Sequence[str]) -> Output:
     options = list(arguments)
     if "--" in options:
         options = options[: options.index("--")]
-    lines = "--progress=json" in options or ("--progress", "json") in zip(
-        options, options[1:], strict=False
-    )
+    lines = "--progress=json" in options or ("--progress", "json") in pairwise(options)
     return Output(as_json="--json" in options, progress="json" if lines else "auto")

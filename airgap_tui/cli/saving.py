@@ -26,7 +26,8 @@ from airgap_tui.cli.text import Column, table
 from airgap_tui.engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from airgap_tui.engine.jobs.plan import PlanResult, SaveSpec
+    from airgap_tui.engine.jobs.plan import PlanResult
+    from airgap_tui.engine.jobs.save_spec import SaveSpec
 
 _ORIGINS = ("registry", "docker", "podman")
 
@@ -119,7 +120,7 @@ def _spec(
     refreshed = references_of(refresh)
 
     from airgap_tui.engine.bundle.compression import Codec, Compression
-    from airgap_tui.engine.jobs.plan import Origin, SaveSpec
+    from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 
     return SaveSpec(
         references=tuple(dict.fromkeys((*listed.references, *refreshed))),

@@ -14,7 +14,7 @@ from airgap_tui.engine.errors import UsageError
 
 @verb(
     "airgap-tui serve /media/usb1/pod-2025-07",
-    "airgap-tui serve pod-2025-07 --listen 0.0.0.0:5000 --tls-cert srv.pem --tls-key srv.key",
+    "airgap-tui serve pod-2025-07 --listen 0.0.0.0:5000 --tls-cert srv.pem",
 )
 @click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE...")
 @click.option(
@@ -34,10 +34,10 @@ def serve(
     tls_key: Path | None,
     htpasswd: Path | None,
 ) -> int:
-    """Serve a bundle as a read-only registry, until Ctrl-C.
+    """Serve a bundle as a read-only registry.
 
-    docker pull, podman pull and skopeo read from it; names are as in the bundle, without the
-    registry: HOST:5000/nvidia/pytorch:25.06-py3.
+    It ends with Ctrl-C. docker pull, podman pull and skopeo read from it; names are as in the
+    bundle, without the registry: HOST:5000/nvidia/pytorch:25.06-py3.
     """
     host, port = _address(listen)
     if tls_key is not None and tls_cert is None:
@@ -66,21 +66,26 @@ def _address(text: str) -> tuple[str, int]:
     return host or ("0.0.0.0" if colon else "127.0.0.1"), int(port)  # noqa: S104 - asked for
 
 
-@verb("airgap-tui rehearse", "airgap-tui rehearse --json")
+@verb("airgap-tui rehearse", "airgap-tui rehearse --directory /data --keep --json")
 @click.option(
-    "--keep", type=DIRECTORY, metavar="DIR", help="Work in this directory and leave the result."
+    "--directory", type=DIRECTORY, metavar="DIR", help="Work below this one; usually /tmp."
 )
-def rehearse(output: Output, keep: Path | None) -> int:
-    """Try the whole crossing on this machine: no network, no Docker, small samples.
+@click.option("--keep", is_flag=True, help="Leave the bundle that was made, to look at it.")
+def rehearse(output: Output, directory: Path | None, keep: bool) -> int:
+    """Try the whole crossing on this machine: no network, no Docker.
 
-    Sample images are served, saved into a bundle, verified, opened as the offline side would,
+    Small sample images are served, saved into a bundle, verified, opened as the offline side would,
     served from there, pulled back and compared. It cleans up after itself.
     """
     settings = settings_of()
 
     from airgap_tui.engine.jobs import rehearse as job
 
-    spec = job.RehearseSpec(settings=settings, keep=keep)
-    result = run_job(output, lambda sink, token: job.run(spec, sink, token))
+    spec = job.RehearseSpec(directory, keep, settings)
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; what was made is removed. Press Ctrl-C once more to end at once.",
+    )
     output.document(result.to_json())
     return result.exit_code

@@ -122,7 +122,7 @@ def registries(names: Sequence[str], network: Network, token: CancelToken) -> It
         session = Session(name, network, credentials)
         purpose = f"plan, save or push with {name}"
         try:
-            session.send(Request("GET", "/v2/", "", name), token, retry=False).close()
+            session.send(Request("GET", "", "", name), token, retry=False).close()
         except AccessDenied as error:
             yield Check(name, Standing.GOOD, f"answers: {error.message}", purpose)
         except NotFound:
