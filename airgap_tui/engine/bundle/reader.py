@@ -6,6 +6,7 @@ Needs no lock: a writer replaces its files in one step and never changes content
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,12 @@ class BundleReader:
     def extent(self, digest: Digest) -> Extent | None:
         """Where some content lies, for sending it from there; None where it is not."""
         return self.storage.extent(layout.blob_path(digest))
+
+    def stored(self) -> Iterator[Digest]:
+        """The digests of all content, wanted by an item or not."""
+        for name, _size in self.storage.names(layout.BLOBS):
+            if (digest := layout.digest_of_path(name)) is not None:
+                yield digest
 
     def holds(self, blob: Descriptor) -> bool:
         """Whether content is there with its right size, and was not found damaged since."""

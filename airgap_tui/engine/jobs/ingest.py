@@ -77,11 +77,11 @@ def ingest_engine(
     for reference in references:
         token.check()
         try:
-            image = engine.inspect(_asked(reference))
+            image = engine.inspect(asked(reference))
         except AirgapError as error:
             results[reference] = _failed(reference, error, engine.info.kind, writer, sink)
             continue
-        held = _held(reference, image, writer, bundle)
+        held = held_image(writer.find(reference), image, bundle)
         if held is not None:
             sink(ItemChanged(str(reference), ItemState.HELD, "already in the bundle", held.digest))
             results[reference] = held
@@ -171,7 +171,7 @@ class _Export:
     def _run(self, wanted: dict[Reference, EngineImage]) -> dict[Reference, ItemResult]:
         for reference in wanted:
             self.sink(ItemChanged(str(reference), ItemState.SAVING))
-        names = [_asked(reference) for reference in wanted]
+        names = [asked(reference) for reference in wanted]
         with closing(self.engine.save(names, self.token, self.sink)) as source:
             images = take_apart(
                 source,
@@ -212,7 +212,7 @@ def _intake(
     return LayerIntake(writer, chosen, threads, token)
 
 
-def _asked(reference: Reference) -> str:
+def asked(reference: Reference) -> str:
     """As engines take it: a digest stands alone, a tag beside it would be a second opinion."""
     return f"{reference.name}@{reference.digest}" if reference.digest else reference.tagged_name
 
@@ -268,11 +268,8 @@ def _need(free: int, needed: int, where: str, force: bool, sink: Sink) -> None:
     sink(Note(f"{problem}; started all the same", Level.WARNING))
 
 
-def _held(
-    reference: Reference, image: EngineImage, writer: BundleWriter, bundle: BundleReader
-) -> ItemResult | None:
-    """The result where the bundle has this very image under this name, whole."""
-    item = writer.find(reference)
+def held_image(item: Item | None, image: EngineImage, bundle: BundleReader) -> ItemResult | None:
+    """The result where the bundle has this very image as that item, whole."""
     if item is None or item.state is not ItemState.DONE or item.digest is None:
         return None
     try:
@@ -283,7 +280,7 @@ def _held(
         return None
     if image.id not in (manifest.config.digest, manifest.digest, item.source_digest):
         return None
-    return ItemResult(str(reference), ItemState.HELD, str(item.digest), item.bytes)
+    return ItemResult(item.name, ItemState.HELD, str(item.digest), item.bytes)
 
 
 def _find(

@@ -1,87 +1,26 @@
-"""What a save would do, in numbers, before anything is written; a save itself begins with it.
-
-Names are looked up here and pinned to digests. What a bundle already began keeps its digests: a tag
-that has moved since is noticed and said, and only `refresh` takes the new content.
-"""
+"""What a save would do, in numbers, before anything is written; a save itself begins with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from airgap_tui.engine.bundle.compression import Codec, Compression
-from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.layout import partial_path
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.errors import AirgapError, ConnectionFailure, NameConflict, NoRoom
-from airgap_tui.engine.events import ItemChanged, ItemState, Level, Note, Sink
+from airgap_tui.engine.errors import AirgapError, NoRoom, NotFound
+from airgap_tui.engine.events import ItemState, Sink
+from airgap_tui.engine.jobs.lookup import Planned, look_up, open_existing
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
-from airgap_tui.engine.jobs.transfer import in_parallel
-from airgap_tui.engine.oci.content import Closure
+from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
-from airgap_tui.engine.oci.platform import Platform
-from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import size as in_words
 from airgap_tui.engine.registry.source import RateLimit, RegistrySource
-from airgap_tui.engine.settings import Settings
-
-_LOOKUPS = 8
-"""Names looked up at once: small requests, so more than there are transfers."""
-
-
-class Origin(str, Enum):
-    """Where images are taken from."""
-
-    REGISTRY = "registry"
-    DOCKER = "docker"
-    PODMAN = "podman"
-    ARCHIVE = "archive"
-
-
-@dataclass(frozen=True, slots=True)
-class SaveSpec:
-    """What `plan` and `save` are asked.
-
-    `compression` None keeps what a registry sent. `archives` are the files of origin `archive`.
-    `host` is an engine's address, None for the usual one. `refresh` forgets what the bundle had of
-    these. `force` starts although there is not enough room. `archive_dir` also takes one file per
-    image, compressed with `archive_codec`.
-    """
-
-    references: tuple[Reference, ...]
-    bundle: Path
-    settings: Settings = field(default_factory=Settings)
-    compression: Compression | None = None
-    origin: Origin = Origin.REGISTRY
-    archives: tuple[Path, ...] = ()
-    host: str | None = None
-    with_signatures: bool = False
-    refresh: tuple[Reference, ...] = ()
-    force: bool = False
-    archive_dir: Path | None = None
-    archive_codec: Codec = Codec.XZ
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One image of a plan: what it needs, or why it cannot be had.
-
-    `complete` says that the bundle holds all of it under its name. `moved` is what the tag points
-    at now, where that is something else than the bundle keeps.
-    """
-
-    reference: Reference
-    closure: Closure | None = None
-    error: AirgapError | None = None
-    complete: bool = False
-    moved: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,131 +110,16 @@ def run(
 ) -> PlanResult:
     """Look every image up and add up what a save would fetch. Nothing is written."""
     bundle = open_existing(spec.bundle)
-    source = RegistrySource(
-        spec.settings.network,
-        credentials or CredentialStore.load(),
-        sink,
-        signatures=spec.with_signatures,
-    )
-    try:
+    if spec.origin is not Origin.REGISTRY:
+        return _plan_streams(spec, bundle, token)
+    network = spec.settings.network
+    with closing(
+        RegistrySource(
+            network, credentials or CredentialStore.load(), sink, signatures=spec.with_signatures
+        )
+    ) as source:
         planned = look_up(spec, source, bundle, sink, token)
         return measure(spec, planned, bundle, source.rate_limits())
-    finally:
-        source.close()
-
-
-def open_existing(path: Path) -> BundleReader | None:
-    """The bundle at a path, or None where a save would begin a new one."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return None
-    return BundleReader.open(path)
-
-
-def check_names(references: Sequence[Reference]) -> None:
-    """Raise `NameConflict` where two references would get one name in the bundle."""
-    taken: dict[str, Reference] = {}
-    for reference in references:
-        other = taken.setdefault(reference.tagged_name, reference)
-        if other != reference:
-            raise NameConflict(
-                f"{other} and {reference} would get one name in the bundle",
-                hint="Choose one of the two digests, or give one of them another tag.",
-            )
-
-
-def look_up(
-    spec: SaveSpec,
-    source: RegistrySource,
-    bundle: BundleReader | None,
-    sink: Sink,
-    token: CancelToken,
-) -> list[Planned]:
-    """Every reference of the spec with its closure, in order; one that fails carries its error."""
-    references = tuple(dict.fromkeys(spec.references))
-    check_names(references)
-
-    def one(reference: Reference) -> Planned:
-        return _look_up(reference, spec, source, bundle, sink, token)
-
-    return in_parallel(one, references, _LOOKUPS, token)
-
-
-def _look_up(
-    reference: Reference,
-    spec: SaveSpec,
-    source: RegistrySource,
-    bundle: BundleReader | None,
-    sink: Sink,
-    token: CancelToken,
-) -> Planned:
-    sink(ItemChanged(str(reference), ItemState.RESOLVING))
-    item = _kept(bundle, reference, spec)
-    moved = _moved(reference, item, source, sink, token) if item else None
-    try:
-        if item and bundle and _satisfies(item, spec) and is_complete(bundle, item):
-            return Planned(reference, bundle.closure(item), complete=True, moved=moved)
-        pinned = _origin_digest(item)
-        wanted = reference.pinned(pinned) if pinned else reference
-        closure = source.resolve(wanted, spec.settings.platform, token)
-        return Planned(reference, replace(closure, reference=reference), moved=moved)
-    except AirgapError as error:
-        sink(ItemChanged(str(reference), ItemState.FAILED, error.message))
-        return Planned(reference, error=error, moved=moved)
-
-
-def _kept(bundle: BundleReader | None, reference: Reference, spec: SaveSpec) -> Item | None:
-    if bundle is None or reference in spec.refresh:
-        return None
-    return bundle.inventory.find(reference)
-
-
-def _satisfies(item: Item, spec: SaveSpec) -> bool:
-    """Whether an item is what the spec asks for, in platform and compression."""
-    wanted = spec.settings.platform
-    if item.state is not ItemState.DONE or (wanted is None) != (item.platform is None):
-        return False
-    return wanted is None or item.platform is None or item.platform.matches(wanted)
-
-
-def is_complete(bundle: BundleReader, item: Item) -> bool:
-    """Whether the bundle has every file that the item needs, at its right size."""
-    try:
-        closure = bundle.closure(item)
-    except AirgapError:
-        return False
-    return all(bundle.holds(blob) for blob in closure.needed)
-
-
-def _origin_digest(item: Item | None) -> Digest | None:
-    """The digest by which the source knows what the bundle began."""
-    if item is None:
-        return None
-    return item.index_digest or item.source_digest or item.digest
-
-
-def _moved(
-    reference: Reference, item: Item, source: RegistrySource, sink: Sink, token: CancelToken
-) -> Digest | None:
-    """What the tag points at now, if the bundle keeps something else of it."""
-    if reference.digest or not item.digests:
-        return None
-    try:
-        now = source.head(reference, token).digest
-    except ConnectionFailure:
-        return None  # a bundle that is whole needs no network to stay so
-    except AirgapError as error:
-        sink(Note(f"{reference}: {error.message}; the bundle keeps what it has", Level.WARNING))
-        return None
-    if now in item.digests:
-        return None
-    sink(
-        Note(
-            f"{reference} now names other content ({now}); the bundle keeps what it began with."
-            f" To take the new one: --refresh {reference}",
-            Level.WARNING,
-        )
-    )
-    return now
 
 
 def measure(
@@ -390,6 +214,51 @@ def _problems(path: Path, room: Room, needed: int, missing: Sequence[Descriptor]
     return problems
 
 
-def platform_text(platform: Platform | None) -> str:
-    """`linux/amd64`, or `all`."""
-    return "all" if platform is None else str(platform)
+# --- out of engines and archives, whose layers are known only as they pass
+
+
+def _plan_streams(spec: SaveSpec, bundle: BundleReader | None, token: CancelToken) -> PlanResult:
+    """Sizes are those of the unpacked images, or of the files: the most that can come."""
+    rows = _archive_rows(spec) if spec.origin is Origin.ARCHIVE else _engine_rows(spec, bundle)
+    token.check()
+    images, room = tuple(rows), Room.at(spec.bundle)
+    needed = sum(image.to_fetch for image in images)
+    return PlanResult(images, room, needed, tuple(_problems(spec.bundle, room, needed, ())), ())
+
+
+def _archive_rows(spec: SaveSpec) -> Iterator[PlannedImage]:
+    for path in spec.archives:
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            absent = NotFound(f"{path} cannot be read: {error.strerror}")
+            yield _row_of(ItemResult.failed(str(path), absent))
+        else:
+            yield _row_of(ItemResult(str(path), ItemState.WAITING, bytes=size))
+
+
+def _engine_rows(spec: SaveSpec, bundle: BundleReader | None) -> Iterator[PlannedImage]:
+    from airgap_tui.engine.docker.engine import Engine
+    from airgap_tui.engine.jobs.ingest import asked, held_image
+
+    kind: Literal["docker", "podman"] = "podman" if spec.origin is Origin.PODMAN else "docker"
+    with closing(Engine.connect(spec.host, kind)) as engine:
+        for reference in dict.fromkeys(spec.references):
+            try:
+                image = engine.inspect(asked(reference))
+            except AirgapError as error:
+                yield _row_of(ItemResult.failed(str(reference), error))
+                continue
+            item = bundle.inventory.find(reference) if bundle else None
+            held = held_image(item, image, bundle) if bundle else None
+            known = ItemResult(str(reference), ItemState.WAITING, str(image.id), image.size)
+            yield _row_of(held or known, image.platform)
+
+
+def _row_of(result: ItemResult, platform: str = "") -> PlannedImage:
+    held = result.bytes if result.state is ItemState.HELD else 0
+    platforms = (platform,) if platform else ()
+    to_fetch = result.bytes - held
+    return PlannedImage(
+        result.reference, platforms, result.digest, result.bytes, 0, held, to_fetch, result
+    )

@@ -22,9 +22,9 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure
 from airgap_tui.engine.events import Event, JobFinished, JobStarted, Level, Note, Sink
 from airgap_tui.engine.jobs import save, verify
-from airgap_tui.engine.jobs.plan import SaveSpec
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.samples import make_samples
+from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.serve import ServeSpec, serving
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.digest import Digest

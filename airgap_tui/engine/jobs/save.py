@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -22,9 +23,12 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
-from airgap_tui.engine.jobs.plan import Origin, Planned, PlanResult, SaveSpec, look_up, measure
+from airgap_tui.engine.jobs.lookup import Planned, look_up
+from airgap_tui.engine.jobs.plan import PlanResult, measure
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.jobs.transfer import Delivered, Delivery, transfer
+from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.registry.source import RegistrySource
@@ -32,8 +36,8 @@ from airgap_tui.engine.registry.source import RegistrySource
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """Bytes: `unique` are all images after deduplication, of which `downloaded` were fetched now
-    and `reused` were there."""
+    """Bytes: `unique` are all images after deduplication, of which `downloaded` came now and
+    `reused` were there."""
 
     items: tuple[ItemResult, ...]
     unique: int
@@ -60,6 +64,13 @@ class SaveResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    items: tuple[ItemResult, ...]
+    unique: int
+    downloaded: int
+
+
 def run(
     spec: SaveSpec,
     sink: Sink,
@@ -72,79 +83,83 @@ def run(
     when the disk fills up on the way; `BundleLocked`, `NameConflict`, `UnsupportedBundle`.
     """
     started = time.monotonic()
-    sink(JobStarted("save", str(spec.bundle), tuple(str(r) for r in spec.references)))
+    items = spec.archives if spec.origin is Origin.ARCHIVE else spec.references
+    sink(JobStarted("save", str(spec.bundle), tuple(str(item) for item in items)))
     with BundleWriter.open(
         spec.bundle, "save", spec.settings.platform, spec.compression, sink
     ) as writer:
         for reference in spec.refresh:
             writer.forget(reference)
-        source = RegistrySource(
-            spec.settings.network,
-            credentials or CredentialStore.load(),
-            sink,
-            signatures=spec.with_signatures,
-        )
-        try:
-            result = _save(spec, writer, source, sink, token, started)
-        finally:
-            source.close()
+        if spec.origin is Origin.REGISTRY:
+            filled = _from_registries(spec, writer, credentials, sink, token)
+        else:
+            filled = _from_streams(spec, writer, sink, token)
         writer.finish(token)
+    if spec.archive_dir is not None:
+        filled = _with_archives(spec, filled, sink, token)
+    result = SaveResult(filled.items, filled.unique, filled.downloaded, time.monotonic() - started)
     sink(JobFinished("save", result.exit_code))
     return result
 
 
-def _save(
+# --- from registries
+
+
+def _from_registries(
     spec: SaveSpec,
     writer: BundleWriter,
-    source: RegistrySource,
+    credentials: CredentialStore | None,
     sink: Sink,
     token: CancelToken,
-    started: float,
-) -> SaveResult:
-    bundle = BundleReader.open(spec.bundle)
-    planned = look_up(spec, source, bundle, sink, token)
-    for image in planned:
-        _record_plan(image, writer)
-    plan = measure(spec, planned, bundle, source.rate_limits())
-    _check_room(spec, plan, sink)
-    results = {image.reference: _settled(image, sink) for image in planned}
-    deliveries = [
-        Delivery(image.reference, image.reference, image.closure)
-        for image in planned
-        if image.closure is not None and not image.complete
-    ]
-
-    document_bytes = _document_bytes(deliveries, bundle)
-
-    def finished(delivered: Delivered) -> None:
-        if delivered.error is not None:
-            _record_failure(delivered.delivery.reference, delivered.error.message, writer)
-
-    transferred = transfer(
-        source,
-        writer,
-        deliveries,
-        state=ItemState.SAVING,
-        transfers=spec.settings.transfers,
-        retry=spec.settings.network.retry,
-        sink=sink,
-        token=token,
-        finished=finished,
-    )
+) -> _Filled:
+    network = spec.settings.network
+    with closing(
+        RegistrySource(
+            network, credentials or CredentialStore.load(), sink, signatures=spec.with_signatures
+        )
+    ) as source:
+        bundle = BundleReader.open(spec.bundle)
+        planned = look_up(spec, source, bundle, sink, token)
+        for image in planned:
+            _record_plan(image, writer)
+        plan = measure(spec, planned, bundle, source.rate_limits())
+        _check_room(spec, plan, sink)
+        results = {image.reference: _settled(image, sink) for image in planned}
+        deliveries = [
+            Delivery(image.reference, image.reference, image.closure)
+            for image in planned
+            if image.closure is not None and not image.complete
+        ]
+        document_bytes = _document_bytes(deliveries, bundle)
+        transferred = transfer(
+            source,
+            writer,
+            deliveries,
+            state=ItemState.SAVING,
+            transfers=spec.settings.transfers,
+            retry=network.retry,
+            sink=sink,
+            token=token,
+            finished=_recording(writer),
+        )
     for ended in transferred.deliveries:
         results[ended.delivery.reference] = _result(ended)
-    return SaveResult(
-        tuple(result for result in results.values() if result is not None),
-        plan.unique,
-        transferred.bytes + document_bytes,
-        time.monotonic() - started,
-    )
+    items = tuple(result for result in results.values() if result is not None)
+    return _Filled(items, plan.unique, transferred.bytes + document_bytes)
 
 
 def _document_bytes(deliveries: Sequence[Delivery], bundle: BundleReader) -> int:
     """Bytes of the manifests that came with looking names up."""
     documents = {d.digest: d for delivery in deliveries for d in delivery.closure.documents}
     return sum(len(d.raw) for d in documents.values() if not bundle.holds(d.descriptor))
+
+
+def _recording(writer: BundleWriter) -> Callable[[Delivered], None]:
+    def finished(delivered: Delivered) -> None:
+        if delivered.error is not None:
+            _record_failure(delivered.delivery.reference, delivered.error.message, writer)
+
+    return finished
 
 
 def _record_plan(image: Planned, writer: BundleWriter) -> None:
@@ -201,3 +216,63 @@ def _result(delivered: Delivered) -> ItemResult:
         return ItemResult.failed(delivery.item, delivered.error)
     size = delivery.closure.size
     return ItemResult(delivery.item, ItemState.DONE, str(delivered.digest), size)
+
+
+# --- out of engines and archives, whose digests are known only as the content passes
+
+
+def _from_streams(spec: SaveSpec, writer: BundleWriter, sink: Sink, token: CancelToken) -> _Filled:
+    from airgap_tui.engine.jobs.ingest import ingest_archive, ingest_engine
+
+    bundle = BundleReader.open(spec.bundle)
+    before = set(bundle.stored())
+    if spec.origin is Origin.ARCHIVE:
+        items = tuple(
+            item
+            for path in spec.archives
+            for item in ingest_archive(path, writer, spec.compression, sink=sink, token=token)
+        )
+    else:
+        from airgap_tui.engine.docker.engine import Engine
+
+        kind: Literal["docker", "podman"] = "podman" if spec.origin is Origin.PODMAN else "docker"
+        with closing(Engine.connect(spec.host, kind)) as engine:
+            items = ingest_engine(
+                engine,
+                tuple(dict.fromkeys(spec.references)),
+                writer,
+                spec.compression,
+                force=spec.force,
+                sink=sink,
+                token=token,
+            )
+    sizes = _content(writer, items)
+    new = sum(size for digest, size in sizes.items() if digest not in before)
+    return _Filled(items, sum(sizes.values()), new)
+
+
+def _content(writer: BundleWriter, items: Sequence[ItemResult]) -> dict[Digest, int]:
+    """The distinct content of the items that succeeded, with its sizes in bytes."""
+    bundle = BundleReader.open(writer.path)
+    sizes: dict[Digest, int] = {}
+    for result in items:
+        item = writer.find(Reference.parse(result.reference)) if result.digest else None
+        if item is None:
+            continue
+        closure = bundle.closure(item)
+        sizes.update({document.digest: len(document.raw) for document in closure.documents})
+        sizes.update({blob.digest: blob.size for blob in closure.blobs})
+    return sizes
+
+
+def _with_archives(spec: SaveSpec, filled: _Filled, sink: Sink, token: CancelToken) -> _Filled:
+    """Also one `docker load`able file for each image that is there now."""
+    from airgap_tui.engine.jobs.archives import write_archives
+
+    assert spec.archive_dir is not None  # noqa: S101 - asked for by the caller
+    bundle = BundleReader.open(spec.bundle)
+    there = [Reference.parse(item.reference) for item in filled.items if item.succeeded]
+    items = [item for reference in there if (item := bundle.inventory.find(reference))]
+    written = write_archives(bundle, items, spec.archive_dir, spec.archive_codec, sink, token)
+    failed = {result.reference: result for result in written if not result.succeeded}
+    return replace(filled, items=tuple(failed.get(item.reference, item) for item in filled.items))

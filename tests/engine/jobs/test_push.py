@@ -12,8 +12,8 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NameConflict, NotFound
 from airgap_tui.engine.events import BlobProgress, Event, ItemState
 from airgap_tui.engine.jobs import push, save
-from airgap_tui.engine.jobs.plan import SaveSpec
 from airgap_tui.engine.jobs.push import PushSpec
+from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 from airgap_tui.engine.oci.reference import Reference

@@ -17,7 +17,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NameConflict, NoRoom, Stopped
 from airgap_tui.engine.events import BlobProgress, Event, ItemState, Note
 from airgap_tui.engine.jobs import plan, save
-from airgap_tui.engine.jobs.plan import SaveSpec
+from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest
 from airgap_tui.engine.oci.reference import Reference

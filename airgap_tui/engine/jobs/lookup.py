@@ -1,0 +1,156 @@
+"""Looking names up and pinning them to digests, before anything is fetched.
+
+What a bundle already began keeps its digests: a tag that has moved since is noticed and said, and
+only a refresh takes the new content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from airgap_tui.engine.bundle.inventory import Item
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError, ConnectionFailure, NameConflict
+from airgap_tui.engine.events import ItemChanged, ItemState, Level, Note, Sink
+from airgap_tui.engine.jobs.save_spec import SaveSpec
+from airgap_tui.engine.jobs.transfer import in_parallel
+from airgap_tui.engine.oci.content import Closure
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.registry.source import RegistrySource
+
+_LOOKUPS = 8
+"""Names looked up at once: small requests, so more than there are transfers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One image of a plan: what it needs, or why it cannot be had.
+
+    `complete` says that the bundle holds all of it under its name. `moved` is what the tag points
+    at now, where that is something else than the bundle keeps.
+    """
+
+    reference: Reference
+    closure: Closure | None = None
+    error: AirgapError | None = None
+    complete: bool = False
+    moved: Digest | None = None
+
+
+def open_existing(path: Path) -> BundleReader | None:
+    """The bundle at a path, or None where a save would begin a new one."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return None
+    return BundleReader.open(path)
+
+
+def check_names(references: Sequence[Reference]) -> None:
+    """Raise `NameConflict` where two references would get one name in the bundle."""
+    taken: dict[str, Reference] = {}
+    for reference in references:
+        other = taken.setdefault(reference.tagged_name, reference)
+        if other != reference:
+            raise NameConflict(
+                f"{other} and {reference} would get one name in the bundle",
+                hint="Choose one of the two digests, or give one of them another tag.",
+            )
+
+
+def look_up(
+    spec: SaveSpec,
+    source: RegistrySource,
+    bundle: BundleReader | None,
+    sink: Sink,
+    token: CancelToken,
+) -> list[Planned]:
+    """Every reference of the spec with its closure, in order; one that fails carries its error."""
+    references = tuple(dict.fromkeys(spec.references))
+    check_names(references)
+
+    def one(reference: Reference) -> Planned:
+        return _look_up(reference, spec, source, bundle, sink, token)
+
+    return in_parallel(one, references, _LOOKUPS, token)
+
+
+def _look_up(
+    reference: Reference,
+    spec: SaveSpec,
+    source: RegistrySource,
+    bundle: BundleReader | None,
+    sink: Sink,
+    token: CancelToken,
+) -> Planned:
+    sink(ItemChanged(str(reference), ItemState.RESOLVING))
+    item = _kept(bundle, reference, spec)
+    moved = _moved(reference, item, source, sink, token) if item else None
+    try:
+        if item and bundle and _satisfies(item, spec) and is_complete(bundle, item):
+            return Planned(reference, bundle.closure(item), complete=True, moved=moved)
+        pinned = _origin_digest(item)
+        wanted = reference.pinned(pinned) if pinned else reference
+        closure = source.resolve(wanted, spec.settings.platform, token)
+        return Planned(reference, replace(closure, reference=reference), moved=moved)
+    except AirgapError as error:
+        sink(ItemChanged(str(reference), ItemState.FAILED, redact(error.message)))
+        return Planned(reference, error=error, moved=moved)
+
+
+def _kept(bundle: BundleReader | None, reference: Reference, spec: SaveSpec) -> Item | None:
+    if bundle is None or reference in spec.refresh:
+        return None
+    return bundle.inventory.find(reference)
+
+
+def _satisfies(item: Item, spec: SaveSpec) -> bool:
+    """Whether an item is what the spec asks for, in platform and compression."""
+    wanted = spec.settings.platform
+    if item.state is not ItemState.DONE or (wanted is None) != (item.platform is None):
+        return False
+    return wanted is None or item.platform is None or item.platform.matches(wanted)
+
+
+def is_complete(bundle: BundleReader, item: Item) -> bool:
+    """Whether the bundle has every file that the item needs, at its right size."""
+    try:
+        closure = bundle.closure(item)
+    except AirgapError:
+        return False
+    return all(bundle.holds(blob) for blob in closure.needed)
+
+
+def _origin_digest(item: Item | None) -> Digest | None:
+    """The digest by which the source knows what the bundle began."""
+    if item is None:
+        return None
+    return item.index_digest or item.source_digest or item.digest
+
+
+def _moved(
+    reference: Reference, item: Item, source: RegistrySource, sink: Sink, token: CancelToken
+) -> Digest | None:
+    """What the tag points at now, if the bundle keeps something else of it."""
+    if reference.digest or not item.digests:
+        return None
+    try:
+        now = source.head(reference, token).digest
+    except ConnectionFailure:
+        return None  # a bundle that is whole needs no network to stay so
+    except AirgapError as error:
+        sink(Note(f"{reference}: {error.message}; the bundle keeps what it has", Level.WARNING))
+        return None
+    if now in item.digests:
+        return None
+    sink(
+        Note(
+            f"{reference} now names other content ({now}); the bundle keeps what it began with."
+            f" To take the new one: --refresh {reference}",
+            Level.WARNING,
+        )
+    )
+    return now
