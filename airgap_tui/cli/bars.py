@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -42,6 +41,8 @@ class Bars:
         self._verbose = verbose
         self._quiet = quiet
         self._console = console or Console(stderr=True, markup=False, highlight=False, emoji=False)
+        utf8 = self._console.encoding.lower().replace("-", "") == "utf8"
+        self._draws_lines = utf8 and os.environ.get("TERM") != "linux"
         self._live: Live | None = None
         self._closed = False
 
@@ -58,7 +59,13 @@ class Bars:
             self._clear()
             return
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live = Live(
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
         self._live.update(self._picture(snapshot), refresh=True)
 
@@ -103,7 +110,7 @@ class Bars:
         return line
 
     def _bar(self, fraction: float, width: int) -> Text:
-        full, empty = ("━", "╌") if _can_draw_lines() else ("#", "-")
+        full, empty = ("━", "╌") if self._draws_lines else ("#", "-")
         filled = int(width * min(1.0, fraction))
         bar = Text(full * filled, style="green")
         bar.append(empty * (width - filled), style="dim")
@@ -124,8 +131,3 @@ def _states(snapshot: Snapshot) -> str:
 
 def _fitting(text: str, width: int) -> Text:
     return Text(cut(harmless(redact(text)), width), no_wrap=True)
-
-
-def _can_draw_lines() -> bool:
-    utf8 = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
-    return utf8 and os.environ.get("TERM") != "linux"

@@ -93,8 +93,9 @@ def run(arguments: Sequence[str]) -> int:
         code = airgap_tui.main(list(arguments), prog_name="airgap-tui", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
-    except BrokenPipeError:
-        discard_stdout()  # help that nobody reads to its end
+    except (BrokenPipeError, SystemExit):
+        # Help that nobody reads to its end; click itself makes a SystemExit of that.
+        discard_stdout()
         return 0
     except (Exception, KeyboardInterrupt) as error:
         failure = Failure.of(error)
