@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -41,18 +41,55 @@ def archive_codec(path: Path) -> Codec:
         return detect(file.read(HEAD))
 
 
-def open_archive(path: Path) -> Reader:
-    """The decoded bytes of a file. Closing ends the decoding program, where there is one.
+class ArchiveReader:
+    """The decoded bytes of a file: a `Reader` that knows how far in the file it is."""
+
+    def __init__(self, reader: Reader, position: Callable[[], int], size: int) -> None:
+        self._reader = reader
+        self._position = position
+        self.size = size
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file, of `size`, that have been read."""
+        return self._position()
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        return self._reader.readinto(buffer)
+
+    def close(self) -> None:
+        """Ends the decoding program, where there is one."""
+        self._reader.close()
+
+
+def open_archive(path: Path) -> ArchiveReader:
+    """Open a file, plain or compressed.
 
     Raises `NotFound` here, and `MalformedContent` while reading.
     """
     codec = archive_codec(path)
-    for command in _DECODERS.get(codec, ()):
-        if (program := shutil.which(command[0])) is not None:
-            return _ProgramReader([program, *command[1:]], path)
     with _existing(path):
-        file = FileReader(Extent(path, 0, path.stat().st_size))
-    return decoder(codec, file, str(path))
+        size = path.stat().st_size
+        for command in _DECODERS.get(codec, ()):
+            if (program := shutil.which(command[0])) is not None:
+                decoding = _ProgramReader([program, *command[1:]], path)
+                return ArchiveReader(decoding, decoding.position, size)
+        file = _Counting(FileReader(Extent(path, 0, size)))
+    return ArchiveReader(decoder(codec, file, str(path)), lambda: file.count, size)
+
+
+class _Counting:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.count = 0
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = self._reader.readinto(buffer)
+        self.count += count
+        return count
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 def is_archive_name(name: str) -> bool:
@@ -101,11 +138,16 @@ class _ProgramReader:
         self._path = path
         self._name = Path(command[0]).name
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close
-        with _existing(path), path.open("rb") as file:
-            self._process = subprocess.Popen(
-                command, stdin=file, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
-            )
+        # Not buffered, and open as long as the program: both then share one position.
+        self._file = path.open("rb", buffering=0)
+        self._process = subprocess.Popen(
+            command, stdin=self._file, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
+        )
         self._ended = False
+        self._closed_at = 0
+
+    def position(self) -> int:
+        return self._closed_at if self._file.closed else self._file.tell()
 
     def readinto(self, buffer: memoryview, /) -> int:
         if self._ended:
@@ -121,11 +163,14 @@ class _ProgramReader:
         return count
 
     def close(self) -> None:
+        if self._file.closed:
+            return
         process = self._process
         if process.poll() is None:
             process.kill()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE)
-        if process.stdout:
-            process.stdout.close()
-        self._errors.close()
+        self._closed_at = self._file.tell()
+        for file in (self._file, process.stdout, self._errors):
+            if file is not None:
+                file.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -75,32 +75,35 @@ Reported = Callable[[Digest, int], None]
 
 @dataclass(slots=True)
 class DockerArchive:
-    """The archive of some images. `reads_zstd`: whether the reader takes zstd layers; `oci`:
-    whether to write `oci-layout` and `index.json`, which some Podman read as one image only."""
+    """The archive of the images that are added. `reads_zstd`: whether the reader takes zstd layers;
+    `oci`: whether to write `oci-layout` and `index.json`, of which some Podman read one image only.
+    """
 
-    images: Sequence[LoadImage]
     token: CancelToken
     reads_zstd: bool = True
     oci: bool = True
     report: Reported = field(default=lambda _digest, _count: None)
+    images: list[LoadImage] = field(init=False, default_factory=list)
     _blobs: dict[Digest, _Blob] = field(init=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Plan the members. Raises `NotFound` for content that is not there, `BrokenBlob` and
-        `MalformedContent` where a layer has to be decoded to learn its size and cannot be."""
-        for image in self.images:
-            self._add(image.bundle, image.manifest.config)
-            diff_ids = image.bundle.config(image.manifest).diff_ids
-            if len(diff_ids) != len(image.manifest.layers):
-                raise MalformedContent(
-                    f"{image.names[0] if image.names else image.image_id}: the config names"
-                    f" {len(diff_ids)} layers and the manifest {len(image.manifest.layers)}"
-                )
-            for layer, diff_id in zip(image.manifest.layers, diff_ids, strict=True):
-                if self._must_be_plain(image.bundle, layer):
-                    self._add_plain(image.bundle, layer, diff_id)
-                else:
-                    self._add(image.bundle, layer)
+    def add(self, image: LoadImage) -> None:
+        """Plan one more image. Raises `NotFound` for content that is not there, `MalformedContent`,
+        and `BrokenBlob` for a layer that has to be decoded to learn its size and cannot be."""
+        bundle, manifest = image.bundle, image.manifest
+        diff_ids = bundle.config(manifest).diff_ids
+        if len(diff_ids) != len(manifest.layers):
+            raise MalformedContent(
+                f"{image.image_id}: the config names {len(diff_ids)} layers and the manifest"
+                f" {len(manifest.layers)}"
+            )
+        blobs = [self._stored(bundle, manifest.config)]
+        for layer, diff_id in zip(manifest.layers, diff_ids, strict=True):
+            known = self._blobs.get(layer.digest) or self._stored(bundle, layer)
+            if known.plain is None and self._must_be_plain(bundle, layer):
+                known = self._as_plain(bundle, layer, diff_id)
+            blobs.append(known)
+        self._blobs.update((blob.stored.digest, blob) for blob in blobs)
+        self.images.append(image)
 
     @property
     def members(self) -> Mapping[Digest, int]:
@@ -146,28 +149,21 @@ class DockerArchive:
             reader.readinto(memoryview(head))
         return detect(head)
 
-    def _add(self, bundle: BundleReader, blob: Descriptor) -> None:
-        if blob.digest in self._blobs:
-            return
+    def _stored(self, bundle: BundleReader, blob: Descriptor) -> _Blob:
         if not bundle.holds(blob):
             raise NotFound(
                 f"{bundle.storage.location} does not hold {blob.digest} whole",
                 hint="Run the save again on the online side, or bring the volume that has it.",
             )
-        name = layout.blob_path(blob.digest)
-        self._blobs[blob.digest] = _Blob(bundle, blob, None, name, blob.size)
+        return _Blob(bundle, blob, None, layout.blob_path(blob.digest), blob.size)
 
-    def _add_plain(self, bundle: BundleReader, layer: Descriptor, diff_id: Digest) -> None:
-        self._add(bundle, layer)
-        if self._blobs[layer.digest].plain is not None:
-            return
+    def _as_plain(self, bundle: BundleReader, layer: Descriptor, diff_id: Digest) -> _Blob:
         codec = self._codec(bundle, layer)
         record = bundle.inventory.layers.get(layer.digest)
         size = record.uncompressed_size if record is not None else 0
         if not size:
             size = self._measured(bundle, layer, codec)
-        name = layout.blob_path(diff_id)
-        self._blobs[layer.digest] = _Blob(bundle, layer, codec, name, size)
+        return _Blob(bundle, layer, codec, layout.blob_path(diff_id), size)
 
     def _measured(self, bundle: BundleReader, layer: Descriptor, codec: Codec) -> int:
         """The size that a tar header has to tell before the content: decoded once for it."""

@@ -35,12 +35,12 @@ from airgap_tui.engine.errors import (
     Stopped,
 )
 from airgap_tui.engine.events import ItemChanged, ItemState, Level, Note, Sink
+from airgap_tui.engine.jobs.engine_room import export_groups, need_room
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Manifest
 from airgap_tui.engine.oci.read_ahead import ReadAhead
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.quantities import size as in_words
 from airgap_tui.engine.redaction import redact
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def ingest_engine(
         writer.record(Item(reference, ItemState.WAITING, origin=engine.info.kind))
     intake = _intake(writer, compression, token)
     seen = SeenLayers(writer.path / _SEEN)
-    for group in _groups(engine, wanted, writer.path, intake.compression, force, sink):
+    _check_bundle_room(wanted, writer.path, intake.compression, force, sink)
+    for group in export_groups(engine, wanted, force, sink):
         export = _Export(engine, group, intake, seen, writer, sink, token)
         results.update(export.run())
     return tuple(results[reference] for reference in references)
@@ -217,55 +218,17 @@ def asked(reference: Reference) -> str:
     return f"{reference.name}@{reference.digest}" if reference.digest else reference.tagged_name
 
 
-def _groups(
-    engine: Engine,
+def _check_bundle_room(
     wanted: dict[Reference, EngineImage],
     bundle: Path,
     compression: Compression,
     force: bool,
     sink: Sink,
-) -> list[dict[Reference, EngineImage]]:
-    """The images of each export: all at once where the engine has the room to stage that."""
-    if not wanted:
-        return []
+) -> None:
     sizes = {image.id: image.size for image in wanted.values()}
-    total, largest = sum(sizes.values()), max(sizes.values())
     factor = 1.0 if compression.codec is Codec.NONE else _USUAL_SHRINKING
-    _need(Room.at(bundle).free, round(total * factor), f"{bundle} for the layers", force, sink)
-    free = engine.room()
-    if engine.info.containerd_store:
-        return [wanted]
-    if free is None:
-        sink(
-            Note(
-                f"{engine.info.name} writes its export of {in_words(total)} to its own disk first,"
-                " and how much room that has cannot be seen from here"
-            )
-        )
-        return [wanted]
-    if total <= free:
-        sink(
-            Note(
-                f"{engine.info.name} first writes its export of up to {in_words(total)} to"
-                f" {engine.info.root}, where {in_words(free, down=True)} are free"
-            )
-        )
-        return [wanted]
-    where = f"{engine.info.root}, where {engine.info.name} first writes its export"
-    _need(free, largest, where, force, sink)
-    return [{reference: image} for reference, image in wanted.items()]
-
-
-def _need(free: int, needed: int, where: str, force: bool, sink: Sink) -> None:
-    if needed <= free:
-        return
-    problem = (
-        f"about {in_words(needed, up=True)} are needed at {where}; "
-        f"{in_words(free, down=True)} are free"
-    )
-    if not force:
-        raise NoRoom(problem, hint="Make room, or go on all the same with --force.")
-    sink(Note(f"{problem}; started all the same", Level.WARNING))
+    needed = round(sum(sizes.values()) * factor)
+    need_room(Room.at(bundle).free, needed, f"in {bundle} for the layers", force, sink)
 
 
 def held_image(item: Item | None, image: EngineImage, bundle: BundleReader) -> ItemResult | None:

@@ -1,0 +1,141 @@
+"""Load images from bundles and archives into Docker or Podman, and see that they are there.
+
+All images of the bundles go in one stream that is made on the fly, each shared layer once. What the
+engine has already is not sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.archive_file import archive_codec, is_archive_name
+from airgap_tui.engine.bundle.compression import Codec
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.storage import open_storage
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.docker.engine import Engine
+from airgap_tui.engine.docker.hosts import Kind
+from airgap_tui.engine.errors import (
+    UsageError,
+)
+from airgap_tui.engine.events import (
+    JobFinished,
+    JobStarted,
+    Sink,
+)
+from airgap_tui.engine.jobs.load_archive import load_archive
+from airgap_tui.engine.jobs.load_bundles import BundleLoading, choose
+from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.oci.naming import Naming
+from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """`paths` are bundles (directory, tar, ISO), archives, or directories of archives.
+
+    `references` empty stands for all images. `naming` adds each image's name in a registry.
+    `force` starts although the engine's disk seems too small.
+    """
+
+    paths: tuple[Path, ...]
+    into: Kind = "docker"
+    host: str | None = None
+    naming: Naming | None = None
+    references: tuple[Reference, ...] = ()
+    force: bool = False
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """`engine` is what took the images, such as `Docker 20.10.24`; `bytes` is what was sent."""
+
+    items: tuple[ItemResult, ...]
+    engine: str
+    bytes: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        return combined_exit_code(self.items)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "engine": self.engine,
+            "items": [item.to_json() for item in self.items],
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run(spec: LoadSpec, sink: Sink, token: CancelToken) -> LoadResult:
+    """Load everything that the spec names.
+
+    Raises `EngineFailure` (none there, none may be used), `NoRoom` before anything is sent,
+    `NameConflict`, and whatever opening a bundle raises; a single image's failure is in the result.
+    """
+    started = time.monotonic()
+    bundles, archives = open_sources(spec.paths)
+    if archives and spec.references:
+        raise UsageError(
+            f"{archives[0]} is an archive, from which single images cannot be chosen",
+            hint="Name images only with a bundle.",
+        )
+    platform = spec.settings.platform or DEFAULT_PLATFORM
+    wanted, results = choose(bundles, spec.references, spec.naming, platform)
+    with Engine.connect(spec.host, spec.into) as engine:
+        names = [one.reference for one in wanted] + [str(path) for path in archives]
+        sink(JobStarted("load", engine.info.name, tuple(names)))
+        loading = BundleLoading(engine, spec.force, sink, token)
+        results += loading.run(wanted)
+        for path in archives:
+            token.check()
+            loaded, sent = load_archive(engine, path, spec.naming, spec.force, sink, token)
+            results += loaded
+            loading.sent += sent
+        result = LoadResult(
+            tuple(results), engine.info.name, loading.sent, time.monotonic() - started
+        )
+    sink(JobFinished("load", result.exit_code))
+    return result
+
+
+def open_sources(paths: Sequence[Path]) -> tuple[list[BundleReader], list[Path]]:
+    """The bundles and the archives that the paths stand for; a directory may hold archives."""
+    bundles: list[BundleReader] = []
+    archives: list[Path] = []
+    for path in paths:
+        if path.is_dir() and not any((path / n).exists() for n in (layout.INVENTORY, layout.INDEX)):
+            found = sorted(file for file in path.iterdir() if is_archive_name(file.name))
+            if not found:
+                raise UsageError(
+                    f"{path} holds neither a bundle nor archives",
+                    hint="Name the directory that  airgap-tui save  filled, or files.",
+                )
+            archives += found
+        elif path.is_dir() or not _is_archive(path):
+            bundles.append(BundleReader.open(path))
+        else:
+            archives.append(path)
+    return bundles, archives
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a file is what an engine saved. A bundle in a tar also holds a `manifest.json`."""
+    if archive_codec(path) is not Codec.NONE:
+        return True
+    try:
+        storage = open_storage(path)
+    except UsageError:
+        return True
+    if storage.extent(layout.INVENTORY) is not None:
+        return False
+    return storage.extent(layout.DOCKER_MANIFEST) is not None or not any(storage.names())
