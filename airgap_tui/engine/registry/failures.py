@@ -70,13 +70,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was asked for: of which registry and repository, for which thing, with which login."""
+    """What was asked for: of which registry and repository, for which thing, with which login.
+
+    `accepted` says that the login itself was right: a token was given for it.
+    """
 
     registry: str
     repository: str
     name: str
     push: bool = False
     login: str = ""
+    accepted: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -125,6 +129,15 @@ def denied_login(answer: Answer, subject: Subject) -> AccessDenied:
             subject,
             f"{subject.registry} does not let {subject.name} be written (401): {answer.detail}",
             hint="Create the project in the registry first, or use a login that may push to it.",
+        )
+    if subject.login and subject.accepted:
+        verb = "write" if subject.push else "read"
+        return _denied(
+            answer,
+            subject,
+            f"{subject.registry} does not let the login from {subject.login} {verb}"
+            f" {subject.name} (401)",
+            hint="Use a login that has this right.",
         )
     if subject.login:
         what = "key" if subject.registry == _NGC else "login"

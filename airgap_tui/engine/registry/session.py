@@ -190,7 +190,8 @@ class Session:
                     )
                 if again and not last:
                     continue
-            raise self._failure(answer, subject, reply.url)
+            accepted = sent.startswith("Bearer ")
+            raise self._failure(answer, replace(subject, accepted=accepted), reply.url)
         raise AssertionError("a request is repeated at most once")
 
     def _failure(self, answer: Answer, subject: Subject, url: str) -> AirgapError:
