@@ -1,0 +1,222 @@
+"""What the user has decided so far, on each side, and the job specs that follow from it.
+
+Answers are frozen: a step makes new ones from the old, so going back keeps everything. Secrets are
+never part of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+from airgap_tui.engine.bundle.compression import Compression
+from airgap_tui.engine.errors import AirgapError, InvalidReference, UsageError
+from airgap_tui.engine.jobs.load import LoadSpec
+from airgap_tui.engine.jobs.push import PushSpec
+from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
+from airgap_tui.engine.jobs.serve import ServeSpec
+from airgap_tui.engine.jobs.verify import VerifySpec
+from airgap_tui.engine.oci.naming import Naming
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.settings import Settings
+
+
+class Origination(str, Enum):
+    """How an image came into the list of the Images step."""
+
+    OFFERED = "offered"
+    TYPED = "typed"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One row of the Images step. `note` tells more of where it was found."""
+
+    reference: Reference
+    found_in: Origination = Origination.TYPED
+    chosen: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The online side's answers. `list_file` is the list that was read, if any."""
+
+    wishes: tuple[Wish, ...] = ()
+    bundle: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+    compression: Compression | None = None
+    verify_after: bool = True
+    list_file: Path | None = None
+
+    @property
+    def chosen(self) -> tuple[Reference, ...]:
+        return tuple(wish.reference for wish in self.wishes if wish.chosen)
+
+    def with_wishes(self, wishes: tuple[Wish, ...]) -> Collection:
+        """These and the wishes there are; one that is there already is chosen again."""
+        merged = {wish.reference: wish for wish in self.wishes}
+        for wish in wishes:
+            known = merged.get(wish.reference)
+            merged[wish.reference] = replace(known, chosen=True) if known else wish
+        return replace(self, wishes=tuple(sorted(merged.values(), key=_by_name)))
+
+    def without(self, *references: Reference) -> Collection:
+        """The images removed from the list."""
+        kept = tuple(wish for wish in self.wishes if wish.reference not in references)
+        return replace(self, wishes=kept, list_file=None)
+
+    def choosing(self, chosen: bool, *references: Reference) -> Collection:
+        """The images chosen, or no longer chosen; they stay in the list."""
+        wishes = tuple(
+            replace(wish, chosen=chosen) if wish.reference in references else wish
+            for wish in self.wishes
+        )
+        return replace(self, wishes=wishes)
+
+    @property
+    def covers_list_file(self) -> bool:
+        """Whether the chosen images are just those of the list file."""
+        return self.list_file is not None and all(
+            wish.chosen == (wish.found_in is Origination.LIST) for wish in self.wishes
+        )
+
+    def save_spec(self) -> SaveSpec:
+        """The save that these answers ask for; `bundle` has to be chosen by then."""
+        if self.bundle is None:
+            raise UsageError("no place to save to is chosen", hint="Give a directory.")
+        return SaveSpec(self.chosen, self.bundle, self.settings, self.compression, Origin.REGISTRY)
+
+
+class Destination(str, Enum):
+    """Where the offline side's images go."""
+
+    REGISTRY = "registry"
+    DOCKER = "docker"
+    PODMAN = "podman"
+    SERVE = "serve"
+
+
+class Security(str, Enum):
+    """How a registry of the offline side is spoken to."""
+
+    TLS = "tls"
+    OWN_CA = "own-ca"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The offline side's answers. `path` is the bundle; `images` empty stands for all of it.
+
+    `registry` is `host[:port]`, `project` the path below it. `listen` is `host:port` of serving."""
+
+    path: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+    images: tuple[Reference, ...] = ()
+    destination: Destination = Destination.REGISTRY
+    registry: str = ""
+    project: str = ""
+    security: Security = Security.TLS
+    ca_file: Path | None = None
+    keep_registry: bool = False
+    listen: str = "127.0.0.1:5000"
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    engine_host: str | None = None
+
+    @property
+    def naming(self) -> Naming:
+        """Raises `UsageError` where registry or project cannot be names."""
+        name = self.registry.strip().rstrip("/")
+        project = self.project.strip().strip("/")
+        return Naming.parse(
+            f"{name}/{project}" if project else name, keep_registry=self.keep_registry
+        )
+
+    @property
+    def network_settings(self) -> Settings:
+        """The settings with what was chosen about this registry's security."""
+        network = self.settings.network
+        if self.security is Security.PLAIN:
+            network = replace(network, plain_http=network.plain_http | {self.naming.registry})
+        elif self.security is Security.OWN_CA and self.ca_file is not None:
+            network = replace(network, ca_file=self.ca_file)
+        return replace(self.settings, network=network)
+
+    def verify_spec(self) -> VerifySpec:
+        return VerifySpec(self.bundle, self.settings)
+
+    def push_spec(self) -> PushSpec:
+        return PushSpec(self.bundle, self.naming, self.network_settings, self.images)
+
+    def load_spec(self) -> LoadSpec:
+        into = "podman" if self.destination is Destination.PODMAN else "docker"
+        return LoadSpec(
+            (self.bundle,),
+            "podman" if into == "podman" else "docker",
+            self.engine_host,
+            references=self.images,
+            settings=self.settings,
+        )
+
+    def serve_spec(self) -> ServeSpec:
+        """Raises `UsageError` where `listen` is no address."""
+        host, port = listen_address(self.listen)
+        return ServeSpec((self.bundle,), host, port, self.tls_certificate, self.tls_key)
+
+    @property
+    def bundle(self) -> Path:
+        """The opened bundle; raises `UsageError` before one is."""
+        if self.path is None:
+            raise UsageError("no bundle is opened", hint="Choose one, or give its path.")
+        return self.path
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Read `host:port`, `[::1]:port`, `:port` or a port alone; raise `UsageError` otherwise."""
+    host, _, port = text.strip().rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"not an address: {text!r}", hint="Write it like 127.0.0.1:5000.")
+    return host.strip("[]") or ("127.0.0.1" if not text.strip().startswith(":") else "::"), int(
+        port
+    )
+
+
+def check_name(text: str) -> str:
+    """What to say while an image name is typed: empty for nothing typed yet.
+
+    Begins with `Not a name:` where it is none.
+    """
+    if not text.strip():
+        return ""
+    try:
+        reference = Reference.parse(text.strip())
+    except InvalidReference as error:
+        return f"Not a name: {error.reason}"
+    if reference.digest is None and ":" not in text.strip().rpartition("/")[2]:
+        short = reference.repository.rpartition("/")[2]
+        return f"No tag given: this means {short}:latest, which changes."
+    return "Name is well formed."
+
+
+def parse_many(text: str) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
+    """The names in pasted lines, and for each that is none the line with its reason."""
+    good: list[Reference] = []
+    bad: list[str] = []
+    for line in text.splitlines():
+        for word in line.partition(" #")[0].split():
+            if word.startswith("#"):
+                break
+            try:
+                good.append(Reference.parse(word))
+            except AirgapError as error:
+                reason = error.reason if isinstance(error, InvalidReference) else error.message
+                bad.append(f"{word}: {reason}")
+    return tuple(dict.fromkeys(good)), tuple(bad)
+
+
+def _by_name(wish: Wish) -> str:
+    return str(wish.reference)

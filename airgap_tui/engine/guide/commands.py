@@ -1,0 +1,97 @@
+"""The command that does the same: shown on every screen, ready to copy."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
+from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
+
+PROGRAM = "airgap-tui"
+
+
+def plan(answers: Collection) -> str:
+    """`airgap-tui plan …` for the online side's answers."""
+    return _line("plan", *_save_arguments(answers))
+
+
+def save(answers: Collection) -> str:
+    verify = ["--then", "verify"] if answers.verify_after else []
+    return _line("save", *_save_arguments(answers), *verify)
+
+
+def login(registry: str) -> str:
+    return _line("login", registry)
+
+
+def verify(path: Path | None) -> str:
+    return _line("verify", str(path or "BUNDLE"))
+
+
+def attach(job: str) -> str:
+    return _line("attach", job)
+
+
+def rehearse() -> str:
+    return _line("rehearse")
+
+
+def deliver(answers: Delivery) -> str:
+    """The push, load or serve that the offline side's answers ask for."""
+    bundle = str(answers.path or "BUNDLE")
+    if answers.destination is Destination.SERVE:
+        tls = _option("--tls-cert", answers.tls_certificate)
+        return _line(
+            "serve",
+            bundle,
+            "--listen",
+            answers.listen,
+            *tls,
+            *_option("--tls-key", answers.tls_key),
+        )
+    if answers.destination is Destination.REGISTRY:
+        project = answers.project.strip("/")
+        registry = answers.registry or "REGISTRY"
+        target = f"{registry}/{project}" if project else registry
+        return _line("push", bundle, target, *_push_options(answers))
+    into = ["--into", "podman"] if answers.destination is Destination.PODMAN else []
+    host = _option("--host", answers.engine_host)
+    return _line("load", bundle, *into, *host, *_images(answers))
+
+
+def _save_arguments(answers: Collection) -> list[str]:
+    if answers.covers_list_file:
+        arguments = ["-f", str(answers.list_file)]
+    else:
+        arguments = [str(reference) for reference in answers.chosen]
+    arguments += ["-b", str(answers.bundle or "BUNDLE")]
+    platform = answers.settings.platform
+    if platform != DEFAULT_PLATFORM:
+        arguments += ["--platform", "all" if platform is None else str(platform)]
+    if answers.compression is not None:
+        arguments += ["--compress", str(answers.compression)]
+    return arguments
+
+
+def _push_options(answers: Delivery) -> list[str]:
+    options: list[str] = []
+    if answers.keep_registry:
+        options.append("--keep-registry")
+    if answers.security is Security.PLAIN:
+        options += ["--plain-http", answers.registry]
+    elif answers.security is Security.OWN_CA:
+        options += _option("--ca", answers.ca_file)
+    return options + _images(answers)
+
+
+def _images(answers: Delivery) -> list[str]:
+    return [word for reference in answers.images for word in ("--image", str(reference))]
+
+
+def _option(name: str, value: object) -> list[str]:
+    return [] if value is None else [name, str(value)]
+
+
+def _line(*words: str) -> str:
+    return " ".join([PROGRAM, *(shlex.quote(word) for word in words)])
