@@ -25,11 +25,13 @@ _NGC_VARIABLES = ("NGC_API_KEY", "NGC_CLI_API_KEY")
 
 
 class CredentialStore:
-    """Finds logins; asks each credential helper once. Safe to use from several threads."""
+    """Finds logins; asks each credential helper once. Safe to use from several threads.
+
+    An override of None says that a registry is spoken to without a login, whatever is kept."""
 
     def __init__(
         self,
-        overrides: Mapping[str, Credential] | None = None,
+        overrides: Mapping[str, Credential | None] | None = None,
         ngc: Credential | None = None,
         configs: tuple[DockerConfig, ...] = (),
         problems: tuple[str, ...] = (),
@@ -47,7 +49,7 @@ class CredentialStore:
     def load(
         cls,
         environment: Mapping[str, str] | None = None,
-        overrides: Mapping[str, Credential] | None = None,
+        overrides: Mapping[str, Credential | None] | None = None,
     ) -> CredentialStore:
         """Read the files. One that cannot be read is told in `problems`, not raised: most pulls
         need no login."""
@@ -76,8 +78,9 @@ class CredentialStore:
 
     def find(self, registry: str, repository: str = "") -> Credential | None:
         """The login to use, or None. Raises `AccessDenied` for an NGC key of the retired kind."""
-        if registry in self._overrides:
-            return self._overrides[registry]
+        with self._lock:
+            if registry in self._overrides:
+                return self._overrides[registry]
         if registry == NGC_REGISTRY and self._ngc is not None:
             check_ngc_key(self._ngc.secret, self._ngc.origin)
             return self._ngc
@@ -86,6 +89,11 @@ class CredentialStore:
             if key not in self._found:
                 self._found[key] = self._search(registry, repository)
             return self._found[key]
+
+    def give(self, registry: str, credential: Credential) -> None:
+        """Use this login for the registry from now on, before any other; nothing is kept."""
+        with self._lock:
+            self._overrides[registry] = credential
 
     def origins(self, registry: str) -> tuple[str, ...]:
         """Every place that holds a login for the registry, the winning one first."""
@@ -100,7 +108,7 @@ class CredentialStore:
     @property
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Each registry that a login is kept for, and where; no helper is asked for a secret."""
-        found = [(registry, login.origin) for registry, login in self._overrides.items()]
+        found = [(registry, login.origin) for registry, login in self._overrides.items() if login]
         if self._ngc is not None:
             found.append((NGC_REGISTRY, self._ngc.origin))
         for config in self._configs:

@@ -1,0 +1,115 @@
+"""What a registry of the offline side says before anything is pushed: does it answer, is the login
+right, may we write where the images are to go? Nothing is left there: an upload is begun and ended.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.store import CredentialStore
+from airgap_tui.engine.errors import AccessDenied, AirgapError, NotFound, Stopped
+from airgap_tui.engine.oci.naming import Naming
+from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.target import push_scope
+from airgap_tui.engine.settings import Settings
+
+_MAX_REPLY_BYTES = 1024 * 1024
+_CANCELLED = frozenset({200, 202, 204, 400, 404, 405})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One thing that was asked: good or not, what was found in a few words, and the remedy."""
+
+    good: bool
+    finding: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationAnswers:
+    """None stands for what could not be asked, because something before it failed."""
+
+    registry: Answer
+    login: Answer | None = None
+    project: Answer | None = None
+
+    @property
+    def good(self) -> bool:
+        return all(answer is not None and answer.good for answer in self._all)
+
+    @property
+    def first_problem(self) -> Answer | None:
+        return next(
+            (answer for answer in self._all if answer is not None and not answer.good), None
+        )
+
+    @property
+    def _all(self) -> tuple[Answer | None, ...]:
+        return (self.registry, self.login, self.project)
+
+
+def ask(
+    naming: Naming,
+    repository: str,
+    settings: Settings,
+    token: CancelToken,
+    credentials: CredentialStore | None = None,
+) -> DestinationAnswers:
+    """Ask the registry of `naming`; `repository` is one that will be written. Raises `Stopped`."""
+    credentials = credentials or CredentialStore.load()
+    with closing(Session(naming.registry, settings.network, credentials)) as session:
+        try:
+            session.fetch(
+                Request("GET", "", "", naming.registry), _MAX_REPLY_BYTES, token, retry=False
+            )
+        except Stopped:
+            raise
+        except AccessDenied as error:
+            denied = Answer(False, error.message, error.hint)
+            return DestinationAnswers(Answer(True, "Answers"), denied)
+        except NotFound:
+            return DestinationAnswers(
+                Answer(False, "Answers, but not as a registry", "Check the name and the port.")
+            )
+        except AirgapError as error:
+            return DestinationAnswers(Answer(False, error.message, error.hint))
+        login = credentials.find(naming.registry)
+        known = Answer(True, f"Accepted, as {login.username}" if login else "Not needed")
+        project = _may_write(session, naming, repository, token)
+        return DestinationAnswers(Answer(True, "Answers"), known, project)
+
+
+def _may_write(session: Session, naming: Naming, repository: str, token: CancelToken) -> Answer:
+    name = f"{naming.registry}/{repository}"
+    scope = push_scope(repository)
+    begin = Request(
+        "POST",
+        f"{repository}/blobs/uploads/",
+        repository,
+        name,
+        scope,
+        body=b"",
+        expect=frozenset({202}),
+    )
+    try:
+        begun = session.fetch(begin, _MAX_REPLY_BYTES, token, retry=False)
+        location = begun.headers.get("Location", "")
+        if location:
+            upload = urljoin(begun.url, location)
+            session.fetch(
+                Request("DELETE", upload, repository, name, scope, expect=_CANCELLED),
+                _MAX_REPLY_BYTES,
+                token,
+                retry=False,
+            )
+    except Stopped:
+        raise
+    except AccessDenied as error:
+        return Answer(False, f"You may read, not write: {error.message}", error.hint)
+    except AirgapError as error:
+        return Answer(False, error.message, error.hint)
+    return Answer(True, "You may write to it")
