@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from airgap_tui.cli.narration import news_line, short, state_word, total_line
-from airgap_tui.cli.text import cut, harmless
 from airgap_tui.engine.events import Event, ItemState, Level, Note
+from airgap_tui.engine.plain_text import cut, harmless
 from airgap_tui.engine.progress import Snapshot, Transfer
 from airgap_tui.engine.quantities import elapsed, size
 from airgap_tui.engine.redaction import redact

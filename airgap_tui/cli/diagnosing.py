@@ -12,8 +12,8 @@ import click
 from airgap_tui.cli.options import DIRECTORY, network_options, settings_of, verb
 from airgap_tui.cli.output import Output, marks
 from airgap_tui.cli.running import run_job
-from airgap_tui.cli.text import harmless
 from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.plain_text import harmless
 
 _NAME_WIDTH = 14
 

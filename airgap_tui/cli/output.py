@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from airgap_tui.cli.text import harmless
 from airgap_tui.engine.errors import EnvironmentFailure
+from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.redaction import redact
 
 PROGRESS_MODES = ("auto", "bar", "plain", "json", "none")

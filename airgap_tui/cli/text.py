@@ -1,27 +1,11 @@
-"""Text for a terminal: outside text made harmless, names cut in the middle, aligned tables."""
+"""Aligned tables of outside text, cut in the middle where the window is narrow."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def harmless(text: str) -> str:
-    """The text without characters that steer a terminal; it may come from a registry or medium."""
-    return _CONTROL.sub("?", text.replace("\t", " "))
-
-
-def cut(text: str, width: int) -> str:
-    """At most `width` characters: the middle gives way to two dots, start and end stay."""
-    if len(text) <= width:
-        return text
-    if width < 5:
-        return text[:width]
-    tail = (width - 2) // 2
-    return f"{text[: width - 2 - tail]}..{text[-tail:]}"
+from airgap_tui.engine.plain_text import cut, harmless
 
 
 @dataclass(frozen=True, slots=True)

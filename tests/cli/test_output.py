@@ -15,10 +15,11 @@ import pytest
 from airgap_tui.cli.failure import Failure
 from airgap_tui.cli.output import Output, redacted
 from airgap_tui.cli.results import of_all, show_items, tell_failures
-from airgap_tui.cli.text import Column, cut, harmless, table
+from airgap_tui.cli.text import Column, table
 from airgap_tui.engine.errors import AccessDenied, ContentMismatch, Stopped
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.plain_text import cut, harmless
 from airgap_tui.engine.redaction import remember
 from tests.cli.conftest import Command
 
