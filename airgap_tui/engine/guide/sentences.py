@@ -1,0 +1,232 @@
+"""The sentences that lead through a crossing: at the top of each screen, and beside a shut Next.
+
+Both guided front ends say them, so that a screen reader hears what a screen shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.guide.answers import Collection
+from airgap_tui.engine.jobs.access import AccessResult, LoginStanding, RegistryAccess
+from airgap_tui.engine.jobs.plan import PlanResult
+from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
+
+_USUAL_RATE = 100_000_000
+_DISKS = (32, 64, 128, 256, 512, 1000, 2000, 4000)
+_DVD = 4_700_000_000
+_DOING = {"save": "Saving", "verify": "Verifying", "push": "Pushing", "load": "Loading"}
+_DONE = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"}
+_UNDER_WAY = (
+    ItemState.RESOLVING,
+    ItemState.SAVING,
+    ItemState.VERIFYING,
+    ItemState.PUSHING,
+    ItemState.LOADING,
+    ItemState.RETRYING,
+)
+
+
+def images(answers: Collection) -> str:
+    chosen, there = len(answers.chosen), len(answers.wishes)
+    if not there:
+        return "Choose the images to carry. Type a name, or read a list file."
+    return f"Choose the images to carry. {chosen} of {there} {_are(chosen)} chosen."
+
+
+def images_missing(answers: Collection) -> str:
+    """Why Next is shut; empty when it is open."""
+    return "" if answers.chosen else "Not yet: choose at least one image."
+
+
+def logins(result: AccessResult) -> str:
+    everything = sum(len(one.images) for one in result.registries)
+    unread = len(result.unreadable)
+    if unread:
+        return f"Each chosen image has been asked for. {unread} of {everything} cannot be read yet."
+    refused = any(one.standing is LoginStanding.REFUSED for one in result.registries)
+    ending = "One login is refused, but not needed." if refused else "No login is missing."
+    return f"{_all(everything)} can be read. {ending}"
+
+
+def logins_missing(result: AccessResult) -> str:
+    unread = len(result.unreadable)
+    return f"Not yet: {count(unread, 'image')} cannot be read." if unread else ""
+
+
+def login_in_words(one: RegistryAccess) -> str:
+    """The column Login: `Not needed`, `$oauthtoken, refused`."""
+    if one.standing is LoginStanding.NOT_NEEDED:
+        return "Not needed"
+    if one.standing is LoginStanding.MISSING:
+        return "None"
+    if one.standing is LoginStanding.UNKNOWN:
+        return "No answer"
+    word = "refused" if one.standing is LoginStanding.REFUSED else "accepted"
+    return f"{one.username}, {word}" if one.username else word.capitalize()
+
+
+def downloads_left(one: RegistryAccess) -> str:
+    """What a registry still allows, where it says so: Docker Hub does."""
+    limit = one.rate_limit
+    if limit is None:
+        return ""
+    needed = len(one.images)
+    window = f" for the next {elapsed(limit.window_seconds)}" if limit.window_seconds else ""
+    return f"{limit.remaining} of {limit.limit} downloads left{window}; this list needs {needed}"
+
+
+def review(plan: PlanResult) -> str:
+    held = sum(image.held for image in plan.images)
+    if not plan.to_fetch:
+        return "Everything is here already; saving only checks that. Nothing is written yet."
+    minutes = max(1, round(plan.to_fetch / _USUAL_RATE / 60))
+    here = f" {size(held)} are already here." if held else ""
+    return (
+        f"{size(plan.to_fetch, up=True)} to download, about {minutes} min at"
+        f" {rate(_USUAL_RATE)}.{here} Nothing is written yet."
+    )
+
+
+def room(plan: PlanResult) -> str:
+    """`1.8 TB free, 67.5 GB needed`."""
+    free, needed = size(plan.room.free, down=True), size(plan.needed, up=True)
+    return f"{free} free, {needed} needed"
+
+
+def room_missing(plan: PlanResult) -> str:
+    lacking = plan.needed - plan.room.free
+    if lacking > 0:
+        return f"Not yet: {size(lacking, up=True)} of room is missing."
+    return f"Not yet: {plan.problems[0].message}." if plan.problems else ""
+
+
+def media(total: int) -> str:
+    """Which usual media hold this many bytes: `Fits on one 128 GB disk, or on 15 DVDs`."""
+    disk = next((gb for gb in _DISKS if total <= gb * 10**9), None)
+    dvds = max(1, math.ceil(total / _DVD))
+    plural = "one DVD" if dvds == 1 else f"{dvds} DVDs"
+    if disk is None:
+        return f"Larger than one 4 TB disk; {plural}"
+    unit = f"{disk} GB" if disk < 1000 else f"{disk // 1000} TB"
+    return f"Fits on one {unit} disk, or on {plural}"
+
+
+def working(snapshot: Snapshot) -> str:
+    doing = _DOING.get(snapshot.verb, "Working on")
+    images_there = count(len(snapshot.items), "image")
+    return f"{doing} {images_there}. You may close this window; the work goes on without it."
+
+
+def worked(snapshot: Snapshot) -> str:
+    """How a job ended, for the top of its screen."""
+    everything = len(snapshot.items)
+    failed = sum(item.state is ItemState.FAILED for item in snapshot.items)
+    good = sum(item.state in (ItemState.DONE, ItemState.HELD) for item in snapshot.items)
+    done = _DONE.get(snapshot.verb, "done")
+    if not failed and good == everything:
+        return f"{_all(everything)} {_are(everything)} {done}."
+    if failed:
+        again = "and can be tried again" if snapshot.verb != "verify" else "are not"
+        return (
+            f"{good} of {count(everything, 'image')} {_are(good)} {done}. {failed} failed {again}."
+        )
+    return f"Stopped: {good} of {count(everything, 'image')} {_are(good)} {done}; it can continue."
+
+
+def amounts(snapshot: Snapshot) -> tuple[str, str, str, str]:
+    """Bytes, rate, time left and time so far: the line below the bar."""
+    return (
+        f"{_number(snapshot.done, snapshot.total)} of {size(snapshot.total)}",
+        rate(snapshot.rate),
+        time_left(snapshot.time_left),
+        f"{elapsed(snapshot.elapsed)} so far",
+    )
+
+
+def trouble(snapshot: Snapshot) -> str:
+    """What holds the work up, in place of the rate; empty when nothing does."""
+    for login in snapshot.logins:
+        return (
+            f"paused: {login.registry} now refuses the login. Press Enter to give another;"
+            " nothing is lost"
+        )
+    for pause in snapshot.pauses:
+        return f"{pause.host} asks us to wait: {elapsed(pause.seconds)}"
+    waiting = [one.retry_in for one in snapshot.transfers if one.retry_in is not None]
+    if waiting and len(waiting) == len(snapshot.transfers):
+        return f"trying again in {math.ceil(min(waiting))} s"
+    if snapshot.transfers and snapshot.quiet_for >= 10 and snapshot.exit_code is None:
+        return f"no data for {round(snapshot.quiet_for)} s"
+    return ""
+
+
+def tally(snapshot: Snapshot) -> str:
+    """`1 failed, 3 saving, 5 waiting, 4 done`."""
+    states = Counter(item.state for item in snapshot.items)
+    doing = _DOING.get(snapshot.verb, "under way").lower()
+    counts = (
+        (states[ItemState.FAILED], "failed"),
+        (sum(states[state] for state in _UNDER_WAY), doing),
+        (states[ItemState.WAITING], "waiting"),
+        (states[ItemState.HELD], "already here"),
+        (states[ItemState.LEFT_OUT], "left out"),
+        (states[ItemState.DONE], "done"),
+    )
+    return ", ".join(f"{number} {word}" for number, word in counts if number)
+
+
+def causes(failures: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Each reason once, with how many images it stopped, from pairs of image and reason."""
+    reasons: dict[str, list[str]] = {}
+    for item, reason in failures:
+        reasons.setdefault(reason.removeprefix(f"{item}: "), []).append(item)
+    return tuple(
+        f"{items[0]}: {reason}"
+        if len(items) == 1
+        else f"{len(items)} images failed for one reason: {reason}"
+        for reason, items in reasons.items()
+    )
+
+
+def verified(result: VerifyResult) -> str:
+    whole = sum(item.succeeded for item in result.items)
+    everything = len(result.items)
+    damaged, missing = len(result.bad), len(result.missing)
+    if not damaged and not missing and whole == everything:
+        files = count(result.blobs, "file")
+        verb = "is" if everything == 1 else "are"
+        return f"{_all(everything)} {verb} whole: {files}, {size(result.bytes)}, every byte read."
+    parts = []
+    if damaged:
+        parts.append(
+            f"{damaged} of {count(result.blobs + missing, 'file')} {_are(damaged)} damaged"
+        )
+    if missing:
+        parts.append(f"{count(missing, 'file')} {_are(missing)} missing")
+    beginning = f"{' and '.join(parts)}. " if parts else ""
+    return f"{beginning}{whole} of {count(everything, 'image')} {_are(whole)} whole."
+
+
+def chosen_images(names: Sequence[str]) -> str:
+    """The button's words for a number of images: `13 images`."""
+    return count(len(names), "image")
+
+
+def _number(done: int, total: int) -> str:
+    """`44.3` of `63.2 GB`: the unit is said once where both have it."""
+    left, right = size(done).rpartition(" "), size(total).rpartition(" ")
+    return left[0] if left[2] == right[2] else size(done)
+
+
+def _all(number: int) -> str:
+    return "The image" if number == 1 else f"All {count(number, 'image')}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
