@@ -118,6 +118,30 @@ class HostPaused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class BlobPaused:
+    """A transfer waits for a login to its registry; what it has stays."""
+
+    blob: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginNeeded:
+    """A registry refuses the login in the middle: its items wait for another one."""
+
+    registry: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSettled:
+    """The wait for a login is over: one was `given`, or the registry's items are left out."""
+
+    registry: str
+    given: bool
+
+
 class Level(str, Enum):
     """How much a `Note` matters."""
 
@@ -153,6 +177,9 @@ Event = (
     | BlobDone
     | BlobDropped
     | HostPaused
+    | BlobPaused
+    | LoginNeeded
+    | LoginSettled
     | Note
     | JobFinished
 )

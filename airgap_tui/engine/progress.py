@@ -17,6 +17,7 @@ from typing import Any
 from airgap_tui.engine.events import (
     BlobDone,
     BlobDropped,
+    BlobPaused,
     BlobPlanned,
     BlobProgress,
     BlobRetrying,
@@ -28,6 +29,8 @@ from airgap_tui.engine.events import (
     ItemState,
     JobFinished,
     JobStarted,
+    LoginNeeded,
+    LoginSettled,
     Note,
 )
 
@@ -74,6 +77,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginWanted:
+    """A registry whose items wait until somebody gives another login or leaves them out."""
+
+    registry: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A job at one moment. Sizes in bytes, times in seconds, `rate` in bytes per second.
 
@@ -97,6 +108,7 @@ class Snapshot:
     blobs_total: int = 0
     retries: int = 0
     pauses: tuple[Pause, ...] = ()
+    logins: tuple[LoginWanted, ...] = ()
     notes: tuple[Note, ...] = ()
     exit_code: int | None = None
 
@@ -153,6 +165,7 @@ class _Job:
     blobs_total: int = 0
     retries: int = 0
     pauses: dict[str, tuple[float, str]] = field(default_factory=dict)
+    logins: dict[str, str] = field(default_factory=dict)
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
 
@@ -176,6 +189,9 @@ class Progress:
             BlobDone: self._blob_done,
             BlobDropped: self._blob_dropped,
             HostPaused: self._host_paused,
+            BlobPaused: self._blob_paused,
+            LoginNeeded: self._login_needed,
+            LoginSettled: self._login_settled,
             Note: self._note,
         }
 
@@ -263,6 +279,17 @@ class Progress:
     def _host_paused(self, event: HostPaused, now: float) -> None:
         self._job.pauses[event.host] = (now + event.seconds, event.reason)
 
+    def _blob_paused(self, event: BlobPaused, now: float) -> None:
+        blob = self._known(event.blob)
+        if blob is not None:
+            blob.started, blob.retry_at, blob.reason = False, now, event.reason
+
+    def _login_needed(self, event: LoginNeeded, _now: float) -> None:
+        self._job.logins[event.registry] = event.reason
+
+    def _login_settled(self, event: LoginSettled, _now: float) -> None:
+        self._job.logins.pop(event.registry, None)
+
     def _note(self, event: Note, _now: float) -> None:
         self._notes.append(event)
 
@@ -345,6 +372,7 @@ class Progress:
                 for host, (until, reason) in job.pauses.items()
                 if until > now
             ),
+            logins=tuple(LoginWanted(*wanted) for wanted in job.logins.items()),
             notes=tuple(self._notes),
             exit_code=job.exit_code,
         )

@@ -22,6 +22,7 @@ from airgap_tui.engine.events import (
     JobStarted,
     Sink,
 )
+from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.transfer import Delivered, Delivery, in_parallel, transfer
 from airgap_tui.engine.oci.naming import Naming
@@ -66,9 +67,12 @@ def run(
     sink: Sink,
     token: CancelToken,
     credentials: CredentialStore | None = None,
+    logins: Logins | None = None,
 ) -> PushResult:
     """Push all or the chosen images, indexes with their children, signatures after their images.
 
+    With `logins`, which bring their credentials, a registry that refuses a login in the middle is
+    waited for; without, its images fail.
     Raises `NameConflict` before anything is sent where two sources would get one name.
     """
     started = time.monotonic()
@@ -76,7 +80,7 @@ def run(
     items = chosen_items(bundle, spec.references)
     names = spec.naming.assign(item.reference for item in items)
     sink(JobStarted("push", spec.naming.registry, tuple(str(item.reference) for item in items)))
-    credentials = credentials or CredentialStore.load()
+    credentials = logins.credentials if logins else credentials or CredentialStore.load()
     network, registry = spec.settings.network, spec.naming.registry
     target = RegistryTarget(registry, network, credentials, sink)
     source = RegistrySource(network, credentials, sink)
@@ -104,6 +108,7 @@ def run(
             retry=network.retry,
             sink=sink,
             token=token,
+            logins=logins,
         )
         for delivered in transferred.deliveries:
             results[delivered.delivery.reference] = _result(delivered)

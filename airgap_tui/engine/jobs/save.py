@@ -23,6 +23,7 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.lookup import Planned, look_up
 from airgap_tui.engine.jobs.plan import PlanResult, measure
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
@@ -76,9 +77,12 @@ def run(
     sink: Sink,
     token: CancelToken,
     credentials: CredentialStore | None = None,
+    logins: Logins | None = None,
 ) -> SaveResult:
     """Save the images of the spec into its bundle; run again, it continues where it was.
 
+    With `logins`, which bring their credentials, a registry that refuses a login in the middle is
+    waited for; without, its images fail.
     Raises `NoRoom` before anything is fetched where the disk cannot hold it (unless `force`), and
     when the disk fills up on the way; `BundleLocked`, `NameConflict`, `UnsupportedBundle`.
     """
@@ -91,7 +95,7 @@ def run(
         for reference in spec.refresh:
             writer.forget(reference)
         if spec.origin is Origin.REGISTRY:
-            filled = _from_registries(spec, writer, credentials, sink, token)
+            filled = _from_registries(spec, writer, credentials, logins, sink, token)
         else:
             filled = _from_streams(spec, writer, sink, token)
         writer.finish(token)
@@ -109,14 +113,14 @@ def _from_registries(
     spec: SaveSpec,
     writer: BundleWriter,
     credentials: CredentialStore | None,
+    logins: Logins | None,
     sink: Sink,
     token: CancelToken,
 ) -> _Filled:
     network = spec.settings.network
+    credentials = logins.credentials if logins else credentials or CredentialStore.load()
     with closing(
-        RegistrySource(
-            network, credentials or CredentialStore.load(), sink, signatures=spec.with_signatures
-        )
+        RegistrySource(network, credentials, sink, signatures=spec.with_signatures)
     ) as source:
         bundle = BundleReader.open(spec.bundle)
         planned = look_up(spec, source, bundle, sink, token)
@@ -141,6 +145,7 @@ def _from_registries(
             sink=sink,
             token=token,
             finished=_recording(writer),
+            logins=logins,
         )
     for ended in transferred.deliveries:
         results[ended.delivery.reference] = _result(ended)

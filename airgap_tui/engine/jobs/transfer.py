@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, NoRoom, Stopped, TemporaryFailure
+from airgap_tui.engine.errors import (
+    AccessDenied,
+    AirgapError,
+    ContentMismatch,
+    NoRoom,
+    Stopped,
+    TemporaryFailure,
+)
 from airgap_tui.engine.events import (
     BlobDone,
     BlobDropped,
+    BlobPaused,
     BlobPlanned,
     BlobProgress,
     BlobRetrying,
@@ -26,6 +34,8 @@ from airgap_tui.engine.events import (
     ItemState,
     Sink,
 )
+from airgap_tui.engine.jobs.logins import Logins
+from airgap_tui.engine.jobs.task_pool import TaskPool
 from airgap_tui.engine.oci.content import Closure, Reader, Source, Target
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -73,10 +83,14 @@ class Transferred:
 
 @dataclass(slots=True)
 class _Shipment:
-    """One distinct blob, and for each scope that lacks it the deliveries that wait for it there."""
+    """One distinct blob, and for each scope that lacks it the deliveries that wait for it there.
+
+    `arrived` says that one of its scopes has it already.
+    """
 
     blob: Descriptor
     places: list[list[int]] = field(default_factory=list)
+    arrived: bool = False
 
     @property
     def deliveries(self) -> set[int]:
@@ -113,15 +127,19 @@ def transfer(
     sink: Sink,
     token: CancelToken,
     finished: Callable[[Delivered], None] = lambda _delivered: None,
+    logins: Logins | None = None,
 ) -> Transferred:
     """Bring every closure into the target and name it there.
 
     `state` is what an item is called under way. `finished` hears of each delivery as it ends, one
     at a time, so that a job can record it. One that fails does not stop the others; a full disk and
-    a cancelled token stop all (`NoRoom`, `Stopped`), and what is finished by then is kept.
+    a cancelled token stop all (`NoRoom`, `Stopped`), and what is finished by then is kept. With
+    `logins`, what a registry refuses is put aside until a login comes; without, it fails.
     """
-    loop = _Loop(source, target, deliveries, state, retry, sink, token, finished)
-    return loop.run(max(1, transfers))
+    loop = _Loop(
+        source, target, deliveries, state, retry, sink, token, finished, logins, max(1, transfers)
+    )
+    return loop.run()
 
 
 class _Loop:
@@ -135,6 +153,8 @@ class _Loop:
         sink: Sink,
         token: CancelToken,
         finished: Callable[[Delivered], None],
+        logins: Logins | None,
+        threads: int,
     ) -> None:
         self._source = source
         self._target = target
@@ -144,16 +164,20 @@ class _Loop:
         self._sink = sink
         self._token = token
         self._finished = finished
+        self._logins = logins
+        self._threads = threads
+        self._pool = TaskPool(threads, token, logins)
         self._lock = threading.Lock()
         self._report_lock = threading.Lock()
         self._results: dict[int, Delivered] = {}
         self._open: list[int] = [0] * len(deliveries)
         self._begun: set[int] = set()
+        self._paused: set[int] = set()
         self._to_do: list[int] = [0] * len(deliveries)
         self._bytes = 0
 
-    def run(self, threads: int) -> Transferred:
-        shipments = self._missing(threads)
+    def run(self) -> Transferred:
+        shipments = self._missing()
         for index, delivery in enumerate(self._deliveries):
             self._sink(ItemSized(delivery.item, delivery.closure.size, self._to_do[index]))
         for shipment in shipments:
@@ -162,11 +186,11 @@ class _Loop:
         ready = [index for index, missing in enumerate(self._open) if not missing]
         tasks: list[Callable[[], None]] = [self._naming(index) for index in ready]
         tasks += [self._shipping(shipment) for shipment in shipments]
-        self._run_all(tasks, threads)
+        self._pool.run(tasks)
         ended = tuple(self._results[index] for index in range(len(self._deliveries)))
         return Transferred(ended, self._bytes)
 
-    def _missing(self, threads: int) -> list[_Shipment]:
+    def _missing(self) -> list[_Shipment]:
         """The blobs that the target lacks, biggest first."""
         needs: dict[tuple[str, Digest], list[int]] = {}
         blobs: dict[Digest, Descriptor] = {}
@@ -187,7 +211,9 @@ class _Loop:
                     self._token.sleep(attempts.delay_after(failure))
 
         shipments: dict[Digest, _Shipment] = {}
-        checked = in_parallel(lambda n: _outcome(lacks, n), needs.items(), threads, self._token)
+        checked = in_parallel(
+            lambda n: _outcome(lacks, n), needs.items(), self._threads, self._token
+        )
         for ((_scope, digest), indexes), (missing, error) in zip(
             needs.items(), checked, strict=True
         ):
@@ -204,25 +230,6 @@ class _Loop:
                 self._to_do[index] += shipment.blob.size
         return sorted(wanted, key=lambda s: (-s.blob.size, s.blob.digest))
 
-    def _run_all(self, tasks: Sequence[Callable[[], None]], threads: int) -> None:
-        queue = iter(tasks)
-        with ThreadPoolExecutor(threads, thread_name_prefix="transfer") as pool:
-            running: set[Future[None]] = set()
-            fatal: BaseException | None = None
-            while True:
-                while fatal is None and len(running) < threads:
-                    task = next(queue, None)
-                    if task is None:
-                        break
-                    running.add(pool.submit(task))
-                if not running:
-                    break
-                done, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-                for future in done:
-                    fatal = fatal or future.exception()
-        if fatal is not None:
-            raise fatal
-
     def _naming(self, index: int) -> Callable[[], None]:
         return lambda: self._name(index)
 
@@ -232,28 +239,82 @@ class _Loop:
     def _ship(self, shipment: _Shipment) -> None:
         self._token.check()
         blob, reason = str(shipment.blob.digest), ""
-        with self._lock:
-            if self._all_failed(shipment):
-                self._sink(BlobDropped(blob))
-                return
-            fresh = shipment.deliveries - self._begun - self._results.keys()
-            self._begun |= fresh
-        for index in sorted(fresh):
-            self._sink(ItemChanged(self._deliveries[index].item, self._state))
-        arrived = False
-        for place in shipment.places:
+        if self._all_failed(shipment):
+            self._sink(BlobDone(blob) if shipment.arrived else BlobDropped(blob))
+            return
+        refusing = self._refusing(shipment)
+        if not refusing:
+            self._begin(shipment.deliveries)
+        while shipment.places and not refusing:
+            place, since = shipment.places[0], self._moment()
             try:
-                self._move(shipment.blob, self._deliveries[place[0]])
+                self._move(shipment.blob, self._route(place))
             except (Stopped, NoRoom):
                 raise
             except AirgapError as error:
-                for index in place:
-                    self._fail(index, error)
                 reason = redact(error.message)
+                if not self._may_wait(error, since):
+                    self._fail_some(place, error)
             else:
-                arrived = True
+                shipment.arrived = True
                 self._arrived(place)
-        self._sink(BlobDone(blob) if arrived else BlobDropped(blob, reason))
+                place.clear()
+            if not place:
+                del shipment.places[0]
+            refusing = self._refusing(shipment)
+        if not refusing:
+            self._sink(BlobDone(blob) if shipment.arrived else BlobDropped(blob, reason))
+            return
+        if reason:
+            self._sink(BlobPaused(blob, reason))
+        self._pause(shipment.deliveries & self._begun, reason)
+        self._pool.put_aside(refusing, self._shipping(shipment))
+
+    def _begin(self, deliveries: set[int]) -> None:
+        """Say of each that it is under way, once, and again after it had to wait for a login."""
+        with self._lock:
+            told = (deliveries - self._begun | deliveries & self._paused) - self._results.keys()
+            self._begun |= deliveries
+            self._paused -= deliveries
+        for index in sorted(told):
+            self._sink(ItemChanged(self._deliveries[index].item, self._state))
+
+    def _pause(self, deliveries: set[int], reason: str) -> None:
+        with self._lock:
+            told = deliveries - self._paused - self._results.keys()
+            self._paused |= deliveries
+        for index in sorted(told):
+            self._sink(ItemChanged(self._deliveries[index].item, ItemState.RETRYING, reason))
+
+    def _route(self, place: Sequence[int]) -> Delivery:
+        """The delivery that a blob of several comes for: one whose registry takes our login."""
+        deliveries = [self._deliveries[index] for index in place]
+        open_ones = (d for d in deliveries if not self._pool.refusing(*_registries(d)))
+        return next(open_ones, deliveries[0])
+
+    def _refusing(self, shipment: _Shipment) -> str:
+        """The registry without whose login the next part of a shipment cannot go, if any."""
+        if not shipment.places:
+            return ""
+        return self._pool.refusing(*_registries(self._route(shipment.places[0])))
+
+    def _may_wait(self, error: AirgapError, since: int) -> bool:
+        """Whether it may help to wait for a login, or one has just come."""
+        if self._logins is None or not isinstance(error, AccessDenied):
+            return False
+        return self._logins.refused(error, since)
+
+    def _moment(self) -> int:
+        return self._logins.moment if self._logins is not None else 0
+
+    def _fail_some(self, place: list[int], error: AirgapError) -> None:
+        """Fail what waits for a blob, and take it off the list: all, or what its registry denies
+        where other registries have the blob as well."""
+        denied = error.registry if isinstance(error, AccessDenied) else ""
+        failed = [index for index in place if denied in _registries(self._deliveries[index])]
+        for index in failed or tuple(place):
+            self._fail(index, error)
+            place.remove(index)
 
     def _arrived(self, place: Sequence[int]) -> None:
         """A blob is in a scope: name the deliveries there that waited for nothing else."""
@@ -305,7 +366,9 @@ class _Loop:
     def _name(self, index: int) -> None:
         """All blobs of a delivery are there: store its documents and give it its name."""
         delivery, attempts = self._deliveries[index], Attempts(self._retry)
+        self._begin({index} & self._paused)
         while True:
+            since = self._moment()
             try:
                 digest = self._target.tag(delivery.name, delivery.closure, self._token)
                 break
@@ -318,7 +381,11 @@ class _Loop:
             except (Stopped, NoRoom):
                 raise
             except AirgapError as error:
-                self._fail(index, error)
+                if isinstance(error, AccessDenied) and self._may_wait(error, since):
+                    self._pause({index}, redact(error.message))
+                    self._pool.put_aside(error.registry, self._naming(index))
+                else:
+                    self._fail(index, error)
                 return
         self._end(index, Delivered(delivery, digest))
 
@@ -340,6 +407,10 @@ class _Loop:
 
     def _all_failed(self, shipment: _Shipment) -> bool:
         return all(index in self._results for index in shipment.deliveries)
+
+
+def _registries(delivery: Delivery) -> tuple[str, str]:
+    return delivery.reference.registry, delivery.name.registry
 
 
 def _outcome(work: Callable[[T], bool], thing: T) -> tuple[bool, AirgapError | None]:

@@ -50,6 +50,7 @@ Ask = Callable[[TokenRequest], Answer]
 class _Token:
     value: str = field(repr=False)
     renew_at: float
+    credential: Credential | None
 
 
 class Authenticator:
@@ -84,8 +85,11 @@ class Authenticator:
                 return self._basic(subject)
             token = self._tokens.get(scopes)
             now = time.monotonic()
+            credential = self._find(subject.repository)
+            if token is not None and token.credential != credential:
+                token = None  # another login was given in the meantime
             if token is None or token.renew_at <= now or (fresh and self._aged(token, now)):
-                token = self._fetch(scopes, subject, ask)
+                token = self._fetch(scopes, credential, subject, ask)
             return f"Bearer {token.value}"
 
     def learn(self, challenges: tuple[Challenge, ...], url: str, scopes: Scopes, sent: str) -> bool:
@@ -132,9 +136,9 @@ class Authenticator:
             return ""
         return _basic(credential.username, credential.secret)
 
-    def _fetch(self, scopes: Scopes, subject: Subject, ask: Ask) -> _Token:
-        assert self._challenge is not None  # noqa: S101 - the callers have looked
-        credential = self._find(subject.repository)
+    def _fetch(
+        self, scopes: Scopes, credential: Credential | None, subject: Subject, ask: Ask
+    ) -> _Token:
         asked = time.monotonic()
         answer = self._ask(scopes, credential, ask)
         if answer.status != 200:
@@ -144,7 +148,7 @@ class Authenticator:
         value, lifetime = _read(answer)
         remember(value)
         margin = min(_LONGEST_MARGIN, lifetime / 4)
-        token = _Token(value, asked + lifetime - margin)
+        token = _Token(value, asked + lifetime - margin, credential)
         if lifetime > 0:
             self._tokens[scopes] = token
         return token

@@ -1,0 +1,85 @@
+"""Logins that a registry refuses in the middle of a job: asked for once, waited for, used at once.
+
+A key that is revoked at night must not cost the images that were to come: their transfers are put
+aside until somebody gives another login, and all other registries' images go on.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.store import CredentialStore
+from airgap_tui.engine.errors import AccessDenied
+from airgap_tui.engine.events import Level, LoginNeeded, LoginSettled, Note, Sink
+from airgap_tui.engine.redaction import redact
+
+_REFUSED = (401, 403)
+"""Another login can only help where this one was refused: not with a licence or a legal reason."""
+
+
+class Logins:
+    """One for a job, shared by its threads; whoever watches the job answers with `give` or
+    `leave_out`."""
+
+    def __init__(self, credentials: CredentialStore, sink: Sink) -> None:
+        self.credentials = credentials
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._wanted: dict[str, str] = {}
+        self._given: dict[str, int] = {}
+        self._left_out: set[str] = set()
+        self._answers = 0
+
+    @property
+    def moment(self) -> int:
+        """A mark of now, for `refused`: what was asked before a login came says nothing of it."""
+        with self._lock:
+            return self._answers
+
+    def refused(self, error: AccessDenied, since: int) -> bool:
+        """Whether trying again later may help what began at the moment `since`.
+
+        Asks for a login, once however many transfers are refused.
+        """
+        registry, reason = error.registry, redact(error.message)
+        if not registry or error.status not in _REFUSED:
+            return False
+        with self._lock:
+            if registry in self._left_out:
+                return False
+            if self._given.get(registry, 0) > since or registry in self._wanted:
+                return True
+            self._wanted[registry] = reason
+        self._sink(LoginNeeded(registry, reason))
+        text = f"Paused: {reason}. What needs {registry} waits for another login; the rest goes on"
+        self._sink(Note(text, Level.WARNING))
+        return True
+
+    def wanted(self, registry: str) -> str:
+        """Why the registry's transfers have to wait, or nothing."""
+        with self._lock:
+            return self._wanted.get(registry, "")
+
+    def give(self, registry: str, credential: Credential) -> bool:
+        """Use this login from now on and let the registry's transfers go on; False where the job
+        was not waiting for it."""
+        self.credentials.give(registry, credential)
+        return self._settle(registry, given=True)
+
+    def leave_out(self, registry: str) -> bool:
+        """Let fail what the registry refuses; False where the job was not waiting for it."""
+        return self._settle(registry, given=False)
+
+    def _settle(self, registry: str, *, given: bool) -> bool:
+        with self._lock:
+            waited = self._wanted.pop(registry, None) is not None
+            self._answers += 1
+            if given:
+                self._given[registry] = self._answers
+                self._left_out.discard(registry)
+            elif waited:
+                self._left_out.add(registry)
+        if waited:
+            self._sink(LoginSettled(registry, given))
+        return waited
