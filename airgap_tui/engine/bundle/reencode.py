@@ -49,11 +49,9 @@ def reencode(
     store: BlobStore,
     threads: int,
     token: CancelToken,
-) -> tuple[Descriptor | None, LayerRecord]:
-    """Store the layer's content anew; None where that is no smaller and was dropped.
-
-    The record speaks of the new layer, or of the original where that is to be kept. Raises
-    `MalformedContent` for a layer that cannot be decoded.
+) -> tuple[Descriptor, LayerRecord]:
+    """Store the layer's content anew, also where it does not shrink: what was asked for is what is
+    there. Raises `MalformedContent` for a layer that cannot be decoded.
     """
     with reading(original):
         size = original.stat().st_size
@@ -77,7 +75,5 @@ def reencode(
             raise
         encode.finish()
         diff_id = Digest.from_hasher(hasher)
-        if file_.size >= blob.size and compression.codec is not Codec.NONE:
-            return None, LayerRecord(diff_id, unpacked)
         new = file_.commit(media_type)
     return new, LayerRecord(diff_id, unpacked, blob.digest, media_type)

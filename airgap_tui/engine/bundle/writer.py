@@ -210,13 +210,12 @@ class BundleWriter:
         path = self._store.download(blob, opener, report, token)
         if self._compression is not None and wants_reencoding(blob, self._compression):
             new, record = reencode(path, blob, self._compression, self._store, self._threads, token)
-            self.record_layer(blob.digest if new is None else new.digest, record)
-            if new is not None:
-                # The original is gone after this, so the record has to be durable before.
-                self._file.flush()
-                with writing(path):
-                    path.unlink()
-                return
+            self.record_layer(new.digest, record)
+            # The original is gone after this, so the record has to be durable before.
+            self._file.flush()
+            with writing(path):
+                path.unlink()
+            return
         self._store.keep(path, blob.digest)
         self._suspects.discard(blob.digest)
 
