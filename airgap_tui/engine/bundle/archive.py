@@ -22,7 +22,7 @@ from airgap_tui.engine.errors import ContentMismatch, MalformedContent, UnsafeCo
 from airgap_tui.engine.events import BlobDone, BlobPlanned, BlobProgress, BlobStarted, Sink
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
-from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.digest import Digest, Hasher
 from airgap_tui.engine.oci.image_config import ImageConfig
 from airgap_tui.engine.oci.manifest import Manifest, parse
 from airgap_tui.engine.oci.platform import Platform
@@ -67,14 +67,16 @@ def take_apart(
     sink: Sink,
     items: tuple[str, ...] = (),
     seen: SeenLayers | None = None,
+    contents: Hasher | None = None,
 ) -> tuple[ArchivedImage, ...]:
     """Read an archive to its end; every layer and config is in the bundle afterwards.
 
     `what` names the archive in errors, `items` are what its layers belong to in events. A layer
-    that is not in the archive has to be in the bundle. Raises `MalformedContent`,
-    `ContentMismatch`, `UnsafeContent`, `EngineFailure`.
+    that is not in the archive has to be in the bundle. `contents` as in `TarStream`. Raises
+    `MalformedContent`, `ContentMismatch`, `UnsafeContent`, `EngineFailure`.
     """
-    passing = _Passing(TarStream(source, what), intake, what, sink, items, seen or SeenLayers())
+    stream = TarStream(source, what, contents)
+    passing = _Passing(stream, intake, what, sink, items, seen or SeenLayers())
     passing.read_members()
     return passing.images()
 

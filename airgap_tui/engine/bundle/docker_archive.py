@@ -22,16 +22,22 @@ from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import CHUNK, VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
-from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.digest import Digest, Hasher
 from airgap_tui.engine.oci.manifest import Manifest
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.read_ahead import ReadAhead
 from airgap_tui.engine.oci.reference import Reference
 
 _BLOCK = 512
-_ZEROS = bytes(_BLOCK)
 _RECORD = 20 * _BLOCK
 _DECODED_AHEAD = 6
+
+
+EVERYTHING = frozenset(Codec)
+ANY_ENGINE = frozenset(Codec) - {Codec.ZSTD}
+"""What the layers in an archive may be for every engine; Docker before 23.0 cannot read zstd."""
+
+PLAIN = frozenset({Codec.NONE})
 
 
 class BrokenBlob(ContentMismatch):
@@ -75,12 +81,13 @@ Reported = Callable[[Digest, int], None]
 
 @dataclass(slots=True)
 class DockerArchive:
-    """The archive of the images that are added. `reads_zstd`: whether the reader takes zstd layers;
-    `oci`: whether to write `oci-layout` and `index.json`, of which some Podman read one image only.
+    """The archive of the images that are added. `reads` are the codecs that layers may keep; others
+    are turned to plain ones. `oci`: whether to write `oci-layout` and `index.json`, of which some
+    Podman read one image only.
     """
 
     token: CancelToken
-    reads_zstd: bool = True
+    reads: frozenset[Codec] = ANY_ENGINE
     oci: bool = True
     report: Reported = field(default=lambda _digest, _count: None)
     images: list[LoadImage] = field(init=False, default_factory=list)
@@ -112,36 +119,39 @@ class DockerArchive:
 
     @property
     def size(self) -> int:
-        """Bytes of the whole archive."""
+        """Bytes of the whole archive, but for long sizes' extended headers."""
         small = sum(_padded(len(data)) + _BLOCK for _, data in self._documents())
-        return small + sum(_padded(blob.size) + _BLOCK for blob in self._blobs.values()) + _RECORD
+        large = sum(_padded(blob.size) + _BLOCK for blob in self._blobs.values())
+        return small + large + 2 * _BLOCK + -(small + large + 2 * _BLOCK) % _RECORD
 
-    def chunks(self) -> Iterator[bytes | memoryview]:
-        """The archive; each chunk is valid until the next one.
+    def chunks(self, contents: Hasher | None = None) -> Iterator[bytes | memoryview]:
+        """The archive; each chunk is valid until the next one. `contents` as in `TarStream`.
 
         Raises `BrokenBlob`, `Stopped`, and `EnvironmentFailure` for what cannot be read.
         """
         written = 0
         for name, data in self._documents():
-            for piece in (_header(name, len(data)), data, bytes(-len(data) % _BLOCK)):
-                written += len(piece)
-                yield piece
+            if contents is not None:
+                contents.update(data)
+            whole = _header(name, len(data)) + data + bytes(-len(data) % _BLOCK)
+            written += len(whole)
+            yield whole
         for digest, blob in self._blobs.items():
             header = _header(blob.name, blob.size)
             yield header
-            yield from self._content(digest, blob)
+            for chunk in self._content(digest, blob):
+                if contents is not None:
+                    contents.update(chunk)
+                yield chunk
             padding = bytes(-blob.size % _BLOCK)
-            yield padding
+            if padding:
+                yield padding
             written += len(header) + blob.size + len(padding)
         yield bytes(2 * _BLOCK + -(written + 2 * _BLOCK) % _RECORD)
 
     def _must_be_plain(self, bundle: BundleReader, layer: Descriptor) -> bool:
-        if self.reads_zstd:
-            return False
-        if layer.media_type in (media_types.OCI_LAYER_ZSTD, media_types.DOCKER_LAYER_ZSTD):
-            return True
         # Some publishers label zstd layers gzip; only the content counts for a reader.
-        return self._codec(bundle, layer) is Codec.ZSTD
+        return self.reads != EVERYTHING and self._codec(bundle, layer) not in self.reads
 
     def _codec(self, bundle: BundleReader, layer: Descriptor) -> Codec:
         head = bytearray(min(HEAD, layer.size))

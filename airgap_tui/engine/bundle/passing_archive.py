@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from airgap_tui.engine.bundle.tar_stream import Chunks, Kind, TarStream
 from airgap_tui.engine.errors import MalformedContent
-from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.digest import Digest, Hasher
 
 _LARGEST_MANIFEST = 16 * 1024 * 1024
 _CONFIG = re.compile(r"(?:blobs/sha256/([0-9a-f]{64})|([0-9a-f]{64})\.json)")
@@ -28,11 +28,15 @@ class ArchiveEntry:
 
 
 class PassingArchive:
-    """`chunks` is the archive, byte for byte; `entries` is known when it has ended."""
+    """`chunks` is the archive, byte for byte; `entries` is known when it has ended.
 
-    def __init__(self, source: Chunks, what: str) -> None:
+    `contents` as in `TarStream`.
+    """
+
+    def __init__(self, source: Chunks, what: str, contents: Hasher | None = None) -> None:
         self._source = source
         self._what = what
+        self._contents = contents
         self._passed: deque[bytes] = deque()
         self.entries: tuple[ArchiveEntry, ...] = ()
 
@@ -46,7 +50,7 @@ class PassingArchive:
     def chunks(self) -> Iterator[bytes]:
         """Raises `MalformedContent` and `UnsafeContent` for what is not such an archive."""
         found = False
-        stream = TarStream(self, self._what)
+        stream = TarStream(self, self._what, self._contents)
         for member in stream:
             if member.name == "manifest.json" and member.kind is Kind.FILE:
                 self.entries = self._read(stream.read(_LARGEST_MANIFEST))

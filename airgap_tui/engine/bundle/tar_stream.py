@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Protocol
 
 from airgap_tui.engine.errors import EngineFailure, MalformedContent, UnsafeContent
+from airgap_tui.engine.oci.digest import Hasher
 from airgap_tui.engine.redaction import redact
 
 _BLOCK = 512
@@ -53,13 +54,18 @@ class Chunks(Protocol):
 class TarStream:
     """Iterate over the members; `chunks` or `read` give the present one's bytes.
 
-    Bytes that are not asked for are passed over. Raises `MalformedContent`, `UnsafeContent`, and
-    `EngineFailure` where an engine reports its failure inside the stream.
+    Bytes that are not asked for are passed over. `contents` is updated with the content of all
+    files in their order, which is what `tar xO` writes. Raises `MalformedContent`,
+    `UnsafeContent`, and `EngineFailure` where an engine reports its failure inside the stream.
     """
 
-    def __init__(self, source: Chunks, what: str = "the archive") -> None:
+    def __init__(
+        self, source: Chunks, what: str = "the archive", contents: Hasher | None = None
+    ) -> None:
         self._source = source
         self._what = what
+        self._contents = contents
+        self._in_file = False
         self._view = memoryview(b"")
         self._tail = b""
         self._left = 0
@@ -73,25 +79,20 @@ class TarStream:
     def chunks(self) -> Iterator[memoryview]:
         """The rest of the present member; each chunk is valid until the next one."""
         while self._left:
-            view = self._some(self._left)
-            self._left -= len(view)
-            yield view
+            yield self._content(self._left)
 
     def read(self, limit: int) -> bytes:
         """At most `limit` bytes of what is left of the present member."""
         out = bytearray()
         while self._left and len(out) < limit:
-            view = self._some(min(self._left, limit - len(out)))
-            self._left -= len(view)
-            out += view
+            out += self._content(limit - len(out))
         return bytes(out)
 
     def readinto(self, buffer: memoryview, /) -> int:
         """The present member as a `Reader`."""
         if not self._left or not len(buffer):
             return 0
-        view = self._some(min(self._left, len(buffer)))
-        self._left -= len(view)
+        view = self._content(len(buffer))
         buffer[: len(view)] = view
         return len(view)
 
@@ -121,6 +122,7 @@ class TarStream:
             if header.type == tarfile.AREGTYPE and attributes.get("path", header.name)[-1:] == "/":
                 return Member(name, Kind.DIRECTORY, 0)
             self._begin(size)
+            self._in_file = True
             return Member(name, Kind.FILE, size)
         if header.type == tarfile.DIRTYPE:
             return Member(name, Kind.DIRECTORY, 0)
@@ -142,6 +144,7 @@ class TarStream:
         """The next header, or None at the end of the archive, which is read to its last byte."""
         for _ in self.chunks():
             pass
+        self._in_file = False
         self._pass_over(self._padding)
         self._padding = 0
         at = self.offset
@@ -187,6 +190,13 @@ class TarStream:
         if not self._view:
             self._view = self._source.take()
         return self._view
+
+    def _content(self, most: int) -> memoryview:
+        view = self._some(min(self._left, most))
+        self._left -= len(view)
+        if self._contents is not None and self._in_file:
+            self._contents.update(view)
+        return view
 
     def _some(self, most: int) -> memoryview:
         view = self._more()

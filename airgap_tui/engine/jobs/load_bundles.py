@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from airgap_tui.engine.bundle.docker_archive import BrokenBlob, DockerArchive, LoadImage
+from airgap_tui.engine.bundle.docker_archive import (
+    ANY_ENGINE,
+    EVERYTHING,
+    BrokenBlob,
+    DockerArchive,
+    LoadImage,
+)
 from airgap_tui.engine.bundle.inventory import IMAGE, SIGNATURE, Item
 from airgap_tui.engine.bundle.names import image_for, root_of
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -165,7 +171,7 @@ class BundleLoading:
         """One stream; what is left to be sent again is returned."""
         archive = DockerArchive(
             self._token,
-            reads_zstd=self._engine.info.can_read_zstd,
+            reads=EVERYTHING if self._engine.info.can_read_zstd else ANY_ENGINE,
             oci=self._engine.info.containerd_store,
         )
         planned = []
