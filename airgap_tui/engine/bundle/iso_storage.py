@@ -32,6 +32,8 @@ def scan_iso(path: Path) -> dict[str, Extent]:
         except (PyCdlibException, ValueError, IndexError, RecursionError) as error:
             raise MalformedContent(f"{path} cannot be read as an ISO image: {error}") from None
         try:
+            if image.pvd.space_size * _SECTOR > end:
+                raise MalformedContent(f"{path} is cut off: it should have more than {end} bytes")
             if image.has_rock_ridge():
                 top, rock_ridge = image.get_record(rr_path="/"), True
             elif image.has_joliet():
