@@ -102,7 +102,7 @@ class Tokens:
 class FakeRegistry:
     """Use with `with`. `requests` are all that came; `manifests[repository][tag or digest]` and
     `blobs[repository][digest]` are its content. Of the next bodies of PATCH, only so many bytes are
-    taken as `upload_cuts` says, and then the connection is reset."""
+    taken as `upload_cuts` says, and then the connection is reset; with -1 nothing is ever read."""
 
     def __init__(
         self,
@@ -442,6 +442,9 @@ class _Handler(BaseHTTPRequestHandler):
             size = int(self.headers["Content-Length"])
             if self.command == "PATCH" and self.registry.upload_cuts:
                 cut = size = self.registry.upload_cuts.pop(0)
+                if size < 0:
+                    self.registry.stopping.wait(60)
+                    return
             body = self.rfile.read(size)
         seen = Seen(self.command, self.path, dict(self.headers.items()), body)
         answer = self.registry.answer(seen)

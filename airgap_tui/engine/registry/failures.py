@@ -229,6 +229,8 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
             return TemporaryFailure(
                 f"the name {host} cannot be looked up", hint="Check the spelling and the DNS."
             )
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        return TemporaryFailure(f"{host} cannot be reached: {_reason(causes)}")
     return TemporaryFailure(f"the connection with {host} broke: {_reason(causes)}")
 
 
@@ -259,17 +261,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _reason(causes: tuple[BaseException, ...]) -> str:
     for cause in causes:
-        if isinstance(
-            cause,
-            (
-                TimeoutError,
-                requests.Timeout,
-                urllib3.exceptions.TimeoutError,
-            ),
-        ):
-            return "it did not answer in time"
         if isinstance(cause, OSError) and cause.strerror and cause.errno:
             return cause.strerror.lower()
+    timeouts = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+    if any(isinstance(cause, timeouts) for cause in causes):
+        return "it did not answer in time"
     if any(isinstance(cause, urllib3.exceptions.IncompleteRead) for cause in causes):
         return "it ended too early"
     return redact(str(causes[-1]) or type(causes[-1]).__name__)[:_DETAIL_LENGTH]

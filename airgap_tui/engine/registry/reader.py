@@ -64,7 +64,6 @@ class BlobReader:
     def skip(self, count: int) -> None:
         """Throw away bytes that come before those that were asked for."""
         buffer = memoryview(bytearray(min(CHUNK, max(count, 1))))
-        self._left += count
         while count > 0:
             count -= self.readinto(buffer[: min(count, len(buffer))])
 
