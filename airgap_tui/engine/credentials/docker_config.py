@@ -108,7 +108,9 @@ class DockerConfig:
         encoded = entry.get("auth")
         if isinstance(encoded, str) and encoded:
             try:
-                text = base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+                compact = "".join(encoded.split()).rstrip("=")
+                padding = "=" * (-len(compact) % 4)
+                text = base64.b64decode(compact + padding, validate=True).decode()
             except (binascii.Error, UnicodeDecodeError, ValueError):
                 raise EnvironmentFailure(
                     f"{self.origin}: a login there is not base64", hint="Log in again."

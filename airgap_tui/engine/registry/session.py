@@ -289,7 +289,9 @@ class Session:
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
         if authorization:
             headers["Authorization"] = authorization
-        exchange = Exchange(token, settings.minimum_rate, settings.minimum_rate_window)
+        rate, window = settings.minimum_rate, settings.minimum_rate_window
+        send_timeout = None if request.streams else settings.read_timeout
+        exchange = Exchange(token, rate, window, send_timeout)
         if request.streams:
             request.body.begin(exchange)  # type: ignore[union-attr]
         watchdog.begin(exchange)

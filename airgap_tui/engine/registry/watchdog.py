@@ -18,10 +18,17 @@ _INTERVAL = 0.2
 
 
 class Exchange:
-    """One request and its answer. The thread that does it calls `waiting` and `moved`."""
+    """One request and its answer. The thread that does it calls `waiting` and `moved`.
 
-    def __init__(self, token: CancelToken, minimum_rate: int, window: float) -> None:
+    `send_timeout` is how long, in seconds, one piece of a body may take to be sent; without one
+    only the minimum rate counts.
+    """
+
+    def __init__(
+        self, token: CancelToken, minimum_rate: int, window: float, send_timeout: float | None
+    ) -> None:
         self.token = token
+        self.send_timeout = send_timeout
         self.too_slow = False
         self._minimum = minimum_rate * window
         self._window = window
@@ -29,9 +36,14 @@ class Exchange:
         self._waiting_since: float | None = None
         self._waited = 0.0
         self._moved = 0
+        self._waited_before = 0.0  # these two are the watchdog's: where its window begins
+        self._moved_before = 0
 
     def connected(self, connection: socket.socket | None) -> None:
         self._socket = connection
+        if connection is not None:
+            # urllib3 would let sending take no longer than connecting.
+            connection.settimeout(self.send_timeout)
 
     def waiting(self) -> None:
         """The host has to move: only such time counts, not that of a slow disk here."""
@@ -43,16 +55,15 @@ class Exchange:
         if since is not None:
             self._waited += time.monotonic() - since
         self._moved += count
-        if self._waited >= self._window:
-            self.too_slow = self.too_slow or self._moved < self._minimum
-            self._waited, self._moved = 0.0, 0
 
     def look(self) -> None:
         """Called by the watchdog."""
         since = self._waiting_since
         waited = self._waited + (time.monotonic() - since if since is not None else 0.0)
-        if waited >= self._window and self._moved < self._minimum:
-            self.too_slow = True
+        if waited - self._waited_before >= self._window:
+            if self._moved - self._moved_before < self._minimum:
+                self.too_slow = True
+            self._waited_before, self._moved_before = waited, self._moved
         if self.too_slow or self.token.cancelled:
             self._shut_down()
 
