@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.checksums import MAX_BYTES, parse_checksums
 from airgap_tui.engine.bundle.needs import Need
+from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.storage import Storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
@@ -74,4 +75,25 @@ def check_files(
     if unlisted:
         problem = f"it leaves out {counted(len(unlisted), 'file')} that items need"
         findings.append(Finding(layout.CHECKSUMS, "", problem))
+    return findings
+
+
+def check_archive_twin(reader: BundleReader) -> list[Finding]:
+    """Compare `manifest.json` with the manifests that the inventory names, layer by layer."""
+    storage, inventory = reader.storage, reader.inventory
+    if inventory.saving or not inventory.id or storage.extent(layout.DOCKER_MANIFEST) is None:
+        return []
+    where = str(storage.location)
+    expected = names.manifest_json(inventory, lambda d: reader.document(d.digest, d.media_type))
+    raw = storage.read(layout.DOCKER_MANIFEST, names.MAX_BYTES)
+    known = {
+        tag: entry for entry in names.parse_docker_manifest(expected, where) for tag in entry.names
+    }
+    findings = []
+    for entry in names.parse_docker_manifest(raw, where):
+        for tag in entry.names:
+            ours = known.get(tag)
+            if ours is not None and (ours.config, ours.layers) != (entry.config, entry.layers):
+                problem = f"it names other content for {tag} than its manifest does"
+                findings.append(Finding(layout.DOCKER_MANIFEST, "", problem, (tag,)))
     return findings

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 from airgap_tui import __version__
-from airgap_tui.engine.errors import AirgapError, MalformedContent, UnsupportedBundle
+from airgap_tui.engine.bundle.fields import Fields, parse_value
+from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
@@ -29,7 +30,6 @@ SIGNATURE = "signature"
 ARTIFACT = "artifact"
 
 _STATES = {s.value: s for s in (ItemState.DONE, ItemState.FAILED, ItemState.WAITING)}
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class Item:
     @classmethod
     def from_json(cls, value: object) -> Item:
         """Read one entry of `items`; raises `MalformedContent`."""
-        fields = _Fields(value, "items")
+        fields = Fields(value, "items")
         state = fields.text("state", ItemState.DONE.value)
         if state not in _STATES:
             raise MalformedContent(f"bundle.json: an item has the unknown state {state!r}")
         return cls(
-            reference=_parse_value(fields.text("reference"), Reference.parse, "items: reference"),
+            reference=parse_value(fields.text("reference"), Reference.parse, "items: reference"),
             state=_STATES[state],
             kind=fields.text("kind", IMAGE),
             digest=fields.parsed("digest", Digest.parse),
@@ -137,7 +137,7 @@ class LayerRecord:
 
     @classmethod
     def from_json(cls, value: object) -> LayerRecord:
-        fields = _Fields(value, "layers")
+        fields = Fields(value, "layers")
         return cls(
             diff_id=fields.parsed("diffId", Digest.parse),
             uncompressed_size=fields.count("uncompressedSize"),
@@ -191,9 +191,17 @@ class Inventory:
     def remove(self, reference: Reference) -> Item | None:
         return self._items.pop(reference.tagged_name, None)
 
+    def named(self, reference: Reference) -> Item | None:
+        """The item of this name, whatever its content is."""
+        return self._items.get(reference.tagged_name)
+
+    def snapshot(self) -> Inventory:
+        """A copy that later changes do not touch."""
+        return replace(self, layers=dict(self.layers), _items=dict(self._items))
+
     def find(self, reference: Reference) -> Item | None:
         """The item of this name; where the reference has a digest, only if its content is that."""
-        item = self._items.get(reference.tagged_name)
+        item = self.named(reference)
         if item is None or reference.digest is None or not reference.tag:
             return item
         return item if not item.digests or reference.digest in item.digests else None
@@ -215,9 +223,9 @@ class Inventory:
 
     @classmethod
     def _parse(cls, value: object, where: str) -> Inventory:
-        fields = _Fields(value, "the inventory")
+        fields = Fields(value, "the inventory")
         schema = fields.count("schemaVersion")
-        tool = _Fields(fields.take("tool", {}), "tool").text("version")
+        tool = Fields(fields.take("tool", {}), "tool").text("version")
         if schema > SCHEMA:
             written_by = f" (written by airgap-tui {tool})" if tool else ""
             raise UnsupportedBundle(
@@ -244,7 +252,7 @@ class Inventory:
                 raise MalformedContent(f"bundle.json holds {item.name} twice")
             inventory.put(item)
         for text, record in layers.items():
-            inventory.layers[_parse_value(text, Digest.parse, "layers")] = LayerRecord.from_json(
+            inventory.layers[parse_value(text, Digest.parse, "layers")] = LayerRecord.from_json(
                 record
             )
         return inventory
@@ -279,48 +287,3 @@ def _platform(text: str) -> Platform | None:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _parse_value(text: str, parse: Callable[[str], T], where: str) -> T:
-    try:
-        return parse(text)
-    except AirgapError as error:
-        raise MalformedContent(f"bundle.json: {where}: {error.message}") from None
-
-
-class _Fields:
-    """Takes the fields of a JSON object one by one, each of the kind that it must have."""
-
-    def __init__(self, value: object, where: str) -> None:
-        if not isinstance(value, dict):
-            raise MalformedContent(f"bundle.json: {where}: an object is missing")
-        self._left: dict[str, Any] = dict(value)
-        self._where = where
-
-    def take(self, key: str, default: object) -> Any:
-        return self._left.pop(key, default)
-
-    def text(self, key: str, default: str = "") -> str:
-        value = self.take(key, default)
-        if not isinstance(value, str):
-            raise MalformedContent(f"bundle.json: {self._where}: {key} is not a text")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.take(key, [])
-        if not isinstance(value, list):
-            raise MalformedContent(f"bundle.json: {self._where}: {key} is not a list")
-        return tuple(str(text) for text in value)
-
-    def count(self, key: str) -> int:
-        value = self.take(key, 0)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise MalformedContent(f"bundle.json: {self._where}: {key} is not a count")
-        return value
-
-    def parsed(self, key: str, parse: Callable[[str], T]) -> T | None:
-        text = self.text(key)
-        return _parse_value(text, parse, f"{self._where}: {key}") if text else None
-
-    def rest(self) -> dict[str, Any]:
-        return self._left

@@ -1,4 +1,4 @@
-"""One writer at a time: an advisory lock on a bundle, which says who holds it."""
+"""Taking a place for writing: it is a bundle or empty, and has one writer, who says who it is."""
 
 from __future__ import annotations
 
@@ -14,10 +14,26 @@ from typing import Any
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.durable import writing
 from airgap_tui.engine.bundle.inventory import now
-from airgap_tui.engine.errors import BundleLocked
+from airgap_tui.engine.errors import BundleLocked, UsageError
 
 _MAX_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES)
+
+
+def check_place(path: Path) -> None:
+    """Raise `UsageError` where something that is no bundle lies at the path."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{path} is a file; a bundle is written into a directory",
+            hint="Name a directory that does not exist yet.",
+        )
+    with writing(path):
+        if not path.is_dir() or (path / layout.INVENTORY).exists() or layout.is_new(path):
+            return
+    raise UsageError(
+        f"{path} holds other files and is not a bundle",
+        hint="Name an empty directory, or one that does not exist yet.",
+    )
 
 
 class BundleLock:

@@ -17,12 +17,11 @@ from types import TracebackType
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.blob_store import BlobFile, BlobStore
 from airgap_tui.engine.bundle.checksums import format_checksums
-from airgap_tui.engine.bundle.compression import Codec, Compression, layer_media_type
+from airgap_tui.engine.bundle.completion import checksums_of, name_files
+from airgap_tui.engine.bundle.compression import Codec, Compression
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
 from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.inventory import (
-    ARTIFACT,
-    IMAGE,
     MAX_BYTES,
     SIGNATURE,
     Inventory,
@@ -31,14 +30,15 @@ from airgap_tui.engine.bundle.inventory import (
     now,
 )
 from airgap_tui.engine.bundle.inventory_file import InventoryFile
-from airgap_tui.engine.bundle.lock import BundleLock
+from airgap_tui.engine.bundle.known_layers import KnownLayers
+from airgap_tui.engine.bundle.lock import BundleLock, check_place
 from airgap_tui.engine.bundle.reencode import reencode, wants_reencoding
 from airgap_tui.engine.bundle.rewrite import rewrite
+from airgap_tui.engine.bundle.saved_items import item_of, signature_of
 from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, UsageError
+from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState, Note, Sink, discard
-from airgap_tui.engine.oci import manifest as manifests
 from airgap_tui.engine.oci.content import Closure, Opener, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -72,16 +72,7 @@ class BundleWriter:
         self._store = BlobStore(path)
         self._file = InventoryFile(path, inventory)
         self._suspects = set(read_damaged(path))
-        self._replacements = {
-            record.replaces: digest
-            for digest, record in inventory.layers.items()
-            if record.replaces is not None
-        }
-        self._by_diff_id = {
-            record.diff_id: digest
-            for digest, record in inventory.layers.items()
-            if record.diff_id is not None
-        }
+        self._layers = KnownLayers(self._file, self._store)
         self._finished = False
 
     @classmethod
@@ -100,7 +91,7 @@ class BundleWriter:
         for compression. Raises `BundleLocked`, `UsageError` where something else is at the path,
         `UnsupportedBundle`, `MalformedContent`, `NoRoom` and `EnvironmentFailure`.
         """
-        _check_place(path)
+        check_place(path)
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         lock = BundleLock(path, job)
@@ -118,7 +109,8 @@ class BundleWriter:
         try:
             writer._begin()
         except BaseException:
-            writer.close()
+            with suppress(AirgapError, OSError):
+                writer.close()
             raise
         return writer
 
@@ -226,31 +218,13 @@ class BundleWriter:
         token.check()
         ours = rewrite(closure, self._replacement) if self._compression else closure
         self._put_documents(ours)
-        root, source = ours.root, closure.root.digest
-        lost = closure.signatures if root.digest != source else ()
-        known = self.find(reference)
-        item = Item(
-            reference,
-            ItemState.DONE,
-            kind=_kind(ours),
-            digest=root.digest,
-            media_type=root.media_type,
-            size=len(root.raw),
-            bytes=ours.size,
-            platform=_platform(ours),
-            index_digest=closure.index_digest,
-            source_digest=source if root.digest != source else None,
-            origin=known.origin if known else "registry",
-            signatures_lost=tuple(str(signature.root.digest) for signature in lost),
-            subject=root.subject.digest if root.subject else None,
-            saved_at=now(),
-            artifact_type=root.artifact_type,
-        )
-        self.record(item)
+        known = self._file.look(lambda inventory: inventory.named(reference))
+        origin = known.origin if known else "registry"
+        self.record(item_of(reference, closure, ours, origin))
         for signature in ours.signatures:
             self._put_documents(signature)
-            self.record(_signature_item(signature, root.digest))
-        return root.digest
+            self.record(signature_of(signature, ours.root.digest))
+        return ours.root.digest
 
     # --- content that is made here
 
@@ -266,27 +240,12 @@ class BundleWriter:
 
     def layer_for(self, diff_id: Digest, codec: Codec) -> Descriptor | None:
         """A stored layer with this unpacked content and codec, whatever image it came with."""
-        digest = self._file.look(lambda _inventory: self._by_diff_id.get(diff_id))
-        record = self.inventory.layers.get(digest) if digest else None
-        if digest is None or record is None:
-            return None
-        size = self._store.size(digest)
-        wanted = (layer_media_type("oci", codec), layer_media_type("docker", codec))
-        if size is None or digest in self._suspects or record.media_type not in wanted:
-            return None
-        return Descriptor(record.media_type, digest, size)
+        found = self._layers.with_content(diff_id, codec)
+        return None if found is None or found.digest in self._suspects else found
 
     def record_layer(self, digest: Digest, record: LayerRecord) -> None:
         """Note what is known of a stored layer."""
-
-        def change(inventory: Inventory) -> None:
-            inventory.layers[digest] = record
-            if record.replaces is not None:
-                self._replacements[record.replaces] = digest
-            if record.diff_id is not None:
-                self._by_diff_id[record.diff_id] = digest
-
-        self._file.change(change)
+        self._layers.record(digest, record)
 
     def add_image(self, item: Item, documents: Iterable[Manifest | Index]) -> None:
         """Record an item whose blobs were stored here, with its manifests, children first."""
@@ -307,7 +266,8 @@ class BundleWriter:
 
         self._file.change(change)
         self._file.flush()
-        self._replace(layout.CHECKSUMS, format_checksums(self._checksums(token)))
+        sums = checksums_of(self._storage, self._store, token)
+        self._replace(layout.CHECKSUMS, format_checksums(sums))
         self._finished = True
 
     # --- parts
@@ -326,30 +286,9 @@ class BundleWriter:
         replace_file(self.path / name, data, temporary)
 
     def _write_names(self) -> None:
-        inventory = self._file.look(
-            lambda current: replace(current, _items=dict(current._items), layers={})
-        )
-        self._replace(layout.INDEX, names.index_json(inventory))
-        docker = names.manifest_json(inventory, self._document)
-        self._replace(layout.DOCKER_MANIFEST, docker)
-
-    def _document(self, descriptor: Descriptor) -> Manifest | Index:
-        raw = self._storage.read(layout.blob_path(descriptor.digest), manifests.MAX_BYTES)
-        return manifests.parse(raw, descriptor.media_type, str(descriptor.digest))
-
-    def _checksums(self, token: CancelToken) -> dict[str, str]:
-        """Of the files and of all blobs; those named by their SHA-256 are not read again."""
-        sums = {}
-        for name, _size in self._storage.names():
-            token.check()
-            digest = layout.digest_of_path(name)
-            if digest is not None and digest.algorithm == "sha256":
-                sums[name] = digest.hex
-            elif digest is not None:
-                sums[name] = self._store.sha256(digest, token)
-            elif name in layout.FILES:
-                sums[name] = Digest.of(self._storage.read(name, MAX_BYTES)).hex
-        return sums
+        inventory = self._file.look(lambda current: current.snapshot())
+        for name, content in name_files(inventory, self._storage):
+            self._replace(name, content)
 
     def _drop_partial_files(self) -> None:
         """What no item waits for any more: partial files, and notes of damage that is mended."""
@@ -394,61 +333,10 @@ class BundleWriter:
         return False
 
     def _replacement(self, blob: Descriptor) -> Descriptor | None:
-        """What stands for a layer under the present compression, if that is stored."""
-        if not wants_reencoding(blob, self._compression):
+        """What stands for a layer under the present compression, if that is stored whole."""
+        if self._compression is None or not wants_reencoding(blob, self._compression):
             return None
-        digest = self._file.look(lambda _inventory: self._replacements.get(blob.digest))
-        if digest is None or self._compression is None:
+        found = self._layers.replacing(blob.digest, self._compression.codec)
+        if found is None or not self._holds(found.digest, found.size, CancelToken()):
             return None
-        record = self.inventory.layers.get(digest)
-        size = self._store.size(digest)
-        media_type = layer_media_type("oci", self._compression.codec)
-        if record is None or size is None or record.media_type != media_type:
-            return None
-        if digest in self._suspects and not self._holds(digest, size, CancelToken()):
-            return None
-        return Descriptor(media_type, digest, size)
-
-
-def _check_place(path: Path) -> None:
-    """Raise `UsageError` where something that is no bundle lies at the path."""
-    if path.exists() and not path.is_dir():
-        raise UsageError(
-            f"{path} is a file; a bundle is written into a directory",
-            hint="Name a directory that does not exist yet.",
-        )
-    with writing(path):
-        if not path.is_dir() or (path / layout.INVENTORY).exists() or layout.is_new(path):
-            return
-    raise UsageError(
-        f"{path} holds other files and is not a bundle",
-        hint="Name an empty directory, or one that does not exist yet.",
-    )
-
-
-def _kind(closure: Closure) -> str:
-    if closure.images or (isinstance(closure.root, Index) and not closure.root.artifact_type):
-        return IMAGE
-    return SIGNATURE if closure.root.subject is not None else ARTIFACT
-
-
-def _platform(closure: Closure) -> Platform | None:
-    if isinstance(closure.root, Index) or not closure.platforms:
-        return None
-    return closure.platforms[0]
-
-
-def _signature_item(closure: Closure, subject: Digest) -> Item:
-    root = closure.root
-    return Item(
-        closure.reference,
-        ItemState.DONE,
-        kind=SIGNATURE,
-        digest=root.digest,
-        media_type=root.media_type,
-        size=len(root.raw),
-        bytes=closure.size,
-        subject=subject,
-        saved_at=now(),
-        artifact_type=root.artifact_type,
-    )
+        return found

@@ -18,7 +18,13 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
-from airgap_tui.engine.bundle.findings import ABSENT, Finding, check_files, finding_of
+from airgap_tui.engine.bundle.findings import (
+    ABSENT,
+    Finding,
+    check_archive_twin,
+    check_files,
+    finding_of,
+)
 from airgap_tui.engine.bundle.needs import Need, needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
@@ -107,10 +113,10 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     }
     reading = _Reading(reader, needs, stored, sink, token)
     reading.run(spec.threads or len(os.sched_getaffinity(0)))
-    if reader.storage.extent(layout.CHECKSUMS) is None:
+    if reader.inventory.id and reader.storage.extent(layout.CHECKSUMS) is None:
         text = f"There is no {layout.CHECKSUMS}: the last save did not come to its end"
         sink(Note(text, Level.WARNING))
-    file_findings = check_files(reader.storage, needs, stored, token)
+    file_findings = check_files(reader.storage, needs, stored, token) + check_archive_twin(reader)
     result = VerifyResult(
         items=reading.results(),
         blobs=len(stored),

@@ -207,6 +207,22 @@ def test_names_that_disagree_are_refused(bundle: Path) -> None:
         check(bundle)
 
 
+def test_an_archive_twin_that_names_other_layers_is_found(
+    bundle: Path, sample_images: SampleImages
+) -> None:
+    path = bundle / "manifest.json"
+    entries = json.loads(path.read_text())
+    (ours,) = [entry for entry in entries if name(sample_images.pytorch) in entry["RepoTags"]]
+    ours["Layers"] = ours["Layers"][::-1]
+    path.write_text(json.dumps(entries))
+    sums = bundle / "SHA256SUMS"
+    lines = [line for line in sums.read_text().splitlines() if "manifest.json" not in line]
+    lines.append(f"{Digest.of(path.read_bytes()).hex}  manifest.json")
+    sums.write_text("\n".join(lines) + "\n")
+    (bad,) = check(bundle).bad
+    assert (bad.file, bad.items) == ("manifest.json", (name(sample_images.pytorch),))
+
+
 def test_a_config_with_other_layers_than_the_manifest_is_found(
     bundle: Path, tmp_path: Path
 ) -> None:
