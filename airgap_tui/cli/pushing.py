@@ -71,6 +71,6 @@ def push(
     show_items(output, result.items, done="Pushed")
     tell_failures(output, result.items)
     output.say(
-        f"{of_all(result.items, 'pushed')}: {size(result.sent)} sent in {elapsed(result.seconds)}."
+        f"{of_all(result.items, 'pushed')}. {size(result.sent)} sent in {elapsed(result.seconds)}."
     )
     return result.exit_code

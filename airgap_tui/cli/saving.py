@@ -191,7 +191,9 @@ def _show_plan(output: Output, result: PlanResult) -> None:
 
     rows = []
     for image in result.images:
-        platforms = image.platforms[0] if len(image.platforms) == 1 else f"{len(image.platforms)}"
+        platforms = f"{len(image.platforms)} platforms"
+        if len(image.platforms) == 1:
+            platforms = image.platforms[0].removeprefix("linux/")
         rows.append(
             row(
                 image.reference,
@@ -260,7 +262,7 @@ def save(output: Output, dry_run: bool, **values: Any) -> int:
     show_items(output, result.items, done="Saved")
     tell_failures(output, result.items)
     output.say(
-        f"{of_all(result.items, 'saved')}: {size(result.unique)} in all,"
+        f"{of_all(result.items, 'saved')}. {size(result.unique)} in all,"
         f" {size(result.downloaded)} fetched in {elapsed(result.seconds)}."
     )
     if result.exit_code in (0, 1):

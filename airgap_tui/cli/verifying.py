@@ -38,7 +38,7 @@ def verify(output: Output, path: Path, threads: int | None) -> int:
     tell_failures(output, result.items)
     speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"
     output.say(
-        f"{of_all(result.items, 'whole')}: {count(result.blobs, 'file')}, {size(result.bytes)},"
+        f"{of_all(result.items, 'whole')}. {count(result.blobs, 'file')}, {size(result.bytes)},"
         f" every byte read in {elapsed(result.seconds)}, {speed}."
     )
     return result.exit_code
