@@ -144,10 +144,14 @@ class _ProgramReader:
             command, stdin=self._file, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
         )
         self._ended = False
-        self._closed_at = 0
+        self._position = 0
 
     def position(self) -> int:
-        return self._closed_at if self._file.closed else self._file.tell()
+        # At the end pixz has not read its own index, which is no content.
+        if not self._file.closed:
+            status = os.fstat(self._file.fileno())
+            self._position = status.st_size if self._ended else self._file.tell()
+        return self._position
 
     def readinto(self, buffer: memoryview, /) -> int:
         if self._ended:
@@ -170,7 +174,7 @@ class _ProgramReader:
             process.kill()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE)
-        self._closed_at = self._file.tell()
+        self.position()
         for file in (self._file, process.stdout, self._errors):
             if file is not None:
                 file.close()

@@ -25,11 +25,13 @@ from airgap_tui.engine.bundle.durable import (
     write_all,
     writing,
 )
+from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.errors import EnvironmentFailure, MalformedContent, NoRoom
 
 _ENCODERS = (("pixz",), ("xz", "-c", "-T0"))
 _TAIL = 500
 _PATIENCE = 600.0
+_NEARLY_FULL = 64 * 1024
 _CHECKSUM = re.compile(r"([0-9a-f]{32}) [ *]-\n(?:# ([^\n]*)\n)?")
 _LONGEST_CHECKSUM = 4096
 
@@ -151,8 +153,12 @@ class _Program:
         self._errors.close()
 
     def _failure(self, reason: str) -> EnvironmentFailure:
-        kind = NoRoom if "no space left" in reason.lower() else EnvironmentFailure
-        return kind(f"{self._path} cannot be written: {self._name}: {reason}")
+        # pixz does not say why it could not write.
+        full = "no space left" in reason.lower() or Room.at(self._path).free < _NEARLY_FULL
+        said = f"{self._path} cannot be written: {self._name}: {reason}"
+        if full:
+            return NoRoom(said, hint="Make room there and run the same again.")
+        return EnvironmentFailure(said)
 
 
 @dataclass(frozen=True, slots=True)
