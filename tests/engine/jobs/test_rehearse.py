@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tarfile
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from airgap_tui.engine.jobs.rehearse import RehearseSpec
 from airgap_tui.engine.jobs.samples import make_samples
 from airgap_tui.engine.oci.manifest import Index
 from tests.conftest import EventLog
+from tests.services import need_root, run_program
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_it_goes_through_narrates_and_leaves_nothing(
@@ -35,6 +39,29 @@ def test_it_goes_through_narrates_and_leaves_nothing(
     compared = result.to_json()["compared"]
     assert compared["images"] == 4
     assert compared["bytes"] > 10_000_000
+
+
+_ON_AN_ISLAND = """
+import fcntl, os, socket, struct, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    up = struct.pack("16sh14x", b"lo", 1)
+    fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS: a new namespace begins with loopback down
+from pathlib import Path
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.events import discard
+from airgap_tui.engine.jobs.rehearse import RehearseSpec, run
+print(run(RehearseSpec(Path(sys.argv[1])), discard, CancelToken()).images)
+"""
+
+
+def test_it_needs_no_network_but_loopback_and_no_proxy(tmp_path: Path) -> None:
+    need_root()
+    nowhere = "http://192.0.2.1:3128"
+    done = run_program(
+        "unshare", "--net", sys.executable, "-c", _ON_AN_ISLAND, str(tmp_path),
+        environment={"http_proxy": nowhere, "https_proxy": nowhere, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout.strip() == "4"
 
 
 def test_what_is_kept_can_be_looked_at(
