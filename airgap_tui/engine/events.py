@@ -193,5 +193,9 @@ def discard(_event: Event) -> None:
 
 def as_json(event: Event) -> dict[str, Any]:
     """The event as a JSON object; `event` names its kind in kebab case."""
-    name = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("-")
-    return {"event": name, **asdict(event)}
+    return {"event": name_of(type(event)), **asdict(event)}
+
+
+def name_of(kind: type) -> str:
+    """What JSON calls a kind of event: `ItemChanged` is `item-changed`."""
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in kind.__name__).lstrip("-")

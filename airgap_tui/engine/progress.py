@@ -29,6 +29,7 @@ from airgap_tui.engine.events import (
     ItemState,
     JobFinished,
     JobStarted,
+    Level,
     LoginNeeded,
     LoginSettled,
     Note,
@@ -37,6 +38,7 @@ from airgap_tui.engine.events import (
 RATE_WINDOW = 15.0
 """Seconds that the rate is taken over, and before which no time left is told."""
 
+_STATES = {state.value: state for state in ItemState}
 _SAMPLE_EVERY = 0.25
 _LEAST_SPAN = 0.5
 _NOTES_KEPT = 50
@@ -120,6 +122,24 @@ class Snapshot:
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; states and levels by their words."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Snapshot:
+        """The opposite of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` for another
+        version's."""
+        rows: dict[str, tuple[Any, ...]] = {
+            "items": tuple(
+                ItemProgress(**{**item, "state": _STATES[item["state"]]}) for item in value["items"]
+            ),
+            "transfers": tuple(
+                Transfer(**{**transfer, "items": tuple(transfer["items"])})
+                for transfer in value["transfers"]
+            ),
+            "pauses": tuple(Pause(**pause) for pause in value["pauses"]),
+            "logins": tuple(LoginWanted(**wanted) for wanted in value["logins"]),
+            "notes": tuple(Note(note["text"], Level(note["level"])) for note in value["notes"]),
+        }
+        return cls(**{**value, **rows})
 
 
 @dataclass(slots=True)
