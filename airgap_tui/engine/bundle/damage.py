@@ -38,7 +38,7 @@ def write_damaged(bundle: Path, digests: Iterable[Digest]) -> bool:
         if not content:
             path.unlink(missing_ok=True)
             return True
-        if not os.access(bundle, os.W_OK):
+        if not os.access(bundle, os.W_OK) or path.parent.is_symlink():
             return False
         path.parent.mkdir(exist_ok=True)
         replace_file(path, content, path.with_name("damaged.new"))

@@ -14,19 +14,22 @@ from typing import Any
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.durable import writing
 from airgap_tui.engine.bundle.inventory import now
-from airgap_tui.engine.errors import BundleLocked, UsageError
+from airgap_tui.engine.errors import BundleLocked, UnsafeContent, UsageError
 
 _MAX_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES)
 
 
 def check_place(path: Path) -> None:
-    """Raise `UsageError` where something that is no bundle lies at the path."""
+    """Raise `UsageError` where something that is no bundle lies at the path, and `UnsafeContent`
+    where a link would lead a writer out of it."""
     if path.exists() and not path.is_dir():
         raise UsageError(
             f"{path} is a file; a bundle is written into a directory",
             hint="Name a directory that does not exist yet.",
         )
+    if (path / layout.PARTIAL).is_symlink():
+        raise UnsafeContent(f"{path / layout.PARTIAL} is a link; a bundle holds no links")
     with writing(path):
         if not path.is_dir() or (path / layout.INVENTORY).exists() or layout.is_new(path):
             return

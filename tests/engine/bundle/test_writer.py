@@ -25,6 +25,7 @@ from airgap_tui.engine.errors import (
     NoRoom,
     Stopped,
     TemporaryFailure,
+    UnsafeContent,
     UnsupportedBundle,
     UsageError,
 )
@@ -311,6 +312,23 @@ def test_a_directory_with_other_things_is_refused_and_left_alone(path: Path) -> 
     with pytest.raises(UsageError, match="is not a bundle"):
         BundleWriter.open(path, "save")
     assert [entry.name for entry in path.iterdir()] == ["thesis.tex"]
+
+
+def test_links_that_lead_a_writer_outside_are_refused(
+    path: Path, tmp_path: Path, sample_images: SampleImages
+) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "new-0").write_text("precious")
+    save(path, [sample_images.base])
+    for name in (".partial", "blobs"):
+        if (path / name).exists():
+            (path / name).rename(path / "moved")
+        (path / name).symlink_to(precious)
+        with pytest.raises(UnsafeContent, match="is a link"):
+            BundleWriter.open(path, "save")
+        (path / name).unlink()
+    assert [entry.name for entry in precious.iterdir()] == ["new-0"]
 
 
 def test_the_root_of_an_empty_disk_is_taken(path: Path) -> None:
