@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from airgap_tui.cli.options import (
+    DIRECTORY,
     FILE,
     keep_registry_option,
     map_option,
@@ -33,7 +33,9 @@ from airgap_tui.cli.running import run_job
 )
 @keep_registry_option
 @map_option
-@click.option("--plain", is_flag=True, help="REGISTRY speaks HTTP without TLS.")
+@click.option(
+    "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
+)
 @network_options
 def push(
     output: Output,
@@ -42,10 +44,10 @@ def push(
     images: tuple[str, ...],
     keep_registry: bool,
     maps: tuple[str, ...],
-    plain: bool,
+    work: Path | None,
     **network: Any,
 ) -> int:
-    """Push a bundle into a registry.
+    """Push a bundle, or docker save archives, into a registry.
 
     nvcr.io/nvidia/pytorch:T becomes REGISTRY/PREFIX/nvidia/pytorch:T. Nothing is sent where two
     images would get one name. What the registry has already is not sent again.
@@ -58,10 +60,7 @@ def push(
     from airgap_tui.engine.quantities import elapsed, size
 
     naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps)
-    if plain:
-        plain_http = settings.network.plain_http | {naming.registry}
-        settings = replace(settings, network=replace(settings.network, plain_http=plain_http))
-    spec = job.PushSpec(bundle, naming, settings, references)
+    spec = job.PushSpec(bundle, naming, settings, references, work)
     result = run_job(
         output,
         lambda sink, token: job.run(spec, sink, token),

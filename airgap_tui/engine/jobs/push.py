@@ -22,6 +22,7 @@ from airgap_tui.engine.events import (
     JobStarted,
     Sink,
 )
+from airgap_tui.engine.jobs.archive_bundle import opened
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.transfer import Delivered, Delivery, in_parallel, transfer
@@ -34,12 +35,16 @@ from airgap_tui.engine.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PushSpec:
-    """What goes where. `references` empty means all that the bundle holds."""
+    """What goes where: a bundle, or `docker save` archives. `references` empty means all of it.
+
+    `work` is where archives may be unpacked, None for beside them.
+    """
 
     bundle: Path
     naming: Naming
     settings: Settings = field(default_factory=Settings)
     references: tuple[Reference, ...] = ()
+    work: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,26 @@ def run(
     Raises `NameConflict` before anything is sent where two sources would get one name.
     """
     started = time.monotonic()
-    bundle = BundleReader.open(spec.bundle)
+    credentials = logins.credentials if logins else credentials or CredentialStore.load()
+    with opened(spec.bundle, spec.work, sink, token) as (bundle, unreadable):
+        items, sent = _push(spec, bundle, sink, token, credentials, logins)
+    result = PushResult((*items, *unreadable), sent, time.monotonic() - started)
+    sink(JobFinished("push", result.exit_code))
+    return result
+
+
+def _push(
+    spec: PushSpec,
+    bundle: BundleReader,
+    sink: Sink,
+    token: CancelToken,
+    credentials: CredentialStore,
+    logins: Logins | None,
+) -> tuple[tuple[ItemResult, ...], int]:
+    """The items' results, and the bytes that were sent."""
     items = chosen_items(bundle, spec.references)
     names = spec.naming.assign(item.reference for item in items)
     sink(JobStarted("push", spec.naming.registry, tuple(str(item.reference) for item in items)))
-    credentials = logins.credentials if logins else credentials or CredentialStore.load()
     network, registry = spec.settings.network, spec.naming.registry
     target = RegistryTarget(registry, network, credentials, sink)
     source = RegistrySource(network, credentials, sink)
@@ -115,13 +135,7 @@ def run(
     finally:
         source.close()
         target.close()
-    result = PushResult(
-        tuple(results[item.reference] for item in items),
-        transferred.bytes,
-        time.monotonic() - started,
-    )
-    sink(JobFinished("push", result.exit_code))
-    return result
+    return tuple(results[item.reference] for item in items), transferred.bytes
 
 
 def chosen_items(bundle: BundleReader, references: Sequence[Reference]) -> tuple[Item, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from airgap_tui.engine.bundle.compression import Codec
 from airgap_tui.engine.bundle.layout import blob_path
+from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NameConflict, NotFound
-from airgap_tui.engine.events import BlobProgress, Event, ItemState
+from airgap_tui.engine.events import BlobProgress, Event, ItemState, discard
 from airgap_tui.engine.jobs import push, save
+from airgap_tui.engine.jobs.archives import write_archives
 from airgap_tui.engine.jobs.push import PushSpec
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.naming import Naming
@@ -26,6 +30,7 @@ from tests.images import (
     layer,
     push_image,
     remote_digest,
+    remote_manifest,
 )
 from tests.services import Distribution
 
@@ -144,3 +149,23 @@ def test_what_the_bundle_does_not_hold_is_named(
     with pytest.raises(NotFound, match="absent") as caught:
         push.run(spec, lambda _e: None, token)
     assert image.name in caught.value.hint
+
+
+def test_archives_are_pushed_through_a_working_bundle(
+    distribution: Distribution, repository: str, tmp_path: Path, token: CancelToken
+) -> None:
+    image = build_image(f"{repository}/old:1", [layer(f"{repository} old", 60_000)])
+    bundle = saved(distribution, tmp_path / "b", image)
+    reader = BundleReader.open(bundle)
+    archives = tmp_path / "old archives"
+    written = write_archives(reader, reader.items, archives, Codec.ZSTD, discard, token)
+    assert [one.state for one in written] == [ItemState.DONE]
+    naming = Naming.parse(f"{distribution.host}/from-archive")
+    result = push.run(PushSpec(archives, naming), lambda _e: None, token)
+    assert result.exit_code == 0
+    target = f"from-archive/{image.repository}"
+    assert result.items[0].target_digest == remote_digest(distribution.host, target, image.tag)
+    manifest = json.loads(remote_manifest(distribution.host, target, image.tag))
+    assert manifest["config"]["digest"] == image.image_id, "the image ID stays"
+    leftovers = [path.name for path in archives.iterdir() if path.name.endswith(".pushing")]
+    assert leftovers == []
