@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -85,6 +87,18 @@ def test_stopped_at_any_step_it_cleans_up(tmp_path: Path, step: int) -> None:
     else:
         with pytest.raises(Stopped):
             rehearse.run(RehearseSpec(tmp_path), stop_there, token)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "airgap_tui", "rehearse", "--directory", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("1 of 9")
+        process.send_signal(number)
+        assert "4 of 9" not in process.stderr.read()
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert list(tmp_path.iterdir()) == []
 
 
