@@ -24,17 +24,21 @@ from airgap_tui.cli.running import run_job
 def compress(output: Output, archives: tuple[Path, ...], codec: str, keep: bool) -> int:
     """Compress docker save archives with all cores.
 
-    Each FILE.tar becomes FILE.tar.xz; the uncompressed file goes once the new one is whole.
+    Each FILE.tar becomes FILE.tar.xz; the uncompressed file goes once the new one was read back.
     """
     settings = settings_of()
 
     from airgap_tui.engine.bundle.compression import Codec
     from airgap_tui.engine.jobs import compress as job
+    from airgap_tui.engine.quantities import elapsed, size
 
     spec = job.CompressSpec(archives, Codec(codec), keep=keep, settings=settings)
     result = run_job(output, lambda sink, token: job.run(spec, sink, token))
     output.document(result.to_json())
-    show_items(output, result.items, done="Compressed")
-    tell_failures(output, result.items)
-    output.say(f"{of_all(result.items, 'compressed')}.")
+    show_items(output, result.items, done="Compressed", noun="archive")
+    tell_failures(output, result.items, noun="archive")
+    output.say(
+        f"{of_all(result.items, 'compressed', 'archive')}."
+        f" {size(result.before)} became {size(result.after)} in {elapsed(result.seconds)}."
+    )
     return result.exit_code

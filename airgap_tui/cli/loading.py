@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,7 @@ from airgap_tui.cli.options import (
     FILE,
     keep_registry_option,
     map_option,
+    platform_option,
     references_of,
     settings_of,
     verb,
@@ -18,6 +20,9 @@ from airgap_tui.cli.output import Output
 from airgap_tui.cli.results import of_all, show_items, tell_failures
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.docker.hosts import Kind
 
 
 @verb(
@@ -47,16 +52,18 @@ from airgap_tui.engine.errors import UsageError
 )
 @keep_registry_option
 @map_option
+@platform_option
 @click.option("--force", is_flag=True, help="Start although the engine's disk seems to lack room.")
 def load(
     output: Output,
     paths: tuple[Path, ...],
-    into: str,
+    into: Kind,
     host: str | None,
     images: tuple[str, ...],
     retag: str | None,
     keep_registry: bool,
     maps: tuple[str, ...],
+    platform: str | None,
     force: bool,
 ) -> int:
     """Load a bundle or docker save archives into Docker or Podman.
@@ -66,12 +73,12 @@ def load(
     """
     if retag is None and (keep_registry or maps):
         raise UsageError("--keep-registry and --map need --retag REGISTRY")
-    settings = settings_of()
+    settings = settings_of(platform=platform)
     references = references_of(images)
 
     from airgap_tui.engine.jobs import load as job
     from airgap_tui.engine.oci.naming import Naming
-    from airgap_tui.engine.quantities import elapsed
+    from airgap_tui.engine.quantities import elapsed, size
 
     naming = Naming.parse(retag, keep_registry=keep_registry, maps=maps) if retag else None
     spec = job.LoadSpec(
@@ -91,5 +98,8 @@ def load(
     output.document(result.to_json())
     show_items(output, result.items, done="Loaded")
     tell_failures(output, result.items)
-    output.say(f"{of_all(result.items, 'loaded')} in {elapsed(result.seconds)}.")
+    output.say(
+        f"{of_all(result.items, f'in {result.engine}')}. {size(result.bytes)} sent"
+        f" in {elapsed(result.seconds)}."
+    )
     return result.exit_code

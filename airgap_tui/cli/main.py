@@ -21,7 +21,7 @@ _VERBS = {
     "save": ("saving", "Save images from registries, engines or archives into a bundle."),
     "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
-    "push": ("pushing", "Push a bundle into a registry."),
+    "push": ("pushing", "Push a bundle, or docker save archives, into a registry."),
     "serve": ("serving", "Serve a bundle as a read-only registry."),
     "rehearse": ("serving", "Try the whole crossing on this machine: no network, no Docker."),
     "compress": ("compressing", "Compress docker save archives with all cores."),

@@ -26,14 +26,21 @@ _MARKS = {
 }
 
 
-def show_items(output: Output, items: Sequence[ItemResult], *, done: str = "") -> None:
+def show_items(
+    output: Output, items: Sequence[ItemResult], *, done: str = "", noun: str = "image"
+) -> None:
     """One row per item: mark, name, state, size, and the name elsewhere where it has another.
-    `done` is a better word than "Done" for what this job did."""
+    `done` is a better word than "Done" for what this job did; `noun` what the items are."""
     if not items:
         return
     symbols = marks(sys.stdout)
     named = any(item.target and item.target != item.reference for item in items)
-    columns = [Column(""), Column("Image", flexible=True), Column("State"), Column("Size", True)]
+    columns = [
+        Column(""),
+        Column(noun.capitalize(), flexible=True),
+        Column("State"),
+        Column("Size", True),
+    ]
     if named:
         columns.append(Column("Name there", flexible=True))
     rows = []
@@ -49,8 +56,8 @@ def show_items(output: Output, items: Sequence[ItemResult], *, done: str = "") -
     output.data(table(columns, rows, output.width))
 
 
-def tell_failures(output: Output, items: Sequence[ItemResult]) -> None:
-    """Each reason once with the images that share it, and each hint once."""
+def tell_failures(output: Output, items: Sequence[ItemResult], *, noun: str = "image") -> None:
+    """Each reason once with the items that share it, and each hint once."""
     if output.progress_mode == "json":
         return
     reasons: dict[str, list[ItemResult]] = {}
@@ -63,7 +70,7 @@ def tell_failures(output: Output, items: Sequence[ItemResult]) -> None:
             named = failed[0].reference in reason
             narrate(f"! {reason}" if named else f"! {failed[0].reference}: {reason}")
         else:
-            narrate(f"! {count(len(failed), 'image')} failed for one reason: {reason}")
+            narrate(f"! {count(len(failed), noun)} failed for one reason: {reason}")
             for item in failed:
                 narrate(f"    {item.reference}")
         hints.update(dict.fromkeys(item.hint for item in failed if item.hint))
@@ -76,13 +83,13 @@ def tell_next(output: Output, *arguments: str | Path) -> None:
     output.say(f"Next: {shlex.join(['airgap-tui', *map(str, arguments)])}")
 
 
-def of_all(items: Sequence[ItemResult], verb: str) -> str:
+def of_all(items: Sequence[ItemResult], verb: str, noun: str = "image") -> str:
     """`All 13 images are saved` or `12 of 13 images are saved; 1 failed`."""
     good = sum(item.succeeded for item in items)
     failed = sum(item.state is ItemState.FAILED for item in items)
     if good == len(items):
         if good == 1:
-            return f"1 image is {verb}"
-        return f"All {count(good, 'image')} are {verb}"
-    text = f"{good} of {count(len(items), 'image')} {'is' if good == 1 else 'are'} {verb}"
+            return f"1 {noun} is {verb}"
+        return f"All {count(good, noun)} are {verb}"
+    text = f"{good} of {count(len(items), noun)} {'is' if good == 1 else 'are'} {verb}"
     return f"{text}; {failed} failed" if failed else text

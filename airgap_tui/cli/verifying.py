@@ -1,44 +1,117 @@
-"""`verify`: is every byte of a bundle what its digest says?"""
+"""`verify`: is every byte what its digest says, and does an engine hold the same images?"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from airgap_tui.cli.options import FILE, settings_of, verb
+from airgap_tui.cli.options import FILE, platform_option, settings_of, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.results import of_all, show_items, tell_failures
 from airgap_tui.cli.running import run_job
+from airgap_tui.engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.docker.hosts import Kind
+    from airgap_tui.engine.settings import Settings
+
+_STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at once."
 
 
 @verb(
     "airgap-tui verify /media/usb1/pod-2025-07",
+    "airgap-tui verify /media/usb1/pod-2025-07 --against-engine docker",
+    "airgap-tui verify /data/old-archives",
 )
-@click.argument("path", type=FILE, metavar="BUNDLE")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|TAR...")
+@click.option(
+    "--against-engine",
+    "kind",
+    type=click.Choice(("docker", "podman")),
+    is_flag=False,
+    flag_value="docker",
+    help="Compare the image IDs with those that the engine here holds.",
+)
+@click.option("--host", metavar="ADDRESS", help="The engine's address, if not the usual one.")
 @click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Usually all cores.")
-def verify(output: Output, path: Path, threads: int | None) -> int:
+@platform_option
+def verify(
+    output: Output,
+    paths: tuple[Path, ...],
+    kind: Kind | None,
+    host: str | None,
+    threads: int | None,
+    platform: str | None,
+) -> int:
     """Read every byte of a bundle and compare it with its digest.
 
-    A bundle is a directory, a tar file or an ISO image.
+    A bundle is a directory, a tar file or an ISO image. Of docker save archives, or a directory of
+    them, each layer is compared with its image, and the contents with the checksum beside the file.
     """
-    settings = settings_of()
+    if host and kind is None:
+        raise UsageError("--host needs --against-engine")
+    settings = settings_of(platform=platform)
+    if kind is not None:
+        return _against_engine(output, paths, kind, host, settings)
 
+    from airgap_tui.engine.jobs.verify_archives import archives_in
+
+    archives = [path for path in paths if archives_in(path)]
+    if len(archives) == len(paths):
+        return _archives(output, paths, settings)
+    if len(paths) > 1:
+        raise UsageError("several bundles are verified one by one", hint="Name one bundle.")
+    return _bundle(output, paths[0], settings, threads)
+
+
+def _bundle(output: Output, path: Path, settings: Settings, threads: int | None) -> int:
     from airgap_tui.engine.jobs import verify as job
     from airgap_tui.engine.quantities import count, elapsed, rate, size
 
     spec = job.VerifySpec(path, settings, threads)
-    result = run_job(
-        output,
-        lambda sink, token: job.run(spec, sink, token),
-        stopping="Stopping; nothing was changed. Press Ctrl-C once more to end at once.",
-    )
-    output.document(result.to_json())
-    show_items(output, result.items, done="Whole")
-    tell_failures(output, result.items)
+    result = run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=_STOPPING)
     speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"
-    output.say(
-        f"{of_all(result.items, 'whole')}. {count(result.blobs, 'file')}, {size(result.bytes)},"
-        f" every byte read in {elapsed(result.seconds)}, {speed}."
+    _report(
+        output,
+        result,
+        "whole",
+        f"{count(result.blobs, 'file')}, {size(result.bytes)}, every byte read"
+        f" in {elapsed(result.seconds)}, {speed}.",
     )
     return result.exit_code
+
+
+def _archives(output: Output, paths: tuple[Path, ...], settings: Settings) -> int:
+    from airgap_tui.engine.jobs import verify_archives as job
+    from airgap_tui.engine.quantities import elapsed, size
+
+    spec = job.VerifyArchivesSpec(paths, settings)
+    result = run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=_STOPPING)
+    _report(
+        output, result, "whole", f"{size(result.bytes)} read in {elapsed(result.seconds)}.",
+        noun="archive",
+    )  # fmt: skip
+    return result.exit_code
+
+
+def _against_engine(
+    output: Output, paths: tuple[Path, ...], kind: Kind, host: str | None, settings: Settings
+) -> int:
+    from airgap_tui.engine.jobs import against_engine as job
+    from airgap_tui.engine.quantities import elapsed
+
+    spec = job.AgainstEngineSpec(paths, kind, host, settings)
+    result = run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=_STOPPING)
+    _report(output, result, f"the same in {result.engine}", f"{elapsed(result.seconds)}.")
+    return result.exit_code
+
+
+def _report(
+    output: Output, result: Any, outcome: str, numbers: str, *, noun: str = "image"
+) -> None:
+    output.document(result.to_json())
+    show_items(output, result.items, done="Whole" if outcome == "whole" else "The same", noun=noun)
+    tell_failures(output, result.items, noun=noun)
+    output.say(f"{of_all(result.items, outcome, noun)}. {numbers}")
