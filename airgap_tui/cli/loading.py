@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airgap_tui.cli.background import detach_option, detached
 from airgap_tui.cli.options import (
     FILE,
     keep_registry_option,
@@ -16,8 +17,8 @@ from airgap_tui.cli.options import (
     settings_of,
     verb,
 )
+from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
-from airgap_tui.cli.results import of_all, show_items, tell_failures
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.errors import UsageError
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @map_option
 @platform_option
 @click.option("--force", is_flag=True, help="Start although the engine's disk seems to lack room.")
+@detach_option
 def load(
     output: Output,
     paths: tuple[Path, ...],
@@ -65,6 +67,7 @@ def load(
     maps: tuple[str, ...],
     platform: str | None,
     force: bool,
+    detach: bool,
 ) -> int:
     """Load a bundle or docker save archives into Docker or Podman.
 
@@ -78,7 +81,6 @@ def load(
 
     from airgap_tui.engine.jobs import load as job
     from airgap_tui.engine.oci.naming import Naming
-    from airgap_tui.engine.quantities import elapsed, size
 
     naming = Naming.parse(retag, keep_registry=keep_registry, maps=maps) if retag else None
     spec = job.LoadSpec(
@@ -90,16 +92,15 @@ def load(
         force=force,
         settings=settings,
     )
+    if detach:
+        from airgap_tui.engine.jobs.chain import Step
+
+        return detached(output, settings.state_dir, Step("load", spec))
     result = run_job(
         output,
         lambda sink, token: job.run(spec, sink, token),
         stopping="Stopping; what the engine has taken it keeps. Ctrl-C once more ends at once.",
     )
     output.document(result.to_json())
-    show_items(output, result.items, done="Loaded")
-    tell_failures(output, result.items)
-    output.say(
-        f"{of_all(result.items, f'in {result.engine}')}. {size(result.bytes)} sent"
-        f" in {elapsed(result.seconds)}."
-    )
+    tell_outcome(output, "load", result)
     return result.exit_code

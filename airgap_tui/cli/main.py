@@ -25,6 +25,9 @@ _VERBS = {
     "serve": ("serving", "Serve a bundle as a read-only registry."),
     "rehearse": ("serving", "Try the whole crossing on this machine: no network, no Docker."),
     "compress": ("compressing", "Compress docker save archives with all cores."),
+    "jobs": ("jobs", "List the jobs that run without a terminal."),
+    "attach": ("jobs", "Show a job that runs without a terminal, until it ends."),
+    "stop": ("jobs", "Stop a job that runs without a terminal."),
     "doctor": ("diagnosing", "Tell what this machine has and lacks for each step."),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from airgap_tui.cli.background import detach_option, detached
 from airgap_tui.cli.options import (
     DIRECTORY,
     FILE,
@@ -17,8 +18,8 @@ from airgap_tui.cli.options import (
     settings_of,
     verb,
 )
+from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
-from airgap_tui.cli.results import of_all, show_items, tell_failures
 from airgap_tui.cli.running import run_job
 
 
@@ -37,6 +38,7 @@ from airgap_tui.cli.running import run_job
     "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
 )
 @network_options
+@detach_option
 def push(
     output: Output,
     bundle: Path,
@@ -45,6 +47,7 @@ def push(
     keep_registry: bool,
     maps: tuple[str, ...],
     work: Path | None,
+    detach: bool,
     **network: Any,
 ) -> int:
     """Push a bundle, or docker save archives, into a registry.
@@ -57,19 +60,18 @@ def push(
 
     from airgap_tui.engine.jobs import push as job
     from airgap_tui.engine.oci.naming import Naming
-    from airgap_tui.engine.quantities import elapsed, size
 
     naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps)
     spec = job.PushSpec(bundle, naming, settings, references, work)
+    if detach:
+        from airgap_tui.engine.jobs.chain import Step
+
+        return detached(output, settings.state_dir, Step("push", spec))
     result = run_job(
         output,
         lambda sink, token: job.run(spec, sink, token),
         stopping="Stopping; what the registry has got it keeps. Ctrl-C once more ends at once.",
     )
     output.document(result.to_json())
-    show_items(output, result.items, done="Pushed")
-    tell_failures(output, result.items)
-    output.say(
-        f"{of_all(result.items, 'pushed')}. {size(result.sent)} sent in {elapsed(result.seconds)}."
-    )
+    tell_outcome(output, "push", result)
     return result.exit_code

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airgap_tui.cli.background import detach_option, detached, in_a_row
 from airgap_tui.cli.options import (
     DIRECTORY,
     FILE,
@@ -19,8 +20,9 @@ from airgap_tui.cli.options import (
     settings_of,
     verb,
 )
+from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output, narrate
-from airgap_tui.cli.results import of_all, show_items, tell_failures, tell_next
+from airgap_tui.cli.results import tell_failures, tell_next
 from airgap_tui.cli.running import run_job, this_command
 from airgap_tui.cli.text import Column, table
 from airgap_tui.engine.errors import UsageError
@@ -240,7 +242,14 @@ def _show_plan(output: Output, result: PlanResult) -> None:
     default="xz",
     help="How the files of --archive are compressed; usually xz.",
 )
-def save(output: Output, dry_run: bool, **values: Any) -> int:
+@click.option(
+    "--then",
+    type=click.Choice(("verify",)),
+    multiple=True,
+    help="What to do with the bundle when it is saved.",
+)
+@detach_option
+def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **values: Any) -> int:
     """Save images from registries, engines or archives into a bundle.
 
     A save that was stopped goes on where it was when the same command is given again. Layers are
@@ -250,21 +259,22 @@ def save(output: Output, dry_run: bool, **values: Any) -> int:
     if dry_run:
         return _plan(output, spec)
 
-    from airgap_tui.engine.jobs import save as job
-    from airgap_tui.engine.quantities import elapsed, size
+    stopping = "Stopping; what is saved is kept. Press Ctrl-C once more to end at once."
+    if then or detach:
+        from airgap_tui.engine.jobs.chain import Step
+        from airgap_tui.engine.jobs.verify import VerifySpec
 
-    result = run_job(
-        output,
-        lambda sink, token: job.run(spec, sink, token),
-        stopping="Stopping; what is saved is kept. Press Ctrl-C once more to end at once.",
-    )
+        after = Step("verify", VerifySpec(spec.bundle, spec.settings))
+        steps = (Step("save", spec), *([after] if then else []))
+        if detach:
+            return detached(output, spec.settings.state_dir, *steps)
+        return in_a_row(output, *steps, stopping=stopping)
+
+    from airgap_tui.engine.jobs import save as job
+
+    result = run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=stopping)
     output.document(result.to_json())
-    show_items(output, result.items, done="Saved")
-    tell_failures(output, result.items)
-    output.say(
-        f"{of_all(result.items, 'saved')}. {size(result.unique)} in all,"
-        f" {size(result.downloaded)} fetched in {elapsed(result.seconds)}."
-    )
+    tell_outcome(output, "save", result)
     if result.exit_code in (0, 1):
         tell_next(output, "verify", spec.bundle)
     if result.exit_code:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airgap_tui.cli.background import detach_option, detached
 from airgap_tui.cli.options import FILE, platform_option, settings_of, verb
+from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.results import of_all, show_items, tell_failures
 from airgap_tui.cli.running import run_job
@@ -37,6 +39,7 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
 @click.option("--host", metavar="ADDRESS", help="The engine's address, if not the usual one.")
 @click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Usually all cores.")
 @platform_option
+@detach_option
 def verify(
     output: Output,
     paths: tuple[Path, ...],
@@ -44,6 +47,7 @@ def verify(
     host: str | None,
     threads: int | None,
     platform: str | None,
+    detach: bool,
 ) -> int:
     """Read every byte of a bundle and compare it with its digest.
 
@@ -53,33 +57,36 @@ def verify(
     if host and kind is None:
         raise UsageError("--host needs --against-engine")
     settings = settings_of(platform=platform)
+    if kind is not None and detach:
+        raise UsageError("--detach and --against-engine cannot be used together")
     if kind is not None:
         return _against_engine(output, paths, kind, host, settings)
 
     from airgap_tui.engine.jobs.verify_archives import archives_in
 
     archives = [path for path in paths if archives_in(path)]
+    if archives and detach:
+        raise UsageError("--detach verifies a bundle, not archives")
     if len(archives) == len(paths):
         return _archives(output, paths, settings)
     if len(paths) > 1:
         raise UsageError("several bundles are verified one by one", hint="Name one bundle.")
-    return _bundle(output, paths[0], settings, threads)
+    return _bundle(output, paths[0], settings, threads, detach=detach)
 
 
-def _bundle(output: Output, path: Path, settings: Settings, threads: int | None) -> int:
+def _bundle(
+    output: Output, path: Path, settings: Settings, threads: int | None, *, detach: bool
+) -> int:
     from airgap_tui.engine.jobs import verify as job
-    from airgap_tui.engine.quantities import count, elapsed, rate, size
 
     spec = job.VerifySpec(path, settings, threads)
+    if detach:
+        from airgap_tui.engine.jobs.chain import Step
+
+        return detached(output, settings.state_dir, Step("verify", spec))
     result = run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=_STOPPING)
-    speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"
-    _report(
-        output,
-        result,
-        "whole",
-        f"{count(result.blobs, 'file')}, {size(result.bytes)}, every byte read"
-        f" in {elapsed(result.seconds)}, {speed}.",
-    )
+    output.document(result.to_json())
+    tell_outcome(output, "verify", result)
     return result.exit_code
 
 
@@ -112,6 +119,7 @@ def _report(
     output: Output, result: Any, outcome: str, numbers: str, *, noun: str = "image"
 ) -> None:
     output.document(result.to_json())
-    show_items(output, result.items, done="Whole" if outcome == "whole" else "The same", noun=noun)
+    done = "Whole" if outcome == "whole" else "The same"
+    show_items(output, result.items, done=done, noun=noun, target="Images")
     tell_failures(output, result.items, noun=noun)
     output.say(f"{of_all(result.items, outcome, noun)}. {numbers}")

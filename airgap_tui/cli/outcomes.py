@@ -1,0 +1,54 @@
+"""What came out of the steps of a chain: told alike in the foreground and of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airgap_tui.cli.output import Output, narrate
+from airgap_tui.cli.results import of_all, show_items, tell_failures
+from airgap_tui.engine.quantities import count, elapsed, rate, size
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.chain import Ended
+
+_WORDS = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"}
+
+
+def tell_outcome(output: Output, verb: str, result: Any) -> None:
+    """The table of images on stdout; reasons, hints and the sum on stderr."""
+    word = _WORDS[verb]
+    outcome = f"in {result.engine}" if verb == "load" else word
+    show_items(output, result.items, done=word.capitalize())
+    tell_failures(output, result.items)
+    output.say(f"{of_all(result.items, outcome)}. {_numbers(verb, result)}")
+
+
+def tell_steps(output: Output, steps: Sequence[Ended]) -> None:
+    """Each step that was done, or why it could not be; one JSON document for all."""
+    output.document({"steps": [_as_json(step) for step in steps]})
+    for step in steps:
+        if step.result is not None:
+            tell_outcome(output, step.verb, step.result)
+        else:
+            narrate(f"! {step.verb}: {step.error}" + (f"\n  {step.hint}" if step.hint else ""))
+
+
+def _as_json(step: Ended) -> dict[str, Any]:
+    value: dict[str, Any] = {"verb": step.verb, "exitCode": step.exit_code}
+    if step.result is not None:
+        return {**value, "result": step.result.to_json()}
+    return {**value, "error": step.error, "hint": step.hint}
+
+
+def _numbers(verb: str, result: Any) -> str:
+    took = f"in {elapsed(result.seconds)}"
+    if verb == "save":
+        return f"{size(result.unique)} in all, {size(result.downloaded)} fetched {took}."
+    if verb == "push":
+        return f"{size(result.sent)} sent {took}."
+    if verb == "load":
+        return f"{size(result.bytes)} sent {took}."
+    speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"
+    files = f"{count(result.blobs, 'file')}, {size(result.bytes)}"
+    return f"{files}, every byte read {took}, {speed}."
