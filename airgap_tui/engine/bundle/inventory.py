@@ -16,6 +16,7 @@ from airgap_tui import __version__
 from airgap_tui.engine.bundle.fields import Fields, parse_value
 from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.oci.reference import Reference
@@ -29,6 +30,7 @@ IMAGE = "image"
 SIGNATURE = "signature"
 ARTIFACT = "artifact"
 
+_BROKEN = "Copy the bundle again from where it was saved, or save into a new directory."
 _STATES = {s.value: s for s in (ItemState.DONE, ItemState.FAILED, ItemState.WAITING)}
 
 
@@ -101,7 +103,7 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         platform = "" if self.platform is None else str(self.platform)
-        if self.platform is None and self.state is ItemState.DONE and self.kind == IMAGE:
+        if self.platform is None and self.media_type in media_types.INDEXES:
             platform = ALL_PLATFORMS
         known = {
             "kind": self.kind,
@@ -215,11 +217,11 @@ class Inventory:
         try:
             value = json.loads(raw)
         except (ValueError, RecursionError):
-            raise MalformedContent(f"{where}: bundle.json is not JSON") from None
+            raise MalformedContent(f"{where}: bundle.json is not JSON", hint=_BROKEN) from None
         try:
             return cls._parse(value, where)
         except MalformedContent as error:
-            raise MalformedContent(f"{where}: {error.message}") from None
+            raise MalformedContent(f"{where}: {error.message}", hint=_BROKEN) from None
 
     @classmethod
     def _parse(cls, value: object, where: str) -> Inventory:

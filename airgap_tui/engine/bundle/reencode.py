@@ -6,6 +6,7 @@ without harm; the original goes only when its replacement is durable and recorde
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from airgap_tui.engine.bundle.compression import (
     layer_media_type,
 )
 from airgap_tui.engine.bundle.inventory import LayerRecord
+from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.oci import media_types
@@ -40,6 +42,28 @@ def wants_reencoding(blob: Descriptor, compression: Compression | None) -> bool:
     """Whether this is a layer of a known kind with another codec than the wanted one."""
     codec = _CODECS.get(blob.media_type)
     return compression is not None and codec is not None and codec is not compression.codec
+
+
+def finder(reader: BundleReader, compression: Compression | None) -> Callable[[Descriptor], bool]:
+    """Tells of a blob whether a save with this compression finds it in the bundle: as it is, or
+    re-encoded."""
+    replaced: set[Digest] = set()
+    if compression is not None:
+        media_type = layer_media_type("oci", compression.codec)
+        replaced = {
+            record.replaces
+            for digest, record in reader.inventory.layers.items()
+            if record.replaces is not None
+            and record.media_type == media_type
+            and reader.extent(digest) is not None
+        }
+
+    def finds(blob: Descriptor) -> bool:
+        return reader.holds(blob) or (
+            blob.digest in replaced and wants_reencoding(blob, compression)
+        )
+
+    return finds
 
 
 def reencode(

@@ -12,6 +12,7 @@ from airgap_tui.engine.bundle import writer as writer_module
 from airgap_tui.engine.bundle.compression import Codec, Compression, decoder
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.reencode import finder
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent, Stopped
@@ -108,6 +109,21 @@ def test_a_shared_layer_is_fetched_and_encoded_once(
     assert not {d for d, _ in first.opened} & {d for d, _ in second.opened}
     base, pytorch = (manifest_of(path, s) for s in (sample_images.base, sample_images.pytorch))
     assert pytorch.layers[:2] == base.layers
+
+
+def test_what_a_save_finds_depends_on_its_compression(
+    path: Path, sample_images: SampleImages
+) -> None:
+    base = sample_images.base
+    save(path, [base], compression=ZSTD)
+    reader = BundleReader.open(path)
+    shared = sample_images.pytorch.document.layers[0]
+    own = sample_images.pytorch.document.layers[2]
+    assert finder(reader, ZSTD)(shared)
+    assert not finder(reader, ZSTD)(own)
+    assert not finder(reader, None)(shared)
+    assert not finder(reader, Compression(Codec.NONE))(shared)
+    assert finder(reader, None)(base.document.config)
 
 
 def test_without_compression_the_originals_are_wanted(
