@@ -35,7 +35,7 @@ def compress(output: Output, archives: tuple[Path, ...], codec: str, keep: bool)
     spec = job.CompressSpec(archives, Codec(codec), keep=keep, settings=settings)
     result = run_job(output, lambda sink, token: job.run(spec, sink, token))
     output.document(result.to_json())
-    show_items(output, result.items, done="Compressed", noun="archive")
+    show_items(output, result.items, done="Compressed", noun="archive", target="Now")
     tell_failures(output, result.items, noun="archive")
     output.say(
         f"{of_all(result.items, 'compressed', 'archive')}."

@@ -27,9 +27,14 @@ _MARKS = {
 
 
 def show_items(
-    output: Output, items: Sequence[ItemResult], *, done: str = "", noun: str = "image"
+    output: Output,
+    items: Sequence[ItemResult],
+    *,
+    done: str = "",
+    noun: str = "image",
+    target: str = "Name there",
 ) -> None:
-    """One row per item: mark, name, state, size, and the name elsewhere where it has another.
+    """One row per item: mark, name, state, size, and its `target` where it has another name there.
     `done` is a better word than "Done" for what this job did; `noun` what the items are."""
     if not items:
         return
@@ -42,7 +47,7 @@ def show_items(
         Column("Size", True),
     ]
     if named:
-        columns.append(Column("Name there", flexible=True))
+        columns.append(Column(target, flexible=True))
     rows = []
     for item in items:
         word = done if done and item.state is ItemState.DONE else state_word(item.state)
