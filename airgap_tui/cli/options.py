@@ -101,17 +101,18 @@ def network_options(function: Function) -> Function:
                 metavar="HOST[:PORT]",
                 help="Speak HTTP without TLS to this registry; loopback always may.",
             ),
-            click.option(
-                "--transfers",
-                type=click.IntRange(1, 64),
-                metavar="N",
-                help="Layers moved at the same time; usually 4.",
-            ),
         )
     ):
         function = decorate(function)
     return function
 
+
+transfers_option = click.option(
+    "--transfers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Layers moved at the same time; usually 4.",
+)
 
 platform_option = click.option(
     "--platform",

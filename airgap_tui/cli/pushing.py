@@ -16,6 +16,7 @@ from airgap_tui.cli.options import (
     network_options,
     references_of,
     settings_of,
+    transfers_option,
     verb,
 )
 from airgap_tui.cli.outcomes import tell_outcome
@@ -38,6 +39,7 @@ from airgap_tui.cli.running import run_job
     "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
 )
 @network_options
+@transfers_option
 @detach_option
 def push(
     output: Output,

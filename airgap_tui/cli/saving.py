@@ -18,6 +18,7 @@ from airgap_tui.cli.options import (
     platform_option,
     references_of,
     settings_of,
+    transfers_option,
     verb,
 )
 from airgap_tui.cli.outcomes import tell_outcome
@@ -87,6 +88,7 @@ def _save_options(function: Any) -> Any:
                 help="Forget what the bundle has of this image and look its tag up again.",
             ),
             network_options,
+            transfers_option,
         )
     ):
         function = decorate(function)
