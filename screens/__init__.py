@@ -1,0 +1,1 @@
+"""The wizard: Textual screens that compose a job's spec or draw its snapshot."""

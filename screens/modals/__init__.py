@@ -1,0 +1,1 @@
+"""What opens on top of a screen: questions, choices, and pages of text."""

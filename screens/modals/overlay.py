@@ -1,0 +1,67 @@
+"""A box over the screen that is seen: what is below stays, and waits."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from screens.frame import LEAST_HEIGHT, LEAST_WIDTH, TooSmall
+from screens.keys import key
+from screens.widgets.text import Paragraph
+
+R = TypeVar("R")
+
+
+class Overlay(ModalScreen[R]):
+    """Subclasses yield the box's content from `content()`; Esc answers None."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (LEAST_WIDTH, "-normal")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_HEIGHT, "-high")]  # noqa: RUF012
+    AUTO_FOCUS = ""
+    BINDINGS = [  # noqa: RUF012
+        key("tab", "app.focus_next", "next field", shown=False),
+        key("shift+tab", "app.focus_previous", "field before", shown=False),
+        key("escape", "cancel", "back", general=True),
+        key("f1", "help", "help", shown=False),
+        key("f10", "leave", "quit", shown=False),
+    ]
+    help_text: ClassVar[str] = ""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            if self._text:
+                yield Paragraph(self._text, id="said")
+            yield from self.content()
+        yield TooSmall()
+
+    def content(self) -> ComposeResult:
+        """What stands below the sentence."""
+        yield from ()
+
+    def first(self) -> Widget | None:
+        """What has the focus at first."""
+        return None
+
+    def on_mount(self) -> None:
+        wanted = self.first() or next(iter(self.focus_chain), None)
+        if wanted is not None:
+            wanted.focus()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+    def action_help(self) -> None:
+        """Keys are on the last row; what is asked stands in the box."""
+
+    def action_leave(self) -> None:
+        """F10 acts everywhere: the box closes, and the screen below is left."""
+        self.dismiss(None)
+        self.app.call_later(self.app.screen_stack[-2].run_action, "leave")

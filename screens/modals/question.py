@@ -1,0 +1,72 @@
+"""A question with a few answers: "Stop saving? 44.3 GB are kept, ..." [ Go on ] [ Stop ]."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from screens.modals.overlay import Overlay
+from screens.widgets.controls import Button, Row
+from screens.widgets.fields import Field, SecretField
+from screens.widgets.text import Gap
+
+
+class Question(Overlay[str | None]):
+    """Answers the text of the button that was pressed; None for Esc. The first has the focus."""
+
+    def __init__(self, text: str, *answers: str) -> None:
+        super().__init__(text)
+        self._answers = answers
+
+    def content(self) -> ComposeResult:
+        yield Gap()
+        yield Row(*(Button(answer) for answer in self._answers))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss(event.button.text)
+
+
+class Prompt(Overlay[str | None]):
+    """Asks for one line of text; answers it trimmed, None for Esc."""
+
+    def __init__(self, text: str, label: str, value: str = "", *, accept: str = "Take it") -> None:
+        super().__init__(text)
+        self._field = Field(label, value, label_width=len(label) + 1)
+        self._accept = accept
+
+    def content(self) -> ComposeResult:
+        yield Gap()
+        yield self._field
+        yield Gap()
+        yield Row(Button(self._accept))
+
+    def on_field_submitted(self, event: Field.Submitted) -> None:
+        event.stop()
+        self.dismiss(event.value)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss(self._field.value)
+
+
+class SecretPrompt(Overlay[str | None]):
+    """Asks for a secret; answers it, None for Esc."""
+
+    def __init__(self, text: str, label: str, *, accept: str = "Use it") -> None:
+        super().__init__(text)
+        self._field = SecretField(label, label_width=len(label) + 1)
+        self._accept = accept
+
+    def content(self) -> ComposeResult:
+        yield Gap()
+        yield self._field
+        yield Gap()
+        yield Row(Button(self._accept))
+
+    def on_secret_field_submitted(self, event: SecretField.Submitted) -> None:
+        event.stop()
+        self.dismiss(self._field.secret or None)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss(self._field.secret or None)

@@ -1,0 +1,323 @@
+"""Fields for text: `Registry   [harbor.pod.lan            ]  Answers`, and one for secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.events import Blur, Click, Focus, Key, Paste
+from textual.message import Message
+from textual.widgets import Input
+
+from airgap_tui.engine.plain_text import cells, cut_at_word, left
+from screens.keys import key
+from screens.look import Mark
+from screens.widgets.controls import LABEL_WIDTH, Control
+from screens.widgets.drawn import Drawn, Piece, Pieces
+from screens.widgets.text import Paragraph
+
+
+class Field(Vertical):
+    """A text with its label, what is to be said of it at the right, and a line below it.
+
+    `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
+    windows give half of what they have more. `after`: controls behind it. `enter` is what Enter does, for the footer.
+    `many`: several lines pasted at once are not joined but posted as `PastedLines`.
+    """
+
+    class Changed(Message):
+        """The text changed, by the user or by `value`."""
+
+        def __init__(self, field: Field, value: str) -> None:
+            super().__init__()
+            self.field, self.value = field, value
+
+        @property
+        def control(self) -> Field:
+            return self.field
+
+    class Submitted(Changed):
+        """Enter was pressed."""
+
+    class PastedLines(Message):
+        """Several lines were pasted at once; the field is unchanged."""
+
+        def __init__(self, field: Field, lines: tuple[str, ...]) -> None:
+            super().__init__()
+            self.field, self.lines = field, lines
+
+        @property
+        def control(self) -> Field:
+            return self.field
+
+    def __init__(
+        self,
+        label: str,
+        value: str = "",
+        *,
+        width: int = 0,
+        label_width: int = LABEL_WIDTH,
+        note: str = "",
+        below: str = "",
+        enter: str = "",
+        many: bool = False,
+        after: Sequence[Control] = (),
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(id=id)
+        self.input = _Text(value, enter=enter, many=many)
+        self._head = _Head(label, label_width, self.input)
+        self._note = Note(note)
+        self._below = Paragraph(below, indent=2 + label_width)
+        self._below.display = bool(below)
+        self._width = width
+        self._after = tuple(after)
+        for control in self._after:
+            control.styles.margin = (0, 0, 0, 1)
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield self._head
+            yield self.input
+            yield self._note
+            yield from self._after
+        yield self._below
+
+    def on_mount(self) -> None:
+        self._fit()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        if self._width:
+            extra = max(0, self.size.width - 76) // 2 if self._width > 20 else 0
+            self.input.styles.width = self._width + extra
+            self._note.styles.width = "1fr"
+        else:
+            self.input.styles.width = "1fr"
+            self._note.styles.width = "auto"
+
+    @property
+    def value(self) -> str:
+        """The text, trimmed."""
+        return self.input.value.strip()
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self.input.value = value
+        self.input.cursor_position = len(value)
+
+    def note(self, text: str, mark: Mark = Mark.NONE) -> None:
+        """Say something of the text, at its right."""
+        self._note.show(text, mark)
+
+    def below(self, text: str) -> None:
+        """Say something in the lines below; empty takes the lines away."""
+        self._below.show(text)
+        self._below.display = bool(text)
+
+    def focus(self, scroll_visible: bool = True, from_app_focus: bool = False) -> Any:
+        self.input.focus(scroll_visible)
+        return self
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(self, self.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Submitted(self, self.value))
+
+    def on_descendant_focus(self) -> None:
+        self._head.redraw()
+
+    def on_descendant_blur(self) -> None:
+        self._head.redraw()
+
+    def on_click(self, event: Click) -> None:
+        self.input.focus()
+
+
+class _Text(Input):
+    """The text itself, without a border, a blinking cursor, or the habit of selecting all."""
+
+    BINDINGS = [  # noqa: RUF012
+        key("tab", "app.focus_next", "next", general=True),
+        key("enter", "submit", "accept"),
+    ]
+
+    def __init__(self, value: str, *, enter: str, many: bool) -> None:
+        super().__init__(value, compact=True, select_on_focus=False)
+        self.cursor_blink = False
+        self._enter, self._many = enter, many
+
+    def key_text(self, action: str) -> str | None:
+        return self._enter if action == "submit" else None
+
+    def _on_paste(self, event: Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        lines = tuple(line.strip() for line in event.text.splitlines() if line.strip())
+        if self._many and len(lines) > 1 and isinstance(self.parent, Horizontal):
+            field = self.parent.parent
+            if isinstance(field, Field):
+                field.post_message(Field.PastedLines(field, lines))
+            return
+        text = " ".join(lines)
+        if self.selection.is_empty:
+            self.insert_text_at_cursor(text)
+        else:
+            self.replace(text, *self.selection)
+
+
+class _Head(Drawn):
+    """The focus mark, the label and the opening bracket."""
+
+    def __init__(self, label: str, width: int, field: Input) -> None:
+        super().__init__()
+        self._label, self._width, self._field = label, width, field
+
+    def draw(self, width: int) -> Sequence[Pieces]:
+        pointed = self._field.has_focus and self.screen is self.app.screen
+        label = left(self._label, self._width)
+        name = label.rstrip()
+        return [
+            [
+                self.focus_marks(pointed),
+                (name, "focus" if pointed else ""),
+                (f"{label[len(name) :]}[", ""),
+            ]
+        ]
+
+
+class Note(Drawn):
+    """The closing bracket, and what is to be said."""
+
+    def __init__(self, text: str, bracket: str = "]") -> None:
+        super().__init__()
+        self._text, self._mark, self._bracket = text, Mark.NONE, bracket
+
+    def show(self, text: str, mark: Mark = Mark.NONE) -> None:
+        if (text, mark) != (self._text, self._mark):
+            self._text, self._mark = text, mark
+            self.redraw(layout=True)
+
+    def draw(self, width: int) -> Sequence[Pieces]:
+        if not self._text:
+            return [[(self._bracket, "")]]
+        marks = 0 if self._mark is Mark.NONE else 2
+        text = cut_at_word(
+            self.look.text(self._text), max(0, width - len(self._bracket) - 2 - marks)
+        )
+        return [[(f"{self._bracket}  ", ""), *self.marked_text(self._mark, text)]]
+
+
+class SecretField(Control):
+    """A secret that is never shown, not even its length: eight dots once there is one.
+
+    Typed and pasted text is trimmed; `line_break_removed` tells that it held a line break.
+    """
+
+    BINDINGS = [  # noqa: RUF012
+        key("tab", "app.focus_next", "next", general=True),
+        key("enter", "submit", "accept"),
+        key("backspace", "delete", "delete", shown=False),
+        key("ctrl+u", "clear", "empty", shown=False),
+    ]
+
+    class Changed(Message):
+        """The secret changed; ask the field for it."""
+
+        def __init__(self, field: SecretField) -> None:
+            super().__init__()
+            self.field = field
+
+        @property
+        def control(self) -> SecretField:
+            return self.field
+
+    class Submitted(Changed):
+        """Enter was pressed."""
+
+    def __init__(
+        self, label: str, *, width: int = 36, note: str = "", enter: str = "", **options: Any
+    ) -> None:
+        super().__init__(label=label, **options)
+        self._secret = ""
+        self._width, self._enter = width, enter
+        self._note, self._mark = note, Mark.NONE
+        self.line_break_removed = False
+
+    @property
+    def secret(self) -> str:
+        return self._secret.strip()
+
+    def clear(self) -> None:
+        """Forget the secret."""
+        self._secret, self.line_break_removed = "", False
+        self.redraw()
+
+    def note(self, text: str, mark: Mark = Mark.NONE) -> None:
+        """Say something of the secret, at its right."""
+        if (text, mark) != (self._note, self._mark):
+            self._note, self._mark = text, mark
+            self.redraw()
+
+    def key_text(self, action: str) -> str | None:
+        return self._enter if action == "submit" else None
+
+    def draw(self, width: int) -> Sequence[Pieces]:
+        head: list[Piece] = self.head()
+        if self.pointed:
+            name = head[1][0].rstrip()
+            head[1:] = [(name, "focus"), (head[1][0][len(name) :], "")]
+        dots = self.look.dot * 8 if self._secret else ""
+        pieces = [*head, (f"[{dots}", "")]
+        pieces.append((" ", "focus" if self.pointed else ""))
+        pieces.append((f"{' ' * (self._width - cells(dots) - 1)}]", ""))
+        if self._note:
+            room = max(0, width - self.head_width - self._width - 6)
+            text = cut_at_word(self.look.text(self._note), room)
+            pieces += [("  ", ""), *self.marked_text(self._mark, text)]
+        return [pieces]
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character is not None and character.isprintable()
+
+    def on_key(self, event: Key) -> None:
+        if event.is_printable and event.character is not None:
+            event.stop()
+            event.prevent_default()
+            self._change(self._secret + event.character)
+
+    def on_paste(self, event: Paste) -> None:
+        event.stop()
+        lines = event.text.strip().splitlines()
+        self.line_break_removed = len(lines) > 1
+        self._change(self._secret + "".join(line.strip() for line in lines))
+
+    def on_focus(self, _event: Focus) -> None:
+        self.redraw()
+
+    def on_blur(self, _event: Blur) -> None:
+        self.redraw()
+
+    def action_delete(self) -> None:
+        self._change(self._secret[:-1])
+
+    def action_clear(self) -> None:
+        self._change("")
+
+    def action_submit(self) -> None:
+        self.post_message(self.Submitted(self))
+
+    def _change(self, secret: str) -> None:
+        if not secret:
+            self.line_break_removed = False
+        if secret != self._secret:
+            self._secret = secret
+            self.redraw()
+            self.post_message(self.Changed(self))
