@@ -19,7 +19,8 @@ from airgap_tui.engine.events import ItemChanged, ItemState, Sink
 from airgap_tui.engine.jobs.transfer import in_parallel
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.source import RateLimit, RegistrySource
 from airgap_tui.engine.settings import Settings
 

@@ -12,7 +12,8 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, AirgapError, NotFound, Stopped
 from airgap_tui.engine.oci.naming import Naming
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.target import push_scope
 from airgap_tui.engine.settings import Settings
 

@@ -21,7 +21,8 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import JobFinished, JobStarted, Level, Note, Sink
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.source import RegistrySource
 from airgap_tui.engine.settings import Settings
 

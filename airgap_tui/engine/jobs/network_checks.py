@@ -10,7 +10,8 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, AirgapError, NotFound
 from airgap_tui.engine.jobs.check import Check, Standing
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.settings import Network
 
 USUAL_REGISTRIES = ("nvcr.io", "docker.io")

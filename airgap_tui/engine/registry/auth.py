@@ -48,7 +48,10 @@ Ask = Callable[[TokenRequest], Answer]
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """Times are of `time.monotonic`: `fresh_until` is when half of its life is over."""
+
     value: str = field(repr=False)
+    fresh_until: float
     renew_at: float
     credential: Credential | None
 
@@ -75,7 +78,7 @@ class Authenticator:
     def header(self, scopes: Scopes, subject: Subject, ask: Ask, *, fresh: bool = False) -> str:
         """The header's value, or nothing while no challenge is known or no login is needed.
 
-        `fresh` renews a token that was not fetched just now: it has to outlive a long request.
+        `fresh` renews a token that has lived half of its life: it has to outlast a long request.
         Raises `AccessDenied` where the token service refuses, and `ConnectionFailure`.
         """
         with self._lock:
@@ -88,7 +91,7 @@ class Authenticator:
             credential = self._find(subject.repository)
             if token is not None and token.credential != credential:
                 token = None  # another login was given in the meantime
-            if token is None or token.renew_at <= now or (fresh and self._aged(token, now)):
+            if token is None or (token.fresh_until if fresh else token.renew_at) <= now:
                 token = self._fetch(scopes, credential, subject, ask)
             return f"Bearer {token.value}"
 
@@ -108,8 +111,9 @@ class Authenticator:
                 if challenge.scheme == "bearer"
                 for scope in challenge.parameters.get("scope", "").split()
             )
-            if wanted - scopes:
-                self._extra[scopes] = self._extra.get(scopes, frozenset()) | wanted
+            lacking = frozenset(scope for scope in wanted if not _covered(scope, scopes))
+            if lacking:
+                self._extra[scopes] = self._extra.get(scopes, frozenset()) | lacking
             if self._challenge is None:
                 self._challenge = self._choose(challenges, url)
                 return self._challenge is not None
@@ -125,10 +129,6 @@ class Authenticator:
                 realm = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
                 return Challenge("bearer", {**challenge.parameters, "realm": realm})
         return next((c for c in challenges if c.scheme == "basic"), None)
-
-    @staticmethod
-    def _aged(token: _Token, now: float) -> bool:
-        return token.renew_at - now < _DEFAULT_LIFETIME
 
     def _basic(self, subject: Subject) -> str:
         credential = self._find(subject.repository)
@@ -148,7 +148,7 @@ class Authenticator:
         value, lifetime = _read(answer)
         remember(value)
         margin = min(_LONGEST_MARGIN, lifetime / 4)
-        token = _Token(value, asked + lifetime - margin, credential)
+        token = _Token(value, asked + lifetime / 2, asked + lifetime - margin, credential)
         if lifetime > 0:
             self._tokens[scopes] = token
         return token
@@ -196,6 +196,16 @@ class Authenticator:
                 f"{registry} wants its login to be sent to {scheme}://{host}, {why};"
                 " that is refused"
             )
+
+
+def _covered(scope: str, scopes: Scopes) -> bool:
+    """Whether one of the scopes gives all that this one asks for."""
+    resource, _, actions = scope.rpartition(":")
+    given = (other.rpartition(":") for other in scopes)
+    return any(
+        resource == name and set(actions.split(",")) <= set(held.split(","))
+        for name, _colon, held in given
+    )
 
 
 def _basic(username: str, secret: str) -> str:

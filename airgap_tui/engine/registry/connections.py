@@ -7,6 +7,7 @@ telling which socket a request uses.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import threading
@@ -23,10 +24,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airgap_tui.engine.errors import ConnectionFailure, UsageError
-from airgap_tui.engine.registry.endpoint import Endpoint, is_loopback, split
+from airgap_tui.engine.registry.endpoint import Endpoint, is_loopback, origin, split
 from airgap_tui.engine.registry.watchdog import Exchange
 from airgap_tui.engine.settings import Network
 
+CERTIFICATE_FOLDERS = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 _POOL_SIZE = 16
 _current = threading.local()
 
@@ -96,44 +98,81 @@ class _Adapter(HTTPAdapter):
         """Nothing to add: the context holds authorities and client certificate."""
 
 
+class _Wire(requests.Session):
+    """Reads the authorities at the first request that needs them: that takes some 50 ms."""
+
+    def __init__(self, endpoint: Endpoint, network: Network) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._network = network
+        self._lock = threading.Lock()
+        self._own: _Adapter | None = None
+        self._any: _Adapter | None = None
+        self.trust_env = False
+        # A session cookie makes some registries ask for a token against forged forms.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.clear()
+        self.mount("http://", _Adapter(None))
+
+    def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
+        if split(url).scheme == "http":
+            return super().get_adapter(url)
+        own = self._network.client_certificate and origin(url) == origin(self._endpoint.base)
+        with self._lock:
+            if own:
+                if self._own is None:
+                    self._own = _Adapter(_with_client(self._context(), self._network))
+                return self._own
+            if self._any is None:
+                self._any = _Adapter(self._context())
+            return self._any
+
+    def close(self) -> None:
+        super().close()
+        for adapter in (self._own, self._any):
+            if adapter is not None:
+                adapter.close()
+
+    def _context(self) -> ssl.SSLContext:
+        return _context(self._endpoint.registry, self._network)
+
+
 def open_session(endpoint: Endpoint, network: Network) -> requests.Session:
     """A session for one registry. The client certificate is shown to that host alone.
 
-    Raises `UsageError` for certificate files that cannot be read.
+    Its requests raise `UsageError` for certificate files that cannot be read.
     """
-    session = requests.Session()
-    session.trust_env = False
-    # A session cookie makes some registries ask for a token against forged forms.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.clear()
-    session.mount("http://", _Adapter(None))
-    session.mount("https://", _Adapter(_context(network)))
-    if network.client_certificate is not None and endpoint.scheme == "https":
-        own = _context(network)
-        try:
-            own.load_cert_chain(network.client_certificate, network.client_key)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(
-                f"the client certificate {network.client_certificate} cannot be used:"
-                f" {error.strerror or error}",
-                hint="It is a PEM file; name its key too if that is in another file.",
-            ) from None
-        session.mount(f"{endpoint.base}/", _Adapter(own))
-    return session
+    return _Wire(endpoint, network)
 
 
-def _context(network: Network) -> ssl.SSLContext:
-    """The system's authorities, those of certifi, and the ones named by user and environment."""
+def _with_client(context: ssl.SSLContext, network: Network) -> ssl.SSLContext:
+    assert network.client_certificate is not None  # noqa: S101 - the caller has looked
+    try:
+        context.load_cert_chain(network.client_certificate, network.client_key)
+    except OSError as error:
+        raise UsageError(
+            f"the client certificate {network.client_certificate} cannot be used:"
+            f" {error.strerror or error}",
+            hint="It is a PEM file; name its key too if that is in another file.",
+        ) from None
+    return context
+
+
+def _context(registry: str, network: Network) -> ssl.SSLContext:
+    """The system's authorities, those of certifi, those that docker and podman hold for this
+    registry, and the ones that user and environment name."""
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        named = os.environ.get(variable)
-        if named and Path(named).is_file():
-            context.load_verify_locations(named)
+    named = [Path(os.environ.get(name, "/")) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
+    known = [path for folder in CERTIFICATE_FOLDERS for path in folder.glob(f"{registry}/*.crt")]
+    for path in (*named, *known):
+        if path.is_file():
+            with contextlib.suppress(OSError):
+                context.load_verify_locations(path)
     if network.ca_file is not None:
         try:
             context.load_verify_locations(network.ca_file)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise UsageError(
                 f"the CA file {network.ca_file} cannot be used: {error.strerror or error}",
                 hint="It holds one or more certificates in PEM form.",

@@ -19,7 +19,8 @@ from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest, parse
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
-from airgap_tui.engine.registry.session import Fetched, Request, Session
+from airgap_tui.engine.registry.request import Fetched, Request
+from airgap_tui.engine.registry.session import Session
 
 MAX_CONFIG_BYTES = 8 * 1024 * 1024
 _MAX_DEPTH = 4

@@ -43,6 +43,7 @@ _REASONS = {
 }
 _DETAIL_LENGTH = 200
 _NO_PROJECT = re.compile(r"action:\s*push|project .*not found", re.IGNORECASE)
+_CREATE_PROJECT = "Create the project in the registry first, or use a login that may push to it."
 _NGC = "nvcr.io"
 
 
@@ -123,21 +124,18 @@ def refusal(answer: Answer, subject: Subject) -> AirgapError:
 
 def denied_login(answer: Answer, subject: Subject) -> AccessDenied:
     """401, from the registry or from its token service: the login is wrong, or there is none."""
+    said = f": {answer.detail}" if answer.detail else ""
     if subject.push and _NO_PROJECT.search(answer.detail):
-        return _denied(
-            answer,
-            subject,
-            f"{subject.registry} does not let {subject.name} be written (401): {answer.detail}",
-            hint="Create the project in the registry first, or use a login that may push to it.",
-        )
+        message = f"{subject.registry} does not let {subject.name} be written (401){said}"
+        return _denied(answer, subject, message, _CREATE_PROJECT)
     if subject.login and subject.accepted:
         verb = "write" if subject.push else "read"
         return _denied(
             answer,
             subject,
             f"{subject.registry} does not let the login from {subject.login} {verb}"
-            f" {subject.name} (401)",
-            hint="Use a login that has this right.",
+            f" {subject.name} (401){said}",
+            _CREATE_PROJECT if subject.push else "Use a login that has this right.",
         )
     if subject.login:
         what = "key" if subject.registry == _NGC else "login"

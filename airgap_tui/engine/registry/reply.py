@@ -79,6 +79,7 @@ class Reply:
 
     def release(self) -> None:
         """The body was read to its end: the connection can be used again."""
+        self.exchange.disconnected()
         self.raw.release_conn()
 
     def close(self) -> None:

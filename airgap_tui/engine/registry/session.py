@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
 from urllib.parse import urlencode, urljoin
 
 import requests
@@ -18,7 +16,7 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ConnectionFailure, TemporaryFailure, UnsafeContent
 from airgap_tui.engine.events import Level, Note, Sink, discard
 from airgap_tui.engine.registry import challenge, connections
-from airgap_tui.engine.registry.auth import MAX_TOKEN_BYTES, Authenticator, Scopes, TokenRequest
+from airgap_tui.engine.registry.auth import MAX_TOKEN_BYTES, Authenticator, TokenRequest
 from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect, origin, split
 from airgap_tui.engine.registry.failures import (
     RETRYABLE,
@@ -30,6 +28,7 @@ from airgap_tui.engine.registry.failures import (
 )
 from airgap_tui.engine.registry.pause import HostPause
 from airgap_tui.engine.registry.reply import Reply, broken, watchdog
+from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.watchdog import Exchange
 from airgap_tui.engine.retry import Attempts
 from airgap_tui.engine.settings import Network
@@ -39,54 +38,6 @@ _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _USER_AGENT = "airgap-tui"
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
-
-
-class Body(Protocol):
-    """What a request sends piece by piece; `exchange` is told how it goes."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[memoryview]: ...
-    def begin(self, exchange: Exchange) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """`url` is whole, or a path below the registry's `/v2/`. `expect` are the statuses that are no
-    failure; `name` is what people know the thing by.
-
-    A `Body` is sent once only: what to do after a refusal is for the sender to decide. `patience`
-    are seconds beyond the usual that the answer may take; `fresh` asks for a login that lasts.
-    """
-
-    method: str
-    url: str
-    repository: str
-    name: str
-    scopes: Scopes = frozenset()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Body | None = None
-    expect: frozenset[int] = frozenset({200})
-    fresh: bool = False
-    patience: float = 0.0
-
-    @property
-    def streams(self) -> bool:
-        return self.body is not None and not isinstance(self.body, bytes)
-
-    @property
-    def pushes(self) -> bool:
-        return any("push" in scope.rpartition(":")[2].split(",") for scope in self.scopes)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer that was read whole. `links` are the values of its `Link` headers."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
-    links: tuple[str, ...] = ()
 
 
 class Session:

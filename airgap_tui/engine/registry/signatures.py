@@ -14,7 +14,8 @@ from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest, parse
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.documents import Walk, pull_scope, read_document
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 
 _COSIGN_KINDS = ("sig", "att", "sbom")
 _MAX_DEPTH = 2

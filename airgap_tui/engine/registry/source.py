@@ -30,7 +30,8 @@ from airgap_tui.engine.registry.documents import (
 from airgap_tui.engine.registry.endpoint import check_redirect
 from airgap_tui.engine.registry.reader import BlobReader, MemoryReader, content_range
 from airgap_tui.engine.registry.reply import Reply
-from airgap_tui.engine.registry.session import Fetched, Request, Session
+from airgap_tui.engine.registry.request import Fetched, Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.settings import Network
 
 _LIMIT = re.compile(r"(\d+)(?:\s*;\s*w=(\d+))?")

@@ -12,7 +12,8 @@ from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.documents import pull_scope
 from airgap_tui.engine.registry.endpoint import check_redirect
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 
 _PAGE = 1000
 _MAX_PAGE_BYTES = 16 * 1024 * 1024

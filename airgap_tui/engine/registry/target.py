@@ -24,7 +24,8 @@ from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
 from airgap_tui.engine.registry.documents import read_document
-from airgap_tui.engine.registry.session import Fetched, Request, Session
+from airgap_tui.engine.registry.request import Fetched, Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.signatures import fallback_tag
 from airgap_tui.engine.registry.upload import Upload
 from airgap_tui.engine.settings import Network

@@ -21,7 +21,8 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
 from airgap_tui.engine.registry.endpoint import Endpoint, origin, split
 from airgap_tui.engine.registry.reply import Reply
-from airgap_tui.engine.registry.session import Request, Session
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.watchdog import Exchange
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")

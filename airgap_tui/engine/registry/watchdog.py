@@ -45,6 +45,10 @@ class Exchange:
             # urllib3 would let sending take no longer than connecting.
             connection.settimeout(self.send_timeout)
 
+    def disconnected(self) -> None:
+        """The socket is for others from now on."""
+        self._socket = None
+
     def waiting(self) -> None:
         """The host has to move: only such time counts, not that of a slow disk here."""
         self._waiting_since = time.monotonic()

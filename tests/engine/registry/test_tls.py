@@ -12,7 +12,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ConnectionFailure, TemporaryFailure, UsageError
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry import endpoint
+from airgap_tui.engine.registry import connections, endpoint
 from airgap_tui.engine.registry.connections import proxies_for
 from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect
 from tests.engine.registry.conftest import OpenSource, StartFake
@@ -49,6 +49,20 @@ def test_an_authority_of_the_environment(
     authority: CertificateAuthority, token: CancelToken, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.certificate))
+    reference = Reference.parse(secure.add(sample_images.base))
+    assert open_source().resolve(reference, AMD64, token)
+
+
+def test_an_authority_that_docker_was_told(
+    secure: FakeRegistry, open_source: OpenSource, sample_images: SampleImages,
+    authority: CertificateAuthority, token: CancelToken, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(connections, "CERTIFICATE_FOLDERS", (tmp_path,))
+    folder = tmp_path / secure.host
+    folder.mkdir()
+    (folder / "ca.crt").write_bytes(authority.certificate.read_bytes())
+    (folder / "broken.crt").write_text("nothing")
     reference = Reference.parse(secure.add(sample_images.base))
     assert open_source().resolve(reference, AMD64, token)
 

@@ -1,0 +1,58 @@
+"""What is asked of a registry, and an answer that was read whole: plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from airgap_tui.engine.registry.auth import Scopes
+from airgap_tui.engine.registry.watchdog import Exchange
+
+
+class Body(Protocol):
+    """What a request sends piece by piece; `exchange` is told how it goes."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[memoryview]: ...
+    def begin(self, exchange: Exchange) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`url` is whole, or a path below the registry's `/v2/`. `expect` are the statuses that are no
+    failure; `name` is what people know the thing by.
+
+    A `Body` is sent once only: what to do after a refusal is for the sender to decide. `patience`
+    are seconds beyond the usual that the answer may take; `fresh` asks for a login that lasts.
+    """
+
+    method: str
+    url: str
+    repository: str
+    name: str
+    scopes: Scopes = frozenset()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Body | None = None
+    expect: frozenset[int] = frozenset({200})
+    fresh: bool = False
+    patience: float = 0.0
+
+    @property
+    def streams(self) -> bool:
+        return self.body is not None and not isinstance(self.body, bytes)
+
+    @property
+    def pushes(self) -> bool:
+        return any("push" in scope.rpartition(":")[2].split(",") for scope in self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer that was read whole. `links` are the values of its `Link` headers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    links: tuple[str, ...] = ()
