@@ -25,7 +25,6 @@ from airgap_tui.engine.guide.answers import (
     listen_address,
     parse_many,
 )
-from airgap_tui.engine.guide.steps import Progression, Side, Step, StepState
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.progress import ItemProgress, LoginWanted, Pause, Snapshot, Transfer
 from airgap_tui.engine.settings import Settings
@@ -144,17 +143,6 @@ def test_pasted_lines_are_taken_together_and_bad_ones_told() -> None:
         "docker.io/library/debian:12",
     ]
     assert len(bad) == 1 and bad[0].startswith("No/Such*Name: ")
-
-
-def test_steps_say_how_far_they_are() -> None:
-    steps = Progression(Side.ONLINE, Step.REVIEW, frozenset({Step.LOGINS})).steps
-    assert [(number, step.heading, state) for number, step, state in steps] == [
-        (1, "Images", StepState.DONE),
-        (2, "Logins", StepState.NEEDS_YOU),
-        (3, "Review", StepState.NOW),
-        (4, "Save", StepState.TO_COME),
-        (5, "Verify", StepState.TO_COME),
-    ]
 
 
 def test_the_sentences_of_a_job() -> None:
