@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pycdlib
-from pycdlib.pycdlibexception import PyCdlibException
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.storage import Extent, reading, rooted
-from airgap_tui.engine.errors import MalformedContent, UnsafeContent, UsageError
+from airgap_tui.engine.errors import AirgapError, MalformedContent, UnsafeContent, UsageError
 
 _SECTOR = 2048
 _DEEPEST = 8
@@ -23,33 +22,37 @@ def scan_iso(path: Path) -> dict[str, Extent]:
     where they do not, it is refused. Raises `MalformedContent`, `UnsafeContent`, and `UsageError`
     for an image whose names are only the short ones of plain ISO 9660.
     """
-    image = pycdlib.PyCdlib()
     with reading(path), path.open("rb") as file:
-        end = file.seek(0, 2)
-        file.seek(0)
         try:
-            image.open_fp(file)
-        except (PyCdlibException, ValueError, IndexError, RecursionError) as error:
+            return rooted(path, _scan(path, file))
+        except (AirgapError, OSError):
+            raise
+        except Exception as error:
+            # The library meets broken images with errors of any kind.
             raise MalformedContent(f"{path} cannot be read as an ISO image: {error}") from None
-        try:
-            if image.pvd.space_size * _SECTOR > end:
-                raise MalformedContent(f"{path} is cut off: it should have more than {end} bytes")
-            if image.has_rock_ridge():
-                top, rock_ridge = image.get_record(rr_path="/"), True
-            elif image.has_joliet():
-                top, rock_ridge = image.get_record(joliet_path="/"), False
-            else:
-                raise UsageError(
-                    f"{path} holds only the short names of plain ISO 9660",
-                    hint="Write it with Rock Ridge or Joliet: xorriso -as mkisofs -R -J.",
-                )
-            files = dict(_files(path, top, rock_ridge, end))
-        finally:
-            image.close()
-    return rooted(path, files)
 
 
-def _files(path: Path, top: Any, rock_ridge: bool, end: int) -> list[tuple[str, Extent]]:
+def _scan(path: Path, file: BinaryIO) -> dict[str, Extent]:
+    end = file.seek(0, 2)
+    file.seek(0)
+    image = pycdlib.PyCdlib()
+    image.open_fp(file)
+    try:
+        if image.pvd.space_size * _SECTOR > end:
+            raise MalformedContent(f"{path} is cut off: it should have more than {end} bytes")
+        if image.has_rock_ridge():
+            return _files(path, image.get_record(rr_path="/"), True, end)
+        if image.has_joliet():
+            return _files(path, image.get_record(joliet_path="/"), False, end)
+    finally:
+        image.close()
+    raise UsageError(
+        f"{path} holds only the short names of plain ISO 9660",
+        hint="Write it with Rock Ridge or Joliet: xorriso -as mkisofs -R -J.",
+    )
+
+
+def _files(path: Path, top: Any, rock_ridge: bool, end: int) -> dict[str, Extent]:
     found: dict[str, Extent] = {}
     pending: list[tuple[str, Any, int]] = [("", top, 0)]
     while pending:
@@ -68,7 +71,7 @@ def _files(path: Path, top: Any, rock_ridge: bool, end: int) -> list[tuple[str, 
             if name in found:
                 raise UnsafeContent(f"{path}: the file {name} is there twice")
             found[name] = _extent(path, name, child, continued, end)
-    return sorted(found.items())
+    return dict(sorted(found.items()))
 
 
 def _name(record: Any, rock_ridge: bool) -> str:

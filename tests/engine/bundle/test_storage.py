@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -248,6 +249,28 @@ def test_an_iso_that_is_cut_off_is_told(tmp_path: Path, bundle: Path) -> None:
     os.truncate(path, path.stat().st_size - 400_000)
     with pytest.raises(MalformedContent):
         open_storage(path)
+
+
+@pytest.mark.parametrize("form", [as_tar, as_rock_ridge_iso, as_joliet_iso])
+def test_whatever_is_wrong_with_a_medium_is_an_error_of_ours(
+    bundle: Path, tmp_path: Path, form: Form
+) -> None:
+    whole = form(bundle, tmp_path / "whole").read_bytes()
+    chance = random.Random(1)  # noqa: S311 - the same broken media each time
+    headers = (0, len(whole)) if form is as_tar else (32768, 32768 + 40 * 2048)
+    told = 0
+    for _ in range(150):
+        broken = bytearray(whole)
+        for _ in range(chance.randint(1, 40)):
+            broken[chance.randrange(*headers) % len(broken)] = chance.randrange(256)
+        (tmp_path / "broken").write_bytes(broken)
+        try:
+            storage = open_storage(tmp_path / "broken")
+        except AirgapError:
+            told += 1
+        else:
+            assert all(name.count("/") in (0, 2) for name, _size in storage.names())
+    assert told
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import MalformedContent, NotFound, Stopped
+from airgap_tui.engine.errors import AirgapError, MalformedContent, NotFound, Stopped
 from airgap_tui.engine.events import (
     BlobDone,
     BlobDropped,
@@ -270,6 +271,31 @@ def test_a_layer_that_may_not_be_passed_on_may_be_absent(tmp_path: Path) -> None
         writer.add_image(item, [manifest])
         writer.finish(CancelToken())
     assert check(tmp_path / "b").ok
+
+
+def test_whatever_is_changed_is_found(bundle: Path, sample_images: SampleImages) -> None:
+    """Any few bytes of any file: an error of ours, a finding, or an image that is not whole."""
+    chance = random.Random(3)  # noqa: S311 - the same damage each time
+    files = sorted(path for path in bundle.rglob("*") if path.is_file())
+    for path in [
+        *files,
+        *[bundle / "index.json", bundle / "manifest.json", bundle / "bundle.json"] * 12,
+    ]:
+        whole = path.read_bytes()
+        broken = bytearray(whole)
+        for _ in range(chance.randint(1, 3) if broken else 0):
+            at = chance.randrange(len(broken))
+            broken[at] = (broken[at] + chance.randrange(1, 256)) % 256
+        path.write_bytes(broken)
+        try:
+            result = check(bundle)
+        except AirgapError as error:
+            assert error.exit_code in (2, 3, 4)
+        else:
+            assert broken == whole or not result.ok, path
+        path.write_bytes(whole)
+        (bundle / ".partial" / "damaged").unlink(missing_ok=True)
+    assert check(bundle).ok
 
 
 def test_nothing_at_the_path(tmp_path: Path) -> None:
