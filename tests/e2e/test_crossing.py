@@ -347,7 +347,7 @@ def test_archives_that_save_writes_load_into_docker(
         *("save", name, "-b", tmp_path / "pod"),
         *("--archive", tmp_path / "archives", "--codec", "gzip"),
     )
-    (archive,) = [path for path in (tmp_path / "archives").iterdir() if ".tar" in path.name]
+    (archive,) = (tmp_path / "archives").glob("*.tar.gz")
     services.run_program("docker", "--host", docker_engine.host, "load", "-i", str(archive))
     assert docker_engine.client.images.get(name).id == sample.image_id
     docker_engine.remove_all_images()
