@@ -196,6 +196,7 @@ def exit_code(done: Sequence[Ended]) -> int:
 
 
 def _verb(value: Any) -> _Verb:
-    if not isinstance(value, dict) or value.get("verb") not in _VERBS:
+    name = value.get("verb") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in _VERBS:
         raise MalformedContent("a job with a step that this version does not know")
-    return _VERBS[value["verb"]]
+    return _VERBS[name]
