@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -125,6 +126,7 @@ class FakeRegistry:
         self._scripts: list[_Script] = []
         self._lock = threading.RLock()
         self._connections: set[socket.socket] = set()
+        self._closing = 0
         self.upload_cuts: list[int] = []
         self.stopping = threading.Event()
         outer = self
@@ -161,6 +163,7 @@ class FakeRegistry:
                 with outer._lock:
                     outer._connections.discard(request)
                 super().shutdown_request(request)
+                outer._closing = 0
 
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """Connections break here on purpose."""
@@ -218,6 +221,12 @@ class FakeRegistry:
         """The requests so far that fit."""
         with self._lock:
             return [r for r in self.requests if r.method == method and re.search(pattern, r.path)]
+
+    def wait_for_closed(self, timeout: float) -> None:
+        """Wait until no connection is being closed any more: a client then sees it."""
+        deadline = time.monotonic() + timeout
+        while self._closing and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     # --- answers ---
 
@@ -481,6 +490,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _end(self, answer: Answer) -> None:
         self.close_connection = True
+        self.registry._closing = 1
         if answer.ending == "stall":
             self.registry.stopping.wait(60)
         elif answer.ending == "reset":

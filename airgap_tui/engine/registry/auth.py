@@ -69,6 +69,7 @@ class Authenticator:
         self._challenge: Challenge | None = None
         self._tokens: dict[Scopes, _Token] = {}
         self._extra: dict[Scopes, Scopes] = {}
+        self._gates: dict[Scopes, threading.Lock] = {}
 
     def login(self, repository: str) -> str:
         """Where the login for a repository comes from; empty without one."""
@@ -86,14 +87,15 @@ class Authenticator:
                 return ""
             if self._challenge.scheme == "basic":
                 return self._basic(subject)
-            token = self._tokens.get(scopes)
-            now = time.monotonic()
             credential = self._find(subject.repository)
-            if token is not None and token.credential != credential:
-                token = None  # another login was given in the meantime
-            if token is None or (token.fresh_until if fresh else token.renew_at) <= now:
-                token = self._fetch(scopes, credential, subject, ask)
-            return f"Bearer {token.value}"
+            token = self._usable(scopes, credential, fresh)
+            gate = self._gates.setdefault(scopes, threading.Lock())
+        if token is None:
+            with gate:  # one thread asks, and those that want the same wait for it
+                token = self._usable(scopes, credential, fresh)
+                if token is None:
+                    token = self._fetch(scopes, credential, subject, ask)
+        return f"Bearer {token.value}"
 
     def learn(self, challenges: tuple[Challenge, ...], url: str, scopes: Scopes, sent: str) -> bool:
         """Take in the answer 401 to a request that carried `sent`; whether asking again may help.
@@ -130,6 +132,15 @@ class Authenticator:
                 return Challenge("bearer", {**challenge.parameters, "realm": realm})
         return next((c for c in challenges if c.scheme == "basic"), None)
 
+    def _usable(self, scopes: Scopes, credential: Credential | None, fresh: bool) -> _Token | None:
+        """A token that was got with this login (another may have been given since), and lasts."""
+        with self._lock:
+            token = self._tokens.get(scopes)
+        if token is None or token.credential != credential:
+            return None
+        until = token.fresh_until if fresh else token.renew_at
+        return token if until > time.monotonic() else None
+
     def _basic(self, subject: Subject) -> str:
         credential = self._find(subject.repository)
         if credential is None or not (credential.username or credential.secret):
@@ -150,14 +161,16 @@ class Authenticator:
         margin = min(_LONGEST_MARGIN, lifetime / 4)
         token = _Token(value, asked + lifetime / 2, asked + lifetime - margin, credential)
         if lifetime > 0:
-            self._tokens[scopes] = token
+            with self._lock:
+                self._tokens[scopes] = token
         return token
 
     def _ask(self, scopes: Scopes, credential: Credential | None, ask: Ask) -> Answer:
         assert self._challenge is not None  # noqa: S101 - the callers have looked
         realm = self._challenge.parameters["realm"]
         service = self._challenge.parameters.get("service", "")
-        wanted = sorted(scopes | self._extra.get(scopes, frozenset()))
+        with self._lock:
+            wanted = sorted(scopes | self._extra.get(scopes, frozenset()))
         if credential is not None:
             self._check_realm(realm)
         if credential is not None and credential.identity_token:

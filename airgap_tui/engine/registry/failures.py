@@ -222,6 +222,9 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
                 f"the proxy on the way to {host} does not play along: {_reason(causes)}",
                 hint="It is set in HTTPS_PROXY or HTTP_PROXY; NO_PROXY makes exceptions.",
             )
+    invalid = (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError)
+    if any(isinstance(cause, invalid) for cause in causes):
+        return ConnectionFailure(f"{host} is not an address that can be asked")
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return TemporaryFailure(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import MalformedContent, NotFound
+from airgap_tui.engine.errors import AccessDenied, MalformedContent, NotFound
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -68,7 +68,7 @@ def referrers(
         f"the referrers of {reference.name}@{digest}",
         pull_scope(reference.repository),
         {"Accept": media_types.OCI_INDEX},
-        expect=frozenset({200, 400, 404, 405}),
+        expect=frozenset({200, 400, 403, 404, 405}),
     )
     answer = session.fetch(request, MAX_BYTES, token)
     if answer.status == 200:
@@ -80,6 +80,10 @@ def referrers(
         try:
             document, _answer = read_document(session, reference, fallback_tag(digest), token)
         except NotFound:
+            return ()
+        except AccessDenied as denied:
+            if denied.status != 403:
+                raise
             return ()
     return document.manifests if isinstance(document, Index) else ()
 
@@ -97,13 +101,17 @@ def _cosign(
 def _closure(
     session: Session, reference: Reference, token: CancelToken, *, tag: str | None
 ) -> Closure | None:
-    """None where it is not there (any more)."""
+    """None where it is not there (any more): some registries answer that with 403."""
     named = replace(reference, tag=tag)
     try:
         root, _answer = read_document(session, named, named.locator, token)
         walk = Walk(session, named, token)
         walk.add(root)
     except NotFound:
+        return None
+    except AccessDenied as denied:
+        if denied.status != 403:
+            raise
         return None
     pinned = named.pinned(root.digest) if tag else named
     return Closure(pinned, root, tuple(walk.documents.values()), walk.blobs)

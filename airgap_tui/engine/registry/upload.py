@@ -26,6 +26,7 @@ from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.watchdog import Exchange
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_MAX_MISFITS = 3
 _SLOWEST_COMMIT = 10_000_000
 """Bytes per second at which a registry may copy an upload to its place before it answers."""
 
@@ -89,6 +90,7 @@ class Upload:
     location: str = ""
     reported: int = 0
     refused: int = 0
+    misfits: int = 0
 
     def start(self, token: CancelToken, mount_from: str = "") -> bool:
         """Open a session; True if the registry took the blob from its repository `mount_from`."""
@@ -150,12 +152,14 @@ class Upload:
             self.scopes,
             headers,
             body,
-            frozenset({200, 201, 202, 204}),
+            frozenset({200, 201, 202, 204, 400, 416}),
             fresh=True,
             patience=self._patience,
         )
         try:
             with self._send(request, token) as reply:
+                if reply.status in (400, 416):
+                    self._out_of_step(reply.status)
                 self.location = self._next(reply)
         except NotFound:
             raise self._forgotten() from None
@@ -194,6 +198,14 @@ class Upload:
                 f"{self.session.registry} did not get {self.blob.digest} as it was sent ({status})",
                 status=status,
             )
+
+    def _out_of_step(self, status: int) -> None:
+        """What we take for sent is not what the registry has: with 416 it can say how much."""
+        if status != 416:
+            self.location = ""
+        self.misfits += 1
+        failure = ConnectionFailure if self.misfits > _MAX_MISFITS else TemporaryFailure
+        raise failure(f"{self.session.registry} does not go on with an upload ({status})")
 
     @property
     def _names(self) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.registry import connections
 from airgap_tui.engine.registry.source import RegistrySource
 from tests.engine.registry.conftest import OpenSource, StartFake
 from tests.engine.registry.exchange import QUICK, descriptor, logins, read_once, read_whole
@@ -195,8 +196,6 @@ def test_connections_are_used_again(
     fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from airgap_tui.engine.registry import connections
-
     made: list[object] = []
     connect = connections._PlainConnection.connect
 
@@ -209,6 +208,15 @@ def test_connections_are_used_again(
         assert read_once(source, reference, BLOB, 0, token) == DATA
         assert source.session(fake.host)
     assert len(made) == 1
+
+
+def test_a_connection_that_was_closed_between_two_requests(
+    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
+) -> None:
+    fake.script("GET", "blobs", *[faults.truncated(len(DATA))] * 3)
+    for _round in range(4):
+        assert read_once(source, reference, BLOB, 0, token) == DATA
+        fake.wait_for_closed(1)
 
 
 # --- redirects ---
@@ -268,7 +276,16 @@ def test_a_chain_without_end(
 
 
 @pytest.mark.parametrize(
-    "target", ["", "ftp://127.0.0.1/x", "http://", "//", "http://127.0.0.1:99999/", "file:///etc"]
+    "target",
+    [
+        "",
+        "http://a..b/",
+        "ftp://127.0.0.1/x",
+        "http://",
+        "//",
+        "http://127.0.0.1:99999/",
+        "file:///etc",
+    ],
 )
 def test_addresses_that_cannot_be_asked(
     target: str,

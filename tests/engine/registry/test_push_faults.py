@@ -117,6 +117,22 @@ def test_a_stale_offset(
     assert len(fake.seen("POST")) == 2
 
 
+@pytest.mark.parametrize("status", [400, 416])
+def test_a_registry_that_is_out_of_step(
+    status: int,
+    fake: FakeRegistry, reference: Reference, open_target: OpenTarget, token: CancelToken,
+) -> None:  # fmt: skip
+    fake.script("PATCH", "uploads", faults.status(status), faults.status(status))
+    moved: list[int] = []
+    send(open_target(fake.host), reference, DATA, token, report=moved.append)
+    assert held(fake) == DATA
+    assert sum(moved) == len(DATA)
+    fake.script("PATCH", "uploads", faults.status(status), forever=True)
+    with pytest.raises(ConnectionFailure, match=str(status)):
+        send(open_target(fake.host), reference, noise("other", 100_000), token,
+             policy=RetryPolicy(10, 0.01, 0.02))  # fmt: skip
+
+
 @pytest.mark.parametrize("code", [200, 201, 204])
 def test_registries_that_answer_with_another_success(
     code: int,

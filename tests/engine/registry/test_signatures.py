@@ -60,3 +60,12 @@ def test_registries_that_answer_every_address_with_a_page(
     reference = Reference.parse(fake.add(sample_images.base))
     fake.script("GET", "referrers", faults.status(200), forever=True)
     assert open_source(signatures=True).resolve(reference, AMD64, token).signatures == ()
+
+
+def test_registries_that_deny_what_is_not_there(
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages, token: CancelToken
+) -> None:
+    fake = start_fake()
+    reference = Reference.parse(fake.add(sample_images.base))
+    fake.script("GET", "referrers|sha256-", faults.refused(403, "DENIED"), forever=True)
+    assert open_source(signatures=True).resolve(reference, AMD64, token).signatures == ()

@@ -16,7 +16,7 @@ from airgap_tui.engine.registry import connections, endpoint
 from airgap_tui.engine.registry.connections import proxies_for
 from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect
 from tests.engine.registry.conftest import OpenSource, StartFake
-from tests.engine.registry.exchange import QUICK, pull
+from tests.engine.registry.exchange import QUICK, descriptor, pull, read_whole
 from tests.fakes import faults
 from tests.fakes.registry import FakeRegistry
 from tests.images import SampleImages, noise
@@ -157,8 +157,6 @@ def test_large_blobs_over_tls(
     secure: FakeRegistry, open_source: OpenSource, authority: CertificateAuthority,
     token: CancelToken,
 ) -> None:  # fmt: skip
-    from tests.engine.registry.exchange import descriptor, read_whole
-
     data = noise("tls", 5_000_000)
     secure.blobs["a/b"] = {str(descriptor(data).digest): data}
     secure.script("GET", "blobs", faults.truncated(2_000_000, ending="reset"))
