@@ -17,6 +17,9 @@ _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
 _LONGEST_FILL = 0.5
 """Seconds after which a partly filled buffer is handed on, so that progress can be seen."""
 
+_FAST_RATE = 20_000_000
+"""Bytes per second at which a whole buffer is waited for at once."""
+
 
 class BlobReader:
     """Reads the body of an answer to a GET of a blob. Not checked: that is for who stores it.
@@ -30,6 +33,7 @@ class BlobReader:
         self._blob = blob
         self._token = token
         self._left = blob.size - offset
+        self._fast = False
         self._closed = False
         wire = getattr(reply.raw, "_original_response", None)
         plain = isinstance(wire, http.client.HTTPResponse) and not wire.chunked
@@ -57,6 +61,7 @@ class BlobReader:
             self._left -= count
             if time.monotonic() - began > _LONGEST_FILL:
                 break
+        self._fast = filled > _FAST_RATE * (time.monotonic() - began)
         if self._left == 0:
             self._finish()
         return filled
@@ -93,7 +98,10 @@ class BlobReader:
             return 0
         if wire.length is not None:
             view = view[: wire.length]
-        count: int = wire.fp.readinto1(view) if len(view) else 0
+        # One call that fills all costs a fifth less over TLS, whose records have 16 KiB; but what
+        # comes slowly has to be seen piece by piece.
+        fill = wire.fp.readinto if self._fast else wire.fp.readinto1
+        count: int = fill(view) if len(view) else 0
         if wire.length is not None:
             wire.length -= count
         return count

@@ -158,12 +158,12 @@ def test_a_drip_is_cut_by_the_minimum_rate(
 def test_a_slow_disk_is_no_slow_host(
     fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken
 ) -> None:
-    source = open_source(replace(QUICK, minimum_rate=10_000_000, minimum_rate_window=0.3))
+    source = open_source(replace(QUICK, minimum_rate=10_000_000, minimum_rate_window=1.0))
     buffer = memoryview(bytearray(100_000))
     with closing(source.open(reference, BLOB, 0, token)) as reader:
         count = reader.readinto(buffer)
         waited = threading.Event()
-        waited.wait(0.8)
+        waited.wait(1.4)
         while more := reader.readinto(buffer):
             count += more
     assert count == len(DATA)

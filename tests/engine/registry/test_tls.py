@@ -222,6 +222,18 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not proxies_for("http://127.0.0.1:5000/v2/"), "a proxy does not know our own loopback"
 
 
+def test_a_proxy_is_asked_for_what_is_behind_it(
+    fake: FakeRegistry, open_source: OpenSource, sample_images: SampleImages, token: CancelToken,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("HTTP_PROXY", fake.url)
+    fake.add(sample_images.base, "a/b:1")
+    source = open_source(replace(QUICK, plain_http=frozenset({"reg.invalid"})))
+    closure = source.resolve(Reference.parse("reg.invalid/a/b:1"), AMD64, token)
+    assert pull(source, closure, token) == sample_images.base.blobs
+    assert fake.requests[0].path == "http://reg.invalid/v2/a/b/manifests/1"
+
+
 def test_a_proxy_that_is_not_there(
     open_source: OpenSource, monkeypatch: pytest.MonkeyPatch, token: CancelToken
 ) -> None:
