@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import Event
 from tests import images, services
 
 E = TypeVar("E")
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 ORIGINAL_ENVIRONMENT = dict(os.environ)
 """The environment as it was, for tests that install packages with it."""
@@ -26,6 +31,14 @@ _PERSONAL = re.compile(
     r"|SSL_CERT",
     re.IGNORECASE,
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-snapshots",
+        action="store_true",
+        help="take the screens as they are now for what they should look like",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
