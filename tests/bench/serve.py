@@ -44,6 +44,8 @@ class Round:
     """Bytes per second."""
     processor: float
     """Seconds of processor that the server took per gigabyte."""
+    peak: int
+    """The largest resident size of the server's processes so far, in bytes, added up."""
 
 
 def main() -> int:
@@ -189,19 +191,36 @@ def measure(running: Running, digests: Sequence[str], authority: Path) -> Round:
     ]
     moved = sum(int(client.communicate()[0]) for client in clients)
     seconds = time.perf_counter() - begun
-    return Round(moved / seconds, (processor(running.service.pid) - spent) / (moved / 1e9))
+    pid = running.service.pid
+    return Round(moved / seconds, (processor(pid) - spent) / (moved / 1e9), peak(pid))
+
+
+def family(pid: int) -> list[int]:
+    """A process and its children; nginx works in several."""
+    members = [pid]
+    for parent in members:
+        with suppress(OSError):
+            members += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+    return members
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor that a process and its children have taken so far."""
+    """Seconds of processor that a server has taken so far."""
     total = 0.0
-    family = [pid]
-    for parent in family:
-        with suppress(OSError):
-            family += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-            fields = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    for member in family(pid):
+        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return total
+
+
+def peak(pid: int) -> int:
+    """Bytes."""
+    return sum(
+        int(line.split()[1]) * 1024
+        for member in family(pid)
+        for line in Path(f"/proc/{member}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
 
 
 def ratio(
@@ -218,13 +237,14 @@ def table(rounds: dict[tuple[str, str], list[Round]], files: int, megabytes: int
         f"{files} files of {megabytes} MB at once, medians of"
         f" {len(next(iter(rounds.values())))} rounds.",
         "",
-        "| server | | rate | processor per GB |",
-        "| --- | --- | --- | --- |",
+        "| server | | rate | processor per GB | peak memory |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for (name, way), measured in rounds.items():
         rate = statistics.median(one.rate for one in measured) / 1e6
         spent = statistics.median(one.processor for one in measured)
-        lines.append(f"| {name} | {way} | {rate:.0f} MB/s | {spent:.2f} s |")
+        peak = max(one.peak for one in measured) / 1e6
+        lines.append(f"| {name} | {way} | {rate:.0f} MB/s | {spent:.2f} s | {peak:.0f} MB |")
     lines.append("")
     for way in ("plain", "TLS"):
         beside = ", ".join(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 _ACKED_OFFSET = 120  # tcpi_bytes_acked in struct tcp_info, linux/tcp.h
+_UNSENT = 128 * 1024
 _RESET = struct.pack("ii", 1, 0)
 _ACKED = struct.Struct("@Q")
 
@@ -65,6 +66,9 @@ class Connection:
 
     def secure(self, context: ssl.SSLContext) -> None:
         """Shake hands. Raises `OSError`, of which `ssl.SSLError` is one."""
+        # Encrypted bytes that wait in megabytes of buffers are cold when they are sent at last: a
+        # short queue was measured a tenth faster, and slow clients then hold little memory.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         wrapped = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         with self._closing:
             self.socket = wrapped

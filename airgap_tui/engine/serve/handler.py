@@ -119,6 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         self._connection.enter(Phase.REPLY)
         status = HTTPStatus(code)
         self._write(Refusal(status, "UNSUPPORTED", status.phrase).reply())
+        self._drain()
 
     def _announces_a_body(self) -> bool:
         return "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0"

@@ -223,11 +223,16 @@ def test_a_mirrors_namespace_becomes_the_beginning_of_the_name(
     assert running.ask(f"{TAG}?ns=..%2f..").status == 400
 
 
+def wait_for_accesses(running: Running, count: int) -> None:
+    wait_for(lambda: len(running.accesses) == count)
+
+
 def test_accesses_are_reported(running: Running, sample_images: SampleImages) -> None:
-    running.ask(TAG)
-    running.ask(f"{CUDA}/manifests/nothing")
-    running.ask(f"{CUDA}/manifests/{sample_images.base.digest}")
-    wait_for(lambda: len(running.accesses) == 3)  # told once the last byte is out
+    for number, locator in enumerate(
+        ("12.4.1-base-ubuntu22.04", "nothing", sample_images.base.digest), 1
+    ):
+        running.ask(f"{CUDA}/manifests/{locator}")
+        wait_for_accesses(running, number)  # told once the last byte is out
     seen = [(a.client, a.status, a.name, a.sent > 0) for a in running.accesses]
     assert seen == [
         ("127.0.0.1", 200, "nvidia/cuda:12.4.1-base-ubuntu22.04", True),
