@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -501,75 +500,114 @@ def test_children_by_sha512_are_found(path: Path, sample_images: SampleImages) -
 
 # --- kill -9
 
-_VICTIM = """
-    import os, signal, sys, threading
+_DRIVER = """
+    import os, shutil, signal, sys
     from pathlib import Path
+    from airgap_tui.engine.bundle.compression import Compression
+    from airgap_tui.engine.bundle.reader import BundleReader
     from tests.engine.bundle.sample_source import SampleSource, save
     from tests.images import build_samples
-    from airgap_tui.engine.bundle.compression import Compression
 
-    calls = 0
-    last = int(sys.argv[2])
-
-    def dying(name):
-        real = getattr(os, name)
-        def call(*arguments, **options):
-            global calls
-            calls += 1
-            if calls == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments, **options)
-        setattr(os, name, call)
-
-    for name in ("write", "fsync", "replace", "unlink", "mkdir"):
-        dying(name)
     samples = build_samples().images
-    compression = Compression.parse(sys.argv[3])
-    save(Path(sys.argv[1]), samples, source=SampleSource(samples), compression=compression)
-    print(calls)
+    compression = Compression.parse(sys.argv[2])
+
+    def victim(path, last):
+        # One process that is killed before its system call number `last`; how many it made.
+        reading, writing = os.pipe()
+        if not (child := os.fork()):
+            calls = 0
+            def dying(name):
+                real = getattr(os, name)
+                def call(*arguments, **options):
+                    nonlocal calls
+                    calls += 1
+                    if calls == last:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return real(*arguments, **options)
+                setattr(os, name, call)
+            told = os.write
+            for name in ("write", "fsync", "replace", "unlink", "mkdir"):
+                dying(name)
+            save(path, samples, source=SampleSource(samples), compression=compression)
+            told(writing, str(calls).encode())
+            os._exit(0)
+        os.close(writing)
+        calls = os.read(reading, 100)
+        os.close(reading)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            assert os.WTERMSIG(status) == signal.SIGKILL, status
+            return None
+        assert status == 0, status
+        return int(calls)
+
+    path = Path(sys.argv[1])
+    if len(sys.argv) > 3:
+        assert victim(path, int(sys.argv[3])) is None
+        sys.exit()
+    whole = path.with_name("whole")
+    calls = victim(whole, 0)
+    names = [(whole / name).read_bytes() for name in ("index.json", "manifest.json")]
+    kills = 0
+    # Each on a bundle of its own, which then comes to its end.
+    for last in range(1, calls + 1, max(1, calls // 24)):
+        fresh = path.with_name(f"fresh-{last}")
+        assert victim(fresh, last) is None
+        if fresh.exists():
+            BundleReader.open(fresh)
+        assert victim(fresh, 0) <= calls + 20
+        assert [(fresh / name).read_bytes() for name in ("index.json", "manifest.json")] == names
+        assert not (fresh / ".partial").exists()
+        shutil.rmtree(fresh)
+        kills += 1
+    # All on one bundle.
+    for last in range(1, 2 * calls, 3):
+        if victim(path, last) is not None:
+            break
+        kills += 1
+        if path.exists():
+            BundleReader.open(path)
+    print(kills)
 """
 
 
-def run_victim(path: Path, last: int, compression: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_VICTIM), str(path), str(last), compression],
+def kill_writers(path: Path, compression: str, *point: int) -> str:
+    """Let writers be killed: one at this point, or many; how many is told."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(_DRIVER),
+            str(path),
+            compression,
+            *map(str, point),
+        ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=Path(__file__).parents[3],
     )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("compression", ["keep", "zstd"])
 def test_killed_at_any_point_it_continues(
-    tmp_path: Path, sample_images: SampleImages, compression: str
+    path: Path, sample_images: SampleImages, compression: str
 ) -> None:
     """Killed before one system call after the other, the same bundle comes to its end."""
-    whole = run_victim(tmp_path / "whole", 0, compression)
-    assert whole.returncode == 0, whole.stderr
-    calls = int(whole.stdout)
-    path = tmp_path / "bundle"
-    survived = False
-    for last in [*range(1, 30, 2), *range(30, 2 * calls, 13)]:
-        victim = run_victim(path, last, compression)
-        if victim.returncode == 0:
-            survived = True
-            break
-        assert victim.returncode == -signal.SIGKILL, victim.stderr
-        if path.exists():
-            BundleReader.open(path)
-    assert survived
+    assert int(kill_writers(path, compression)) > 40
     assert verify.run(verify.VerifySpec(path), EventLog(), TOKEN).ok
+    assert len(BundleReader.open(path).items) == len(sample_images.images)
     for name in ("index.json", "manifest.json"):
-        assert (path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (path / name).read_bytes() == (path.with_name("whole") / name).read_bytes()
     assert not (path / ".partial").exists()
 
 
 def test_killed_it_does_not_fetch_again_what_was_whole(
     path: Path, sample_images: SampleImages
 ) -> None:
-    victim = run_victim(path, 60, "keep")
-    assert victim.returncode == -signal.SIGKILL
+    kill_writers(path, "keep", 60)
     there = {str(p.relative_to(path / "blobs")).replace("/", ":") for p in path.glob("blobs/*/*")}
     assert there
     source = SampleSource(sample_images.images)
