@@ -9,10 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -32,32 +30,14 @@ from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.settings import Network, Settings
-from tests.fakes.registry import Answer, FakeRegistry, Seen, Tokens
+from tests.fakes.registry import FakeRegistry, Tokens
+from tests.fakes.valve import Valve
 from tests.images import build_image, layer
 from tests.services import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 OLD_KEY, NEW_KEY, OTHER = "correct-horse-battery", "newer-horse-battery", "proxy-horse-battery"
 LAYERS = 5
-
-
-@dataclass
-class Valve:
-    """Lets so many layers through, and holds every other one until it is opened."""
-
-    free: int
-    opened: threading.Event = field(default_factory=threading.Event)
-    held: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, _seen: Seen, honest: Callable[[], Answer]) -> Answer:
-        with self.lock:
-            self.free -= 1
-            passes = self.free >= 0
-        if not passes:
-            self.held.set()
-            assert self.opened.wait(60)
-        return honest()
 
 
 @pytest.fixture
