@@ -168,6 +168,8 @@ def _write_entry(path: Path, key: str, entry: Mapping[str, str]) -> None:
                 json.dump(value, file, indent="\t", ensure_ascii=False)
                 file.write("\n")
                 file.flush()
+                if os.geteuid() == 0 and target.exists():  # sudo: the file stays its owner's
+                    os.fchown(file.fileno(), target.stat().st_uid, target.stat().st_gid)
                 os.fsync(file.fileno())
             Path(name).replace(target)
         except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from airgap_tui.engine.settings import Network
 
 CERTIFICATE_FOLDERS = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 _POOL_SIZE = 16
+_PROBE_TIMEOUT = 1.0
 _current = threading.local()
 
 
@@ -178,6 +180,22 @@ def _context(registry: str, network: Network) -> ssl.SSLContext:
                 hint="It holds one or more certificates in PEM form.",
             ) from None
     return context
+
+
+def speaks_tls(endpoint: Endpoint) -> bool:
+    """Whether a handshake succeeds there. Nothing is sent, so the certificate does not matter."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _scheme, host, port = origin(endpoint.base)
+    try:
+        with (
+            socket.create_connection((host, port), timeout=_PROBE_TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except OSError:
+        return False
 
 
 def proxies_for(url: str) -> Mapping[str, str]:

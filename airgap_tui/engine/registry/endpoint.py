@@ -24,7 +24,8 @@ class Endpoint:
 
     @classmethod
     def of(cls, registry: str, plain_http: Collection[str] = ()) -> Endpoint:
-        """TLS, unless the registry is on loopback or named among `plain_http`."""
+        """TLS, unless the registry is on loopback or named among `plain_http`; a session finds out
+        when one on loopback speaks TLS after all."""
         authority = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
         host = urlsplit(f"//{authority}").hostname or authority
         plain = is_loopback(host) or registry in plain_http or host in plain_http

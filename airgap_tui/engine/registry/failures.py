@@ -43,6 +43,7 @@ _REASONS = {
 }
 _DETAIL_LENGTH = 200
 _NO_PROJECT = re.compile(r"action:\s*push|project .*not found", re.IGNORECASE)
+_NO_TLS = ("wrong version number", "http request", "packet length too long")
 _CREATE_PROJECT = "Create the project in the registry first, or use a login that may push to it."
 _NGC = "nvcr.io"
 
@@ -205,7 +206,7 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             text = (cause.reason or str(cause)).lower().replace("_", " ")
-            if "wrong version number" in text or "http request" in text:
+            if any(sign in text for sign in _NO_TLS):
                 return ConnectionFailure(
                     f"{host} does not speak TLS",
                     hint=f"If it is meant to be without: --plain-http {host}",
@@ -214,7 +215,7 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
                 return ConnectionFailure(
                     f"{host} wants a client certificate", hint="Name one with --client-certificate."
                 )
-            if "eof" not in text:
+            if "eof" not in text and "bad record mac" not in text:
                 return ConnectionFailure(f"TLS with {host} fails: {text}")
     for cause in causes:
         if isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)):

@@ -57,6 +57,8 @@ class Session:
         self._sink = sink
         self._auth = Authenticator(self.endpoint, self._find, settings.plain_http)
         self._pause = HostPause(self.endpoint.authority, settings.retry, sink)
+        named = {registry, self.endpoint.host} & settings.plain_http
+        self._presumed_plain = self.endpoint.scheme == "http" and not named
         self._wire: requests.Session | None = None
         self._lock = threading.Lock()
         self._warned: set[str] = set()
@@ -68,14 +70,15 @@ class Session:
         streams its body never is. Raises `NotFound`, `AccessDenied`, `ConnectionFailure` and its
         kind `TemporaryFailure`, or `Stopped`.
         """
-        if "://" not in request.url:
-            request = replace(request, url=self.endpoint.url(request.url))
         attempts = Attempts(self._settings.retry)
         while True:
+            endpoint = self.endpoint
             try:
-                return self._send(request, token)
-            except TemporaryFailure as failure:
-                if not retry or request.streams:
+                return self._send(_addressed(request, endpoint), token)
+            except ConnectionFailure as failure:
+                if self._turns_out_secure(endpoint):
+                    continue
+                if not isinstance(failure, TemporaryFailure) or not retry or request.streams:
                     raise
                 token.sleep(attempts.delay_after(failure))
 
@@ -110,6 +113,16 @@ class Session:
         if wire is not None:
             wire.close()
 
+    def _turns_out_secure(self, asked: Endpoint) -> bool:
+        """Whether to ask again, with TLS: on loopback that is only seen when all else fails."""
+        with self._lock:
+            if self._presumed_plain:
+                self._presumed_plain = False
+                secure = replace(self.endpoint, scheme="https")
+                if connections.speaks_tls(secure):
+                    self.endpoint, self._wire = secure, None
+            return self.endpoint != asked
+
     def _find(self, repository: str) -> Credential | None:
         return self._credentials.find(self.registry, repository)
 
@@ -126,6 +139,7 @@ class Session:
             )
             reply = self._exchange(request, sent, token)
             if reply.status in request.expect:
+                self._presumed_plain = self._presumed_plain and reply.status >= 400
                 self._pause.answered()
                 self._note_warnings(reply)
                 return reply
@@ -286,3 +300,12 @@ class Session:
                 self._warned.add(text)
             if new and text:
                 self._sink(Note(f"{self.registry} says: {text}", Level.WARNING))
+
+
+def _addressed(request: Request, endpoint: Endpoint) -> Request:
+    """The request with a whole address; one of the registry itself has the registry's scheme."""
+    url = request.url if "://" in request.url else endpoint.url(request.url)
+    plain = f"http://{endpoint.authority}/"
+    if endpoint.scheme == "https" and url.startswith(plain):
+        url = f"{endpoint.base}/{url.removeprefix(plain)}"
+    return replace(request, url=url)

@@ -13,7 +13,6 @@ from airgap_tui.engine.errors import AccessDenied, ConnectionFailure, TemporaryF
 from airgap_tui.engine.oci.content import CHUNK
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry import endpoint
 from tests.conftest import Run, StartDistribution
 from tests.engine.registry.conftest import OpenSource, OpenTarget
 from tests.engine.registry.exchange import QUICK, descriptor, logins, opener_of, pull, push, send
@@ -85,9 +84,8 @@ def test_a_mount_with_tokens_sends_nothing(
 def test_tls_with_a_client_certificate(
     start_distribution: StartDistribution, authority: CertificateAuthority,
     open_source: OpenSource, open_target: OpenTarget, sample_images: SampleImages,
-    token: CancelToken, monkeypatch: pytest.MonkeyPatch,
+    token: CancelToken,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(endpoint, "is_loopback", lambda _host: False)
     server, client = authority.issue("distribution"), authority.issue("distribution-client")
     registry = start_distribution(tls=server, client_authority=authority.certificate)
     reference = Reference.parse(f"{registry.host}/a/b:1")

@@ -456,7 +456,7 @@ def test_a_host_that_takes_too_little(
 ) -> None:
     """Nothing reads over there: the buffers fill, and the minimum rate ends it."""
     network = replace(QUICK, read_timeout=20.0, minimum_rate=10_000, minimum_rate_window=0.5)
-    data = noise("large", 30_000_000)
+    data = bytes(30_000_000)
     fake.upload_cuts.append(-1)
     with pytest.raises(TemporaryFailure, match="too little"):
         open_target(fake.host, network).receive(

@@ -15,8 +15,8 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry import connections, endpoint
 from airgap_tui.engine.registry.connections import proxies_for
 from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect
-from tests.engine.registry.conftest import OpenSource, StartFake
-from tests.engine.registry.exchange import QUICK, descriptor, pull, read_whole
+from tests.engine.registry.conftest import OpenSource, OpenTarget, StartFake
+from tests.engine.registry.exchange import QUICK, descriptor, pull, push, read_whole
 from tests.fakes import faults
 from tests.fakes.registry import FakeRegistry
 from tests.images import SampleImages, noise
@@ -42,6 +42,26 @@ def test_an_authority_that_is_named(
     source = open_source(replace(QUICK, ca_file=authority.certificate))
     closure = source.resolve(reference, AMD64, token)
     assert pull(source, closure, token) == sample_images.base.blobs
+
+
+def test_tls_on_loopback_is_found_out(
+    start_fake: StartFake, server_tls: ssl.SSLContext, open_source: OpenSource,
+    open_target: OpenTarget, sample_images: SampleImages, authority: CertificateAuthority,
+    token: CancelToken,
+) -> None:  # fmt: skip
+    fake = start_fake(tls=server_tls)
+    reference = Reference.parse(fake.add(sample_images.base, "a/b:1"))
+    network = replace(QUICK, ca_file=authority.certificate)
+    source = open_source(network)
+    assert list(source.tags(reference, token)) == ["1"]
+    assert pull(source, source.resolve(reference, AMD64, token), token)
+    push(open_target(fake.host, network), sample_images.docker, reference, token)
+    with pytest.raises(ConnectionFailure, match="cannot be trusted") as refused:
+        open_source().resolve(reference, AMD64, token)
+    assert "--ca FILE" in refused.value.hint
+    named = replace(network, plain_http=frozenset({fake.host}))
+    with pytest.raises(ConnectionFailure):
+        open_source(named).resolve(reference, AMD64, token)
 
 
 def test_an_authority_of_the_environment(
