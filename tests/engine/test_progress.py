@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from airgap_tui.engine.events import (
     BlobDone,
     BlobDropped,
+    BlobPaused,
     BlobPlanned,
     BlobProgress,
     BlobRetrying,
@@ -26,9 +27,11 @@ from airgap_tui.engine.events import (
     JobFinished,
     JobStarted,
     Level,
+    LoginNeeded,
+    LoginSettled,
     Note,
 )
-from airgap_tui.engine.progress import Progress, Snapshot
+from airgap_tui.engine.progress import LoginWanted, Progress, Snapshot
 
 
 class Clock:
@@ -357,3 +360,49 @@ def test_a_thousand_items_and_ten_thousand_blobs_stay_cheap() -> None:
     assert len(snapshot.items) == 1000
     assert (snapshot.blobs_done, len(snapshot.transfers)) == (9_990, 4)
     assert best < 0.01
+
+
+# --- logins, and the way over a file
+
+
+def test_a_registry_waits_for_a_login_until_it_is_settled() -> None:
+    progress = Progress()
+    progress.take(JobStarted("save", "pod", ("a.lan/b:1",)))
+    progress.take(LoginNeeded("a.lan", "refused"))
+    progress.take(LoginNeeded("b.lan", "expired"))
+    wanted = progress.snapshot().logins
+    assert wanted == (LoginWanted("a.lan", "refused"), LoginWanted("b.lan", "expired"))
+    progress.take(LoginSettled("a.lan", given=False))
+    assert progress.snapshot().logins == (LoginWanted("b.lan", "expired"),)
+
+
+def test_a_paused_transfer_is_not_under_way_and_keeps_what_it_has() -> None:
+    progress = Progress()
+    progress.take(JobStarted("save", "pod", ("a.lan/b:1",)))
+    progress.take(BlobPlanned("sha256:1", 100, ("a.lan/b:1",)))
+    progress.take(BlobStarted("sha256:1"))
+    progress.take(BlobProgress("sha256:1", 60))
+    progress.take(BlobPaused("sha256:1", "refused"))
+    snapshot = progress.snapshot()
+    assert snapshot.transfers == ()
+    assert (snapshot.done, snapshot.items[0].done) == (60, 60)
+    progress.take(BlobStarted("sha256:1", 50))
+    snapshot = progress.snapshot()
+    assert (snapshot.done, snapshot.repeated) == (50, 10)
+    assert [transfer.done for transfer in snapshot.transfers] == [50]
+
+
+def test_a_snapshot_comes_back_from_json() -> None:
+    progress = Progress()
+    progress.take(JobStarted("save", "pod", ("a.lan/b:1", "a.lan/c:1")))
+    progress.take(BlobPlanned("sha256:1", 100, ("a.lan/b:1", "a.lan/c:1")))
+    progress.take(BlobStarted("sha256:1", 10))
+    progress.take(BlobRetrying("sha256:1", "cut", 5.0, 10))
+    progress.take(ItemChanged("a.lan/c:1", ItemState.FAILED, "no such tag"))
+    progress.take(HostPaused("a.lan", 60.0, "too many requests"))
+    progress.take(LoginNeeded("a.lan", "refused"))
+    progress.take(Note("mind this", Level.WARNING))
+    snapshot = progress.snapshot()
+    assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Snapshot.from_json({**snapshot.to_json(), "novelty": 1})
