@@ -118,7 +118,6 @@ def test_logins(
 
 
 @pytest.mark.distribution
-@pytest.mark.xfail(reason="a registry on loopback is never asked with TLS", strict=True)
 def test_registry_with_a_private_authority(
     start_distribution: StartDistribution,
     authority: services.CertificateAuthority,
