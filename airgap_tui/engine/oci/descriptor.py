@@ -48,7 +48,7 @@ class Descriptor:
             MappingProxyType(_annotations(value.get("annotations"), where)),
             _platform(value.get("platform"), where),
             _text(value, "artifactType", where),
-            tuple(str(url) for url in value.get("urls") or ()),
+            _urls(value.get("urls"), where),
             _data(value.get("data"), where),
         )
 
@@ -82,6 +82,14 @@ def _text(value: dict[str, Any], key: str, where: str) -> str:
     if not isinstance(text, str):
         raise MalformedContent(f"{where}: {key} is not a text")
     return text
+
+
+def _urls(value: object, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise MalformedContent(f"{where}: urls are not a list")
+    return tuple(str(url) for url in value)
 
 
 def _annotations(value: object, where: str) -> dict[str, str]:

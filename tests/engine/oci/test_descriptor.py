@@ -57,6 +57,8 @@ def test_empty_fields_are_left_out() -> None:
         ({"platform": "linux/amd64"}, "a platform is not an object"),
         ({"platform": {"os": 5}}, "os is not a text"),
         ({"data": "%%%"}, "data is not base64"),
+        ({"urls": True}, "urls are not a list"),
+        ({"urls": "https://x"}, "urls are not a list"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_document(changes: dict[str, Any], reason: str) -> None:
