@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.failures import NAMES, check_socket, speaking_to
 from airgap_tui.engine.docker.hosts import Host, Kind, find_host
 from airgap_tui.engine.docker.info import EngineImage, EngineInfo, read_info
+from airgap_tui.engine.docker.liveness import Liveness
 from airgap_tui.engine.docker.load_stream import Loaded, load
 from airgap_tui.engine.docker.save_stream import SaveStream
 from airgap_tui.engine.docker.ssh_tunnel import SshTunnel
@@ -26,9 +26,6 @@ from airgap_tui.engine.quantities import elapsed
 from airgap_tui.engine.redaction import redact
 
 _TIMEOUT = 60
-_PING_TIMEOUT = 10
-_PING_EVERY = 15.0
-_PINGS_MISSED = 4
 _SAY_EVERY = 10.0
 
 
@@ -42,7 +39,7 @@ class Engine:
         self._clients: list[APIClient] = []
         self._lock = threading.Lock()
         with self._speaking("the connection"):
-            self._client = self.client(_TIMEOUT)
+            self._client = self._new_client(_TIMEOUT, "auto")
             self.info = self._read_info()
         if self.info.kind != kind:
             self._kind = self.info.kind
@@ -90,33 +87,21 @@ class Engine:
         if self._tunnel is not None:
             self._tunnel.close()
 
-    def client(self, timeout: float | None) -> APIClient:
-        """A further SDK client with its own connections; closed with the engine."""
-        client = APIClient(
-            base_url=self._host.url,
-            version="auto",
-            timeout=timeout,  # type: ignore[arg-type]  # None waits for ever, which the SDK allows
-            tls=self._host.tls or False,
-        )
-        with self._lock:
-            self._clients.append(client)
-        return client
-
     def images(self) -> tuple[EngineImage, ...]:
         """All images that have a name or came from a registry."""
-        with self._speaking("the list of images"):
+        with self._asking("the list of images"):
             found = [EngineImage.from_json(entry) for entry in self._client.images()]
         return tuple(image for image in found if image.names or image.digests)
 
     def inspect(self, name: str) -> EngineImage:
         """One image, by name or ID. Raises `NotFound`."""
-        with self._speaking(name):
+        with self._asking(name):
             reply: dict[str, Any] = self._client.inspect_image(name)  # type: ignore[no-untyped-call]
             return EngineImage.from_json(reply)
 
     def tag(self, name: str, repository: str, tag: str) -> None:
         """Give an image a further name."""
-        with self._speaking(name):
+        with self._asking(name):
             self._client.tag(name, repository, tag, force=True)
 
     def room(self) -> int | None:
@@ -131,7 +116,7 @@ class Engine:
         all while reading.
         """
         stream = SaveStream(
-            lambda: self.client(None), names, lambda: self._speaking(", ".join(names))
+            lambda: self._new_client(None), names, lambda: self._speaking(", ".join(names))
         )
         return ReadAhead(stream, token=token, watch=self._watch(stream, sink))
 
@@ -142,7 +127,7 @@ class Engine:
         engine says, `Stopped`.
         """
         return load(
-            self.client(None),
+            self._new_client(None),
             self._kind,
             chunks,
             lambda: self._speaking("the load"),
@@ -152,40 +137,47 @@ class Engine:
         )
 
     def _watch(self, stream: SaveStream, sink: Sink) -> Callable[[float], None]:
-        alive, said = self._alive(), [0.0]
+        alive, said = self._alive(), 0.0
 
         def watch(silent: float) -> None:
-            alive(silent)
-            if silent < said[0]:
-                said[0] = 0.0
-            if not stream.flowing and silent - said[0] >= _SAY_EVERY:
-                said[0] = silent
+            nonlocal said
+            said = min(said, silent)
+            if not stream.flowing and silent - said >= _SAY_EVERY:
+                said = silent
                 sink(Note(f"{self.info.name} prepares its export, {elapsed(silent)} so far"))
+            alive(silent)
 
         return watch
 
-    def _alive(self) -> Callable[[float], None]:
-        """A watch that pings a silent engine, and raises `EngineFailure` when it is dead."""
-        state = {"next": 0.0, "missed": 0}
+    def _alive(self) -> Liveness:
+        return Liveness(self._host, self.info.name, self.info.api_version)
 
-        def alive(silent: float) -> None:
-            now = time.monotonic()
-            if silent < _PING_EVERY or now < state["next"]:
-                return
-            state["next"] = now + _PING_EVERY
-            try:
-                client = self.client(_PING_TIMEOUT)
-                client.ping()
-                state["missed"] = 0
-            except Exception:  # whatever went wrong, it did not answer
-                state["missed"] += 1
-                if state["missed"] >= _PINGS_MISSED:
-                    raise EngineFailure(
-                        f"{self.info.name} has not answered for {elapsed(silent)}",
-                        hint="Look at its log: journalctl -u docker",
-                    ) from None
+    def _new_client(self, timeout: float | None, version: str = "") -> APIClient:
+        """An SDK client with its own connections, closed with the engine.
 
-        return alive
+        Without a version it asks nothing of the engine: one that waits for ever must not.
+        """
+        self._check_socket()
+        client = APIClient(
+            base_url=self._host.url,
+            version=version or self.info.api_version,
+            timeout=timeout,  # type: ignore[arg-type]  # None waits for ever, which the SDK allows
+            tls=self._host.tls or False,
+        )
+        with self._lock:
+            self._clients.append(client)
+        return client
+
+    def _check_socket(self) -> None:
+        """Tell a dead engine before the SDK does; behind a tunnel this would start a program."""
+        if self._tunnel is None:
+            check_socket(self._host, self._kind)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        self._check_socket()
+        with self._speaking(what):
+            yield
 
     @contextmanager
     def _speaking(self, what: str) -> Iterator[None]:

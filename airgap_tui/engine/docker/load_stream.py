@@ -26,7 +26,7 @@ from airgap_tui.engine.errors import EngineFailure
 from airgap_tui.engine.events import Note, Sink
 
 _POLL = 0.25
-_PATIENCE = 5.0
+_PATIENCE = 1.0
 _LONGEST_EVENT = 4 * 1024 * 1024
 _PREFIXES = ("Loaded image ID:", "Loaded image(s):", "Loaded image:")
 

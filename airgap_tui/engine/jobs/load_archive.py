@@ -102,7 +102,7 @@ def _settled(
             sink(Note(f"{shown} has no name in {path}; it gets {hint}, after the file's name"))
             names, shown = [hint], hint.tagged_name
         identifier = entry.image_id
-        for name in [name.tagged_name for name in names] or [str(entry.image_id)]:
+        for name in list(entry.names) or [str(identifier or names[0])]:
             actual = engine.inspect(name).id
             if identifier is not None and actual != identifier and not _by_manifest(engine):
                 raise ContentMismatch(
@@ -110,6 +110,10 @@ def _settled(
                     f" {path}"
                 )
             identifier = actual
+        if engine.info.kind == "podman":
+            # It takes a short name, as Docker writes those of Docker Hub, for one of localhost.
+            for known in names:
+                engine.tag(str(identifier), known.name, str(known.tag))
         target = ""
         for known in names if naming is not None else ():
             new = naming.target(known) if naming is not None else known

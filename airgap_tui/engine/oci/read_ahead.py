@@ -19,7 +19,7 @@ Watch = Callable[[float], None]
 """Called now and then with the seconds that no bytes came; ends the wait by raising."""
 
 _POLL = 0.25
-_PATIENCE = 5.0
+_PATIENCE = 1.0
 """Seconds that closing waits for the thread; one that is stuck in the kernel is left behind."""
 
 
