@@ -120,7 +120,10 @@ class Session:
                 self._presumed_plain = False
                 secure = replace(self.endpoint, scheme="https")
                 if connections.speaks_tls(secure):
-                    self.endpoint, self._wire = secure, None
+                    wire, self._wire = self._wire, None
+                    self.endpoint = secure
+                    if wire is not None:
+                        wire.close()
             return self.endpoint != asked
 
     def _find(self, repository: str) -> Credential | None:

@@ -23,8 +23,9 @@ _MAX_SIGNATURES = 500
 
 
 def fallback_tag(digest: Digest) -> str:
-    """The tag that holds the referrers where a registry has no referrers API."""
-    return f"{digest.algorithm}-{digest.hex}"[:128]
+    """The tag that holds the referrers where a registry has no referrers API; cut as the
+    distribution spec says ("Referrers Tag Schema")."""
+    return f"{digest.algorithm[:32]}-{digest.hex[:64]}"
 
 
 def follow(
@@ -91,7 +92,9 @@ def referrers(
 def _cosign(
     session: Session, reference: Reference, digest: Digest, token: CancelToken
 ) -> list[Closure | None]:
-    result = []
+    result: list[Closure | None] = []
+    if digest.algorithm != "sha256":
+        return result  # the tag would be too long for one
     for kind in _COSIGN_KINDS:
         tag = f"{digest.algorithm}-{digest.hex}.{kind}"
         result.append(_closure(session, replace(reference, digest=None), token, tag=tag))
