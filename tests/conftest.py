@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -60,13 +60,26 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ.update(before)
 
 
+def sections_with_secrets(sections: Iterable[tuple[str, str]]) -> list[str]:
+    """The titles of the captured outputs that hold a password or token of a test's service."""
+    return [
+        title
+        for title, text in sections
+        if title.startswith("Captured") and any(secret in text for secret in services.passwords)
+    ]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, None]:
-    """A failing test shows what the services last wrote."""
+    """A failing test shows what the services last wrote, and one that lets a secret out fails."""
     outcome = yield
     report = outcome.get_result()
+    leaks = sections_with_secrets(report.sections)
+    if leaks and report.passed:
+        report.outcome = "failed"
+        report.longrepr = f"a password or a token of a test registry is in: {', '.join(leaks)}"
     if report.failed:
         for service in services.running:
             report.sections.append((f"log of {service.name}", service.log_tail()))

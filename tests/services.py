@@ -39,6 +39,10 @@ running: list[Service] = []
 """The services of this process; a failing test shows the ends of their logs."""
 
 
+passwords: set[str] = set()
+"""The passwords and tokens that services of this process took or gave: no output may hold one."""
+
+
 class ServiceFailed(Exception):
     """A service ended or stayed silent; the text holds the end of its log."""
 
@@ -327,6 +331,7 @@ def start_distribution(
 
 def _htpasswd_line(user: str, password: str) -> str:
     """bcrypt, the only kind that Distribution reads."""
+    passwords.add(password)
     done = subprocess.run(
         [program("htpasswd"), "-n", "-i", "-B", "-C", "4", user],
         input=password,
@@ -358,6 +363,7 @@ class TokenService:
     ) -> None:
         self.pair = pair
         self.users = dict(users)
+        passwords.update(users.values())
         self.anonymous = anonymous
         self.lifetime = lifetime
         self.requests: list[dict[str, list[str]]] = []
@@ -443,7 +449,9 @@ class TokenService:
         }
         signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
         signature = _openssl("dgst", "-sha256", "-sign", str(self.pair.key), stdin=signed.encode())
-        return f"{signed}.{_base64url(signature)}"
+        token = f"{signed}.{_base64url(signature)}"
+        passwords.add(token)
+        return token
 
 
 def _base64url(data: bytes) -> str:
