@@ -47,23 +47,23 @@ def start(
     chain: Chain,
     state_dir: Path,
     *,
-    logins: Mapping[str, Credential] | None = None,
+    logins: Mapping[str, Credential | None] | None = None,
     command: str = "",
     surviving: Survival | None = None,
 ) -> JobInfo:
     """Start a worker on the chain and return when it works.
 
-    `logins` are for this run alone; `command` is the command line that does the same; `surviving`
-    is what `survival()` said, where the caller has told the user of it already. Raises
-    `BundleLocked` where a job of ours writes the bundle, `EnvironmentFailure` where no process can
-    be started.
+    `logins` are for this run alone, None for a registry that is spoken to without one; `command` is
+    the command line that does the same; `surviving` is what `survival()` said, where the caller has
+    told the user of it already. Raises `BundleLocked` where a job of ours writes the bundle,
+    `EnvironmentFailure` where no process can be started.
     """
     logins = logins or {}
     prune(state_dir)
     _refuse_a_second(chain, state_dir)
     directory = JobDirectory.create(state_dir, chain, command=command, logins=tuple(logins))
     secrets, environment = _apart(os.environ)
-    given = {name: credential_as_json(credential) for name, credential in logins.items()}
+    given = {name: known and credential_as_json(known) for name, known in logins.items()}
     message = json.dumps({"logins": given, "environment": secrets}).encode()
     prefix = (surviving or survival()).prefix
     arguments = [*prefix, sys.executable, "-m", __name__, str(directory.path.absolute())]
@@ -153,11 +153,11 @@ def main(path: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the secrets
     os.environ.update(secrets["environment"])
-    logins = {name: read_credential(value) for name, value in secrets["logins"].items()}
+    logins = {name: value and read_credential(value) for name, value in secrets["logins"].items()}
     return _work(JobDirectory(Path(path)), logins, writer)
 
 
-def _work(directory: JobDirectory, given: Mapping[str, Credential], started: int) -> int:
+def _work(directory: JobDirectory, given: Mapping[str, Credential | None], started: int) -> int:
     token = CancelToken()
 
     def terminate(_number: int, _frame: FrameType | None) -> None:

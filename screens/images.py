@@ -1,0 +1,206 @@
+"""Images: which to carry. Typed, pasted, or read from a list file; chosen in one table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from airgap_tui.engine import images_list
+from airgap_tui.engine.errors import AirgapError
+from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide.answers import (
+    Collection,
+    Origination,
+    Wish,
+    check_name,
+    parse_many,
+)
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count
+from screens.crossing import Crossing
+from screens.errands import ErrandScreen
+from screens.modals.paste import PastePage
+from screens.modals.question import Prompt
+from screens.steps import StepState
+from screens.widgets.controls import Button, Row
+from screens.widgets.fields import Field
+from screens.widgets.rows import Column, TableRow
+from screens.widgets.table import Table
+from screens.widgets.text import Gap
+
+OFFERED = "docker.io/library/registry:2"
+"""Lets the offline side start a registry of its own from the bundle."""
+
+_COLUMNS = [Column("Image", 35, grow=2), Column("Tag", 24, gap=1, grow=1), Column("Found in", 8)]
+_EMPTY = "No images yet. Type a name above, or read a list file."
+
+
+class ImagesScreen(ErrandScreen[None]):
+    step = "Images"
+    help_text = (
+        "Type an image name as docker pull takes it, or paste many at once. A list file has one"
+        " name in a line; # begins a comment. Removing an image takes it out of this list only."
+    )
+
+    def __init__(self, crossing: Crossing) -> None:
+        super().__init__()
+        self._crossing = crossing
+
+    def body(self) -> ComposeResult:
+        yield Field("Add one", enter="add", many=True, after=[Button("Add", id="add")], id="name")
+        yield Row(
+            Button("List file", label="Add many", id="list"),
+            Button("Paste names", id="paste"),
+        )
+        yield Gap()
+        yield Table(_COLUMNS, boxes=True, delete="remove", empty=_EMPTY, id="images")
+
+    def on_open(self) -> None:
+        if not self._crossing.collection.wishes:
+            offer = Wish(
+                Reference.parse(OFFERED),
+                Origination.OFFERED,
+                chosen=False,
+                note="Lets you start a registry on the offline side",
+            )
+            self._take((offer,))
+        self._fill()
+
+    def on_return(self) -> None:
+        self._fill()
+
+    def likeliest(self) -> Widget:
+        typed = any(
+            wish.found_in is not Origination.OFFERED for wish in self._crossing.collection.wishes
+        )
+        return self.query_one("#images" if typed else "#name")
+
+    def go_on(self) -> None:
+        if self._crossing.collection.chosen:
+            if self.wizard.route is not None:
+                self.wizard.route.set_state(self.step, StepState.DONE)
+            self.wizard.step_on(self)
+
+    # Adding
+
+    def on_field_changed(self, event: Field.Changed) -> None:
+        said = check_name(event.value)
+        event.field.below(said)
+
+    @on(Button.Pressed, "#add")
+    def _add_pressed(self) -> None:
+        self._add(self.query_one("#name", Field).value)
+
+    def on_field_submitted(self, event: Field.Submitted) -> None:
+        self._add(event.value)
+
+    def on_field_pasted_lines(self, event: Field.PastedLines) -> None:
+        self._add("\n".join(event.lines))
+
+    @on(Button.Pressed, "#paste")
+    def _paste_pressed(self) -> None:
+        def taken(text: str | None) -> None:
+            if text:
+                self._add(text)
+
+        page = PastePage(self, "Paste image names, one or more in a line.")
+        self.app.push_screen(page, taken)
+
+    @on(Button.Pressed, "#list")
+    def _list_pressed(self) -> None:
+        def taken(text: str | None) -> None:
+            if text and text.strip():
+                self._read(Path(text.strip()).expanduser())
+
+        start = "images_list.txt" if Path("images_list.txt").is_file() else ""
+        self.app.push_screen(Prompt("Read which list file?", "File", start, accept="Read"), taken)
+
+    def _add(self, text: str) -> None:
+        """Take the names in a text; what is none stays in the field, with the reason."""
+        field = self.query_one("#name", Field)
+        good, bad = parse_many(text)
+        self._take(tuple(Wish(reference) for reference in good))
+        field.value = " ".join(line.partition(": ")[0] for line in bad)
+        if bad:
+            more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+            field.below(f"Not a name: {bad[0].partition(': ')[2]}{more}")
+        elif good:
+            field.below("")
+            self.say(f"Added {count(len(good), 'image')}.")
+        self._fill(select=good[-1] if good else None)
+
+    def _read(self, path: Path) -> None:
+        try:
+            listed = images_list.parse([images_list.read(path)])
+        except AirgapError as error:
+            self.wizard.show_error(error)
+            return
+        note = f"In {path}"
+        self._take(
+            tuple(Wish(r, Origination.LIST, note=note) for r in listed.references), list_file=path
+        )
+        self.say(f"{count(len(listed.references), 'image')} read from {path.name}.")
+        self._fill(select=listed.references[0] if listed.references else None)
+        self.query_one("#images").focus()
+
+    def _take(self, wishes: tuple[Wish, ...], list_file: Path | None = None) -> None:
+        answers = self._crossing.collection.with_wishes(wishes)
+        if list_file is not None:
+            only = all(w.found_in is not Origination.TYPED for w in answers.wishes)
+            first = answers.list_file in (None, list_file)
+            answers = replace(answers, list_file=list_file if only and first else None)
+        self._set(answers)
+
+        self._set(answers)
+
+    def _set(self, answers: Collection) -> None:
+        self._crossing.collection = answers
+        self._crossing.access = self._crossing.plan = None
+
+    # The table
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        keys = set(event.keys)
+        answers = self._crossing.collection
+        chosen = [w.reference for w in answers.wishes if str(w.reference) in keys]
+        self._set(answers.choosing(event.chosen, *chosen))
+        self._fill()
+
+    def on_table_deleted(self, event: Table.Deleted) -> None:
+        answers = self._crossing.collection
+        gone = [w.reference for w in answers.wishes if str(w.reference) == event.key]
+        self._set(answers.without(*gone))
+        self._fill()
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        self._fill()
+
+    def _fill(self, select: Reference | None = None) -> None:
+        answers, table = self._crossing.collection, self.query_one("#images", Table)
+        rows = [
+            TableRow(
+                str(wish.reference),
+                (wish.reference.name, _tag(wish.reference), wish.found_in.value),
+                chosen=wish.chosen,
+            )
+            for wish in answers.wishes
+        ]
+        if select is not None:
+            table.show(rows)
+            table.current = str(select)
+        current = table.current
+        notes = {str(wish.reference): wish.note for wish in answers.wishes}
+        table.show(rows, detail=notes.get(current, ""))
+        self.excerpt = sentences.images(answers)
+        self.command = commands.plan(answers)
+        self.onward, self.not_yet = "Next: Logins", sentences.images_missing(answers)
+
+
+def _tag(reference: Reference) -> str:
+    if reference.digest is None:
+        return str(reference.tag)
+    return f"{reference.tag or ''}@{reference.digest.algorithm}:{reference.digest.short}.."

@@ -1,0 +1,282 @@
+"""Review: all numbers before anything is written, and the last choices: where, and in what form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from airgap_tui.engine.bundle.compression import Compression
+from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError
+from airgap_tui.engine.events import discard
+from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide.answers import Collection
+from airgap_tui.engine.jobs import plan, worker
+from airgap_tui.engine.jobs.chain import Chain, Step
+from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
+from airgap_tui.engine.jobs.verify import VerifySpec
+from airgap_tui.engine.oci.platform import Platform
+from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.settings import parse_platform
+from screens.crossing import Crossing
+from screens.errands import ErrandScreen
+from screens.keys import key
+from screens.look import Mark
+from screens.steps import StepState
+from screens.widgets.controls import Checkbox
+from screens.widgets.fields import Field
+from screens.widgets.options import Option
+from screens.widgets.rows import Column, TableRow
+from screens.widgets.select import Select
+from screens.widgets.table import Table
+from screens.widgets.text import Gap, Line
+
+_LAYERS = [
+    Option("keep", "As published", "Digests and signatures stay"),
+    Option(
+        "zstd",
+        "zstd, smaller",
+        "About 12% less; digests change; Docker before 23 and Enroot before 4 cannot read it",
+    ),
+]
+_PLATFORMS = [
+    Option("linux/amd64", "linux/amd64", "Intel and AMD: DGX A100, H100, B200"),
+    Option("linux/arm64", "linux/arm64", "Grace, Jetson, DGX Spark"),
+    Option("all", "All of each image", "Larger; keeps the index and its signatures"),
+]
+LAST_BUNDLE = "last bundle"
+"""Under this name the wizard remembers where it saved last."""
+
+_NAME, _NUMBER = Column("Image", 41, grow=1), 8
+
+
+class ReviewScreen(ErrandScreen[None]):
+    step = "Review"
+    help_text = (
+        "Size is all of an image; Shared is what images above it bring already; Held is in the"
+        " bundle from before. GB are decimal, as on the labels of disks; df -H counts the same way."
+    )
+    BINDINGS = [key("s", "sort", "sort")]  # noqa: RUF012
+
+    def __init__(self, crossing: Crossing) -> None:
+        super().__init__()
+        self._crossing = crossing
+        self._sorted = False
+
+    def body(self) -> ComposeResult:
+        yield Field("Save to", str(self._proposed()), width=26, enter="take", id="place")
+        yield Select("Platform", _PLATFORMS, current=self._platform(), id="platform")
+        yield Select("Layers", _LAYERS, note=_LAYERS[0].about, id="layers")
+        yield Checkbox("Verify", True, label="Then", id="verify")
+        yield Gap()
+        yield Table([_NAME], filters=False, reachable=False, more="more rows", id="images")
+        yield Line(indent=2, id="sum")
+
+    def on_open(self) -> None:
+        self._take_place(self.query_one("#place", Field).value)
+        self.onward = "Save"
+        self._plan()
+
+    def on_return(self) -> None:
+        if self._crossing.plan is None:
+            self._plan()
+
+    def likeliest(self) -> Widget | None:
+        return None
+
+    def go_on(self) -> None:
+        result = self._crossing.plan
+        if result is None or self.not_yet or self.under_way("start"):
+            return
+        answers, crossing = self._crossing.collection, self._crossing
+        spec = answers.save_spec()
+        steps = [Step("save", spec)]
+        if answers.verify_after:
+            steps.append(Step("verify", VerifySpec(spec.bundle, answers.settings)))
+        chain, command = Chain(tuple(steps)), commands.save(answers)
+
+        def work(_token: CancelToken) -> JobInfo:
+            return worker.start(
+                chain, crossing.settings.state_dir, logins=crossing.logins, command=command
+            )
+
+        self.not_yet = "Starting .."
+        self.send_for("start", work, self._started, self._not_started)
+
+    def _started(self, job: JobInfo) -> None:
+        self._crossing.job = job
+        self.wizard.remembered.set(LAST_BUNDLE, str(self._crossing.collection.bundle))
+        self.not_yet = ""
+        self.wizard.log_path = job.directory.log
+        if self.wizard.route is not None:
+            self.wizard.route.set_state(self.step, StepState.DONE)
+        self.wizard.step_on(self)
+
+    def _not_started(self, error: AirgapError) -> None:
+        self.not_yet = ""
+        self.wizard.show_error(error)
+
+    # Choices
+
+    def _proposed(self) -> Path:
+        answers = self._crossing.collection
+        if answers.bundle is not None:
+            return answers.bundle
+        last = self.wizard.remembered.get(LAST_BUNDLE)
+        parent = Path(last).parent if last else Path.cwd()
+        return parent / f"bundle-{datetime.now().astimezone():%Y-%m}"
+
+    def _platform(self) -> str:
+        platform = self._crossing.collection.settings.platform
+        return "all" if platform is None else str(Platform(platform.os, platform.architecture))
+
+    def on_field_submitted(self, event: Field.Submitted) -> None:
+        self._take_place(event.value)
+        self._plan()
+
+    def on_field_changed(self, event: Field.Changed) -> None:
+        self._take_place(event.value)
+
+    def on_descendant_blur(self) -> None:
+        place = self._crossing.collection.bundle
+        if self._crossing.plan is None and place is not None and not self.under_way("plan"):
+            self._plan()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        answers = self._crossing.collection
+        if event.control.id == "platform":
+            settings = replace(answers.settings, platform=parse_platform(event.key))
+            self._change(replace(answers, settings=settings))
+        else:
+            chosen = Compression.parse(event.key)
+            self._change(replace(answers, compression=chosen))
+            about = next(option.about for option in _LAYERS if option.key == event.key)
+            self.query_one("#layers", Select).note(about)
+        self._plan()
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        checked = event.control.checked
+        self._crossing.collection = replace(self._crossing.collection, verify_after=checked)
+        self._say_command()
+
+    def _take_place(self, text: str) -> None:
+        field = self.query_one("#place", Field)
+        if not text:
+            self._change(replace(self._crossing.collection, bundle=None))
+            field.note("Give a directory", Mark.NEEDS_YOU)
+            self.not_yet = "Not yet: no place to save to."
+            return
+        path = Path(text).expanduser().absolute()
+        if path != self._crossing.collection.bundle:
+            self._change(replace(self._crossing.collection, bundle=path))
+        self.wizard.bundle = path.name
+        free = Room.at(path).free
+        field.note(f"{size(free, down=True)} free")
+
+    def _change(self, answers: Collection) -> None:
+        self._crossing.collection = answers
+        self._crossing.plan = None
+        self._say_command()
+
+    def _say_command(self) -> None:
+        self.command = commands.save(self._crossing.collection)
+
+    # The plan
+
+    def _plan(self) -> None:
+        crossing = self._crossing
+        if crossing.collection.bundle is None:
+            return
+        spec = crossing.collection.save_spec()
+        self.excerpt = f"Looking up {count(len(spec.references), 'image')} .."
+        self.not_yet = "Not yet: the sizes are being looked up."
+
+        def work(token: CancelToken) -> PlanResult:
+            return plan.run(spec, discard, token, crossing.credentials())
+
+        def failed(error: AirgapError) -> None:
+            self.excerpt, self.not_yet = error.message, "Not yet: this cannot be saved so."
+            self.query_one("#place", Field).note(error.message, Mark.NEEDS_YOU)
+
+        self.send_for("plan", work, self._planned, failed)
+
+    def _planned(self, result: PlanResult) -> None:
+        self._crossing.plan = result
+        there = len(result.images)
+        failed = [image for image in result.images if image.result.error]
+        self.excerpt = sentences.review(result)
+        self.onward = f"Save {count(there - len(failed), 'image')}"
+        self.not_yet = sentences.room_missing(result)
+        if failed and not self.not_yet:
+            self.not_yet = f"Not yet: {failed[0].result.error}."
+        mark = Mark.NEEDS_YOU if result.problems else Mark.NONE
+        said = result.problems[0].message if result.problems else sentences.room(result)
+        self.query_one("#place", Field).note(said.rpartition(": ")[2], mark)
+        platforms = {platform for image in result.images for platform in image.platforms}
+        one = f"All {count(there, 'image')} have it" if there > 1 else "The image has it"
+        self.query_one("#platform", Select).note(
+            one if len(platforms) == 1 else f"{len(platforms)} platforms"
+        )
+        self._fill(result)
+
+    def _fill(self, result: PlanResult) -> None:
+        images = list(result.images)
+        if self._sorted:
+            images.sort(key=lambda image: -image.to_fetch)
+        held = any(image.held for image in images)
+        common = _common_registry(images)
+        title = f"Image, on {common} unless named" if common else "Image"
+        names = ["Size", "Shared", *(["Held"] if held else []), "To fetch"]
+        columns = [
+            Column(title, 76 - 4 - len(names) * (_NUMBER + 2), grow=1),
+            *(Column(name, _NUMBER, right=True) for name in names),
+        ]
+        rows = [
+            TableRow(
+                image.reference,
+                (_short(image.reference, common), *_numbers(image, held)),
+                tone="warn" if image.result.error else "",
+            )
+            for image in images
+        ]
+        table = self.query_one("#images", Table)
+        table.show(rows, columns=columns, left=sentences.media(result.unique))
+        total = PlannedImage(
+            "",
+            (),
+            "",
+            sum(image.size for image in images),
+            sum(image.shared for image in images),
+            sum(image.held for image in images),
+            result.to_fetch,
+            images[0].result,
+        )
+        cells = "".join(f"{text:>{_NUMBER + 2}}" for text in _numbers(total, held))
+        self.query_one("#sum", Line).show(f"All {count(len(images), 'image')}", right=cells.strip())
+
+    def action_sort(self) -> None:
+        self._sorted = not self._sorted
+        if self._crossing.plan is not None:
+            self._fill(self._crossing.plan)
+
+
+def _numbers(image: PlannedImage, held: bool) -> list[str]:
+    numbers = [image.size, image.shared, *([image.held] if held else []), image.to_fetch]
+    return [size(number) if number else "-" for number in numbers]
+
+
+def _common_registry(images: list[PlannedImage]) -> str:
+    """The registry that most images are of, when there are several of it."""
+    registries = [image.reference.partition("/")[0] for image in images]
+    most = max(set(registries), key=registries.count, default="")
+    return most if registries.count(most) > 1 else ""
+
+
+def _short(reference: str, common: str) -> str:
+    return reference.removeprefix(f"{common}/") if common else reference
