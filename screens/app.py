@@ -85,10 +85,10 @@ class WizardApp(App[None]):
 
     # Steps
 
-    def begin(self, route: Route) -> None:
-        """Start on a side: its first step comes on the screen."""
+    def begin(self, route: Route, at: str = "") -> None:
+        """Start on a side: its first step comes on the screen, or the one named."""
         self.route, self.side = route, route.side
-        self.show_step(route.names[0])
+        self.show_step(at or route.names[0])
 
     def show_step(self, name: str) -> None:
         """Put a step of the route on the screen, in the place of whatever step is there."""
@@ -98,7 +98,7 @@ class WizardApp(App[None]):
         screen = route.screens.get(name)
         if screen is None:
             screen = route.screens[name] = route.makers[name]()
-            self.install_screen(screen, f"{route.side}/{name}/{id(route)}")
+            self.install_screen(screen, f"{route.side}/{name}/{id(screen)}")
         while len(self.screen_stack) > 2:
             self.pop_screen()
         if len(self.screen_stack) == 1:
@@ -136,7 +136,8 @@ class WizardApp(App[None]):
 
     # Pages on top
 
-    def show_help(self, below: WizardScreen[Any]) -> None:
+    def show_help(self, below: Screen[Any]) -> None:
+        """What the screen says of itself, and the keys that work on it."""
         if not isinstance(below, HelpPage):
             self.push_screen(HelpPage(below))
 
@@ -145,9 +146,12 @@ class WizardApp(App[None]):
         self.push_screen(ErrorPage(self._below(), error, self.log_path))
 
     def show_log(self, path: Path) -> None:
+        """The end of a log, followed while it grows."""
         self.push_screen(LogPage(self._below(), path))
 
     def show_palette(self, below: WizardScreen[Any]) -> None:
+        """Every command that there is for a screen."""
+
         def run(command: Command | None) -> None:
             if command is not None:
                 command.run()
@@ -169,9 +173,7 @@ class WizardApp(App[None]):
         if self.route is not None:
             for name in self.route.screens:
                 if name != below.step:
-                    found.append(
-                        Command(f"Go to {name}", "", partial(self.show_step, name))
-                    )
+                    found.append(Command(f"Go to {name}", "", partial(self.show_step, name)))
         if not self.look.ansi:
             for name in themes.NAMES:
                 if name != self.theme:

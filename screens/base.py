@@ -117,7 +117,8 @@ class WizardScreen(Screen[R]):
     not_yet: reactive[str] = reactive("", init=False)
 
     def __init__(self) -> None:
-        super().__init__()
+        # The usual window's classes from the start: setting them later paints everything twice.
+        super().__init__(classes="-normal -high")
         self._title_row, self._steps_row, self._rail = TitleRow(), StepsRow(), Rail()
         self._excerpt = Line(id="excerpt")
         self._command_row, self._nav, self._keys_row = CommandRow(), NavRow(), KeysRow()
@@ -209,9 +210,20 @@ class WizardScreen(Screen[R]):
         """Put the focus where it is at first."""
         wanted = self.likeliest()
         if wanted is None:
-            reachable = [widget for widget in self.focus_chain if widget is not self._nav.back]
-            wanted = reachable[0] if reachable else self._nav.back
+            # Textual's own order goes by place, and nothing has a place before the first layout.
+            reachable = self.query("#body *, #onward").results(Widget)
+            wanted = next((widget for widget in reachable if widget.focusable), self._nav.back)
         wanted.focus()
+
+    @property
+    def focus_chain(self) -> list[Widget]:
+        """What Tab goes through: the way on before the way back, for it is the likelier one."""
+        chain = super().focus_chain
+        back = self._nav.back
+        return [
+            *(widget for widget in chain if widget is not back),
+            *([back] if back in chain else ()),
+        ]
 
     def on_screen_resume(self) -> None:
         if self._opened:

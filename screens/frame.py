@@ -130,10 +130,7 @@ class CommandRow(_Framed):
 
 
 class NavRow(Horizontal):
-    """The way back, the reason why the way on is shut, and the way on.
-
-    The way on comes before the way back in the order of Tab: it is the likelier one.
-    """
+    """The way back, the reason why the way on is shut, and the way on."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,6 +48,10 @@ class Route:
         """Note what came of a step: DONE, NEEDS_YOU, or TO_COME again."""
         self._states[name] = state
 
+    def forget(self, name: str) -> None:
+        """Make the screen of a step anew when it is shown next, without its answers."""
+        self.screens.pop(name, None)
+
     def steps(self, now: str) -> tuple[Step, ...]:
         """All steps as they are while `now` is on the screen."""
         return tuple(

@@ -5,7 +5,7 @@ Six tones carry all colour there is; each only repeats what a mark or a word say
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK, LIGHT, ANSI = "dark", "light", "ansi"
 NAMES = (DARK, LIGHT, ANSI)
@@ -55,6 +55,8 @@ THEMES = (
         accent="ansi_cyan",
         dark=True,
         variables={
+            # Textual's own styles ask for some variables of its ANSI themes.
+            **BUILTIN_THEMES["ansi-dark"].variables,
             "rest": "ansi_default",
             "input-cursor-background": "ansi_default",
             "input-cursor-foreground": "ansi_default",

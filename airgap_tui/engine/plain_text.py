@@ -26,6 +26,7 @@ def cells(text: str) -> int:
 
 def cut(text: str, width: int) -> str:
     """At most `width` cells: the middle gives way to two dots, start and end stay."""
+    width = max(0, width)
     if cells(text) <= width:
         return text
     if width < 5:
@@ -36,6 +37,7 @@ def cut(text: str, width: int) -> str:
 
 def cut_at_word(text: str, width: int) -> str:
     """At most `width` cells: whole words, then ` ..` where something was left out."""
+    width = max(0, width)
     if cells(text) <= width:
         return text
     start = _start(text, max(0, width - 3))

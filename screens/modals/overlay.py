@@ -32,7 +32,7 @@ class Overlay(ModalScreen[R]):
     help_text: ClassVar[str] = ""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
+        super().__init__(classes="-normal -high")
         self._text = text
 
     def compose(self) -> ComposeResult:
@@ -51,7 +51,9 @@ class Overlay(ModalScreen[R]):
         return None
 
     def on_mount(self) -> None:
-        wanted = self.first() or next(iter(self.focus_chain), None)
+        # Textual's own order goes by place, and nothing has a place before the first layout.
+        reachable = (widget for widget in self.query(Widget) if widget.focusable)
+        wanted = self.first() or next(reachable, None)
         if wanted is not None:
             wanted.focus()
 
@@ -59,7 +61,9 @@ class Overlay(ModalScreen[R]):
         self.dismiss(None)
 
     def action_help(self) -> None:
-        """Keys are on the last row; what is asked stands in the box."""
+        show_help = getattr(self.app, "show_help", None)
+        if show_help is not None:
+            show_help(self)
 
     def action_leave(self) -> None:
         """F10 acts everywhere: the box closes, and the screen below is left."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import ComposeResult
+from textual.screen import Screen
 
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.redaction import redact
@@ -15,6 +16,14 @@ from screens.steps import Step
 from screens.widgets.pane import TextPane
 
 _LOG_TAIL = 256 * 1024
+WORDS = """\
+Words and numbers
+  Online side, offline side: the network with internet, the one without.
+  Bundle: the directory that holds the images and is carried.
+  Layer: a part of an image. Images that share a layer need it only once.
+  Digest: the SHA-256 checksum that names a layer.
+  GB are decimal: 1 GB = 1,000,000,000 bytes, as on the labels of disks. df -h counts in powers of \
+1024 and prints 63G for 67.5 GB; df -H agrees with us."""
 LOG_EVERY = 1.0
 """Seconds between two looks at the log."""
 
@@ -52,9 +61,10 @@ class TextPage(WizardScreen[None]):
 class HelpPage(TextPage):
     """What this screen is for, and every key that works on it right now."""
 
-    def __init__(self, below: WizardScreen[Any]) -> None:
-        name = below.title_text or below.step
-        super().__init__(below, f"Help for {name}." if name else "Help.", help_text(below))
+    def __init__(self, below: Screen[Any]) -> None:
+        screen = below if isinstance(below, WizardScreen) else None
+        name = (screen.title_text or screen.step) if screen is not None else ""
+        super().__init__(screen, f"Help for {name}." if name else "Help.", help_text(below))
 
 
 class ErrorPage(TextPage):
@@ -78,13 +88,15 @@ class LogPage(TextPage):
         self.every(LOG_EVERY, lambda: self._pane.show(_tail(self._path)))
 
 
-def help_text(screen: WizardScreen[Any]) -> str:
-    """The help of a screen: its own words, then its live keys."""
-    lines = [screen.help_text.strip(), ""] if screen.help_text.strip() else []
+def help_text(screen: Screen[Any]) -> str:
+    """The help of a screen: its own words, its live keys, and the words used everywhere."""
+    own = str(getattr(screen, "help_text", "")).strip()
+    lines = [own, ""] if own else []
     lines.append("Keys that work now")
     keys = [live for live in live_keys(screen) if live.text]
     width = max((len(live.name) for live in keys), default=0) + 3
     lines += [f"  {live.name.ljust(width)}{live.text}" for live in keys]
+    lines += ["", WORDS]
     return "\n".join(lines)
 
 

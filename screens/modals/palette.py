@@ -33,7 +33,10 @@ class PalettePage(WizardScreen[Command | None]):
         self._below_steps = below.steps()
         self._commands = {command.text: command for command in commands}
         self._table = Table(
-            [Column("Command", 30), Column("What it does", 42, grow=1)], enter="run", filters=False, typing=True
+            [Column("Command", 30), Column("What it does", 42, grow=1)],
+            enter="run",
+            filters=False,
+            typing=True,
         )
 
     def steps(self) -> tuple[Step, ...]:

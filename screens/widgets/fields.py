@@ -23,8 +23,9 @@ class Field(Vertical):
     """A text with its label, what is to be said of it at the right, and a line below it.
 
     `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
-    windows give half of what they have more. `after`: controls behind it. `enter` is what Enter does, for the footer.
-    `many`: several lines pasted at once are not joined but posted as `PastedLines`.
+    windows give half of what they have more. `enter` is what Enter does, for the footer; `after`
+    are controls behind the field. `many`: several lines pasted at once are not joined but posted
+    as `PastedLines`.
     """
 
     class Changed(Message):

@@ -202,9 +202,7 @@ class DestinationScreen(WizardScreen[None]):
 
     def on_open(self) -> None:
         self.excerpt = "Where should the 13 images go? Nothing is changed before Review."
-        self.command = (
-            "airgap-tui push /media/usb[123] harbor.pod.lan/ngc --ca /etc/pki/pod-ca.pem"
-        )
+        self.command = "airgap-tui push /media/usb[123] harbor.pod.lan/ngc --ca /etc/pki/pod-ca.pem"
         self.onward = "Next: Review"
 
 
