@@ -102,7 +102,7 @@ def _settled(
             sink(Note(f"{shown} has no name in {path}; it gets {hint}, after the file's name"))
             names, shown = [hint], hint.tagged_name
         identifier = entry.image_id
-        for name in list(entry.names) or [str(identifier or names[0])]:
+        for name in entry.names or ([str(identifier)] if identifier else []):
             actual = engine.inspect(name).id
             if identifier is not None and actual != identifier and not _by_manifest(engine):
                 raise ContentMismatch(
