@@ -123,8 +123,10 @@ def _checked(path: Path, sink: Sink, token: CancelToken) -> tuple[ItemResult, in
         with closing(open_archive(path)) as file:
             sink(BlobPlanned(name, file.size, (name,)))
             sink(BlobStarted(name))
-            md5, images = _read(file, name, sink, token)
-            count = file.position
+            try:
+                md5, images = _read(file, name, sink, token)
+            finally:
+                count = file.position
         if expected is not None and md5 != expected.md5:
             raise ContentMismatch(
                 f"{path}: the contents have the checksum {md5}, and {expected.md5} when it was made"
