@@ -108,11 +108,11 @@ def _kept(bundle: BundleReader | None, reference: Reference, spec: SaveSpec) -> 
 
 
 def _satisfies(item: Item, spec: SaveSpec) -> bool:
-    """Whether an item is what the spec asks for, in platform and compression."""
+    """Whether an item is what the spec asks for: all platforms, or one that serves."""
+    if item.state is not ItemState.DONE or item.platform is None:
+        return item.state is ItemState.DONE
     wanted = spec.settings.platform
-    if item.state is not ItemState.DONE or (wanted is None) != (item.platform is None):
-        return False
-    return wanted is None or item.platform is None or item.platform.matches(wanted)
+    return item.index_digest is None if wanted is None else item.platform.matches(wanted)
 
 
 def is_complete(bundle: BundleReader, item: Item) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from airgap_tui.engine.bundle.layout import partial_path
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.reencode import finder
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
@@ -130,7 +131,9 @@ def measure(
     rate_limits: tuple[RateLimit, ...] = (),
 ) -> PlanResult:
     """The numbers of a plan, and whether the disk can hold what is to come."""
-    holds: Callable[[Descriptor], bool] = bundle.holds if bundle else lambda _blob: False
+    holds: Callable[[Descriptor], bool] = lambda _blob: False
+    if bundle is not None:
+        holds = finder(bundle, spec.compression)
     counted: set[Digest] = set()
     images = tuple(_row(image, holds, counted) for image in planned)
     missing = _missing(planned, holds)

@@ -1,0 +1,111 @@
+"""How the screens join: the routes of both sides, and what Welcome leads to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from airgap_tui.engine.guide.answers import Collection, Wish
+from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.save_spec import SaveSpec
+from airgap_tui.engine.settings import Settings
+from screens.app import WizardApp
+from screens.crossing import Crossing
+from screens.delivered import DeliveredScreen
+from screens.destination import DestinationScreen
+from screens.images import ImagesScreen
+from screens.logins import LoginsScreen
+from screens.look import Look
+from screens.open import OpenScreen
+from screens.rehearsal import RehearsalPage
+from screens.review import ReviewScreen
+from screens.review_delivery import ReviewDeliveryScreen
+from screens.steps import Route, StepState
+from screens.verified import VerifiedScreen
+from screens.welcome import Openings, WelcomeScreen
+from screens.working import WorkingScreen
+
+_COLLECTING = ("save", "verify")
+
+
+class Wizard:
+    """The app with its screens; `app` is what runs."""
+
+    def __init__(self, settings: Settings, look: Look, *, host: str = "") -> None:
+        self.crossing = Crossing(settings)
+        openings = Openings(self._online, self._offline, self._watch, self._resume, self._rehearse)
+        self.app = WizardApp(WelcomeScreen(self.crossing, openings), settings, look, host=host)
+
+    def online_route(self) -> Route:
+        crossing = self.crossing
+        makers = (
+            partial(ImagesScreen, crossing),
+            partial(LoginsScreen, crossing),
+            partial(ReviewScreen, crossing),
+            partial(WorkingScreen, crossing, "Save"),
+            partial(VerifiedScreen, crossing, Side.ONLINE),
+        )
+        return Route(Side.ONLINE.heading, dict(zip(Side.ONLINE.steps, makers, strict=True)))
+
+    def offline_route(self) -> Route:
+        crossing = self.crossing
+        makers = (
+            partial(OpenScreen, crossing),
+            partial(VerifiedScreen, crossing, Side.OFFLINE),
+            partial(DestinationScreen, crossing),
+            partial(ReviewDeliveryScreen, crossing),
+            partial(DeliveredScreen, crossing),
+        )
+        return Route(Side.OFFLINE.heading, dict(zip(Side.OFFLINE.steps, makers, strict=True)))
+
+    # What Welcome leads to
+
+    def _online(self) -> None:
+        self.app.begin(self.online_route())
+
+    def _offline(self, path: Path | None) -> None:
+        if path is not None:
+            self.crossing.delivery = replace(self.crossing.delivery, path=path)
+        self.app.begin(self.offline_route())
+
+    def _watch(self, job: JobInfo) -> None:
+        """A running job, at the step where it is watched."""
+        self.crossing.job = job
+        self.app.log_path = job.directory.log
+        self.app.bundle = job.name
+        if job.order.verbs[0] == "save":
+            self._take_collection(job)
+            self._begin_at(self.online_route(), "Save")
+        else:
+            self.crossing.delivery = replace(self.crossing.delivery, path=job.order.place)
+            step = "Verify" if job.order.verbs == ("verify",) else "Deliver"
+            self._begin_at(self.offline_route(), step)
+
+    def _resume(self, job: JobInfo) -> None:
+        """A job that was cut short: its answers are there, and the next step asks what it lacks."""
+        self.app.bundle = job.name
+        if job.order.verbs[0] == "save" and self._take_collection(job):
+            self._begin_at(self.online_route(), "Logins")
+        else:
+            self._offline(job.order.place)
+
+    def _rehearse(self) -> None:
+        self.app.push_screen(RehearsalPage(self.crossing))
+
+    def _begin_at(self, route: Route, step: str) -> None:
+        for name in route.names[: route.names.index(step)]:
+            route.set_state(name, StepState.DONE)
+        self.app.begin(route, at=step)
+
+    def _take_collection(self, job: JobInfo) -> bool:
+        """The answers that the job was started with."""
+        spec = job.directory.chain.steps[0].spec
+        if not isinstance(spec, SaveSpec):
+            return False
+        wishes = tuple(Wish(reference) for reference in spec.references)
+        self.crossing.collection = Collection(
+            wishes, spec.bundle, spec.settings, spec.compression, "verify" in job.order.verbs
+        )
+        return True
