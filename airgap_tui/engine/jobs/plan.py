@@ -131,9 +131,7 @@ def measure(
     rate_limits: tuple[RateLimit, ...] = (),
 ) -> PlanResult:
     """The numbers of a plan, and whether the disk can hold what is to come."""
-    holds: Callable[[Descriptor], bool] = lambda _blob: False
-    if bundle is not None:
-        holds = finder(bundle, spec.compression)
+    holds = _holds_nothing if bundle is None else finder(bundle, spec.compression)
     counted: set[Digest] = set()
     images = tuple(_row(image, holds, counted) for image in planned)
     missing = _missing(planned, holds)
@@ -145,6 +143,10 @@ def measure(
         needed += sum(largest[: spec.settings.transfers])
     problems = tuple(_problems(spec.bundle, room, needed, missing))
     return PlanResult(images, room, needed, problems, rate_limits)
+
+
+def _holds_nothing(_blob: Descriptor) -> bool:
+    return False
 
 
 def _row(
