@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +16,7 @@ from airgap_tui import __version__
 from airgap_tui.cli.failure import Failure
 from airgap_tui.cli.options import output_of, output_options
 from airgap_tui.cli.output import Output, discard_stdout, speak_any_language
+from airgap_tui.engine.errors import UsageError
 
 _VERBS = {
     "login": ("login", "Test a login for a registry, and keep it."),
@@ -74,26 +77,49 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @output_options
+@click.option("--plain", is_flag=True, help="Without a verb: the steps as plain prompts.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Without a verb: draw with ASCII only.")
 @click.version_option(__version__, message="airgap-tui %(version)s")
 @click.pass_context
-def airgap_tui(ctx: click.Context, /, **_values: Any) -> int:
+def airgap_tui(ctx: click.Context, /, plain: bool, ascii_only: bool, **_values: Any) -> int:
     """Carry container images from a network with internet into one without.
 
-    Each verb takes --help, which has an example.
+    Without a verb, on a terminal, screens lead through every step. Each verb takes --help, which
+    has an example.
     """
     if ctx.invoked_subcommand is not None:
         return 0
-    if not output_of(ctx).as_json:
-        click.echo(ctx.get_help(), err=True)
+    if isinstance(ctx.obj, Guides) and not output_of(ctx).as_json:
+        prompts = plain or bool(os.environ.get("ACCESSIBLE", "").strip("0"))
+        reason = ctx.obj.prompts_refused() if prompts else ctx.obj.screens_refused()
+        if reason is None:
+            return ctx.obj.prompts() if prompts else ctx.obj.screens(ascii_only)
+        other = "" if prompts else " On a terminal of any kind, --plain asks the same in prompts."
+        raise UsageError(reason, hint=f"Name a verb: airgap-tui --help lists them.{other}")
     raise click.UsageError("no verb is given", ctx)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line; the exit code. Never raises, and never shows a traceback."""
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """What leads through a crossing where no verb is given. `…_refused` say why that cannot be
+    here, None where it can; the others return the exit code."""
+
+    screens_refused: Callable[[], str | None]
+    screens: Callable[[bool], int]
+    prompts_refused: Callable[[], str | None]
+    prompts: Callable[[], int]
+
+
+def run(arguments: Sequence[str], guides: Guides | None = None) -> int:
+    """Run one command line; the exit code. Never raises, and never shows a traceback.
+
+    `guides` are for a command line without a verb; without them it is wrong usage."""
     speak_any_language()
     output = _output_before_parsing(arguments)
     try:
-        code = airgap_tui.main(list(arguments), prog_name="airgap-tui", standalone_mode=False)
+        code = airgap_tui.main(
+            list(arguments), prog_name="airgap-tui", standalone_mode=False, obj=guides
+        )
         sys.stdout.flush()
         return int(code or 0)
     except (BrokenPipeError, SystemExit):
