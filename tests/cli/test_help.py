@@ -66,7 +66,6 @@ def test_without_a_verb_and_a_terminal_a_hint_goes_to_stderr_and_the_code_is_2(c
     assert ended.out == ""
     assert "need a terminal" in ended.err
     assert "--help" in ended.err and "--plain" in ended.err
-    assert "airgap-tui: no verb is given" in ended.err
 
 
 def test_help_is_told_without_importing_a_verb_or_the_engine(command: Command) -> None:
