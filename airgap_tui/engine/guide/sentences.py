@@ -6,6 +6,7 @@ Both guided front ends say them, so that a screen reader hears what a screen sho
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -152,10 +153,7 @@ def amounts(snapshot: Snapshot) -> tuple[str, str, str, str]:
 def trouble(snapshot: Snapshot) -> str:
     """What holds the work up, in place of the rate; empty when nothing does."""
     for login in snapshot.logins:
-        return (
-            f"paused: {login.registry} now refuses the login. Press Enter to give another;"
-            " nothing is lost"
-        )
+        return f"paused: {login.registry} now refuses the login"
     for pause in snapshot.pauses:
         return f"{pause.host} asks us to wait: {elapsed(pause.seconds)}"
     waiting = [one.retry_in for one in snapshot.transfers if one.retry_in is not None]
@@ -166,14 +164,53 @@ def trouble(snapshot: Snapshot) -> str:
     return ""
 
 
-def tally(snapshot: Snapshot) -> str:
-    """`1 failed, 3 saving, 5 waiting, 4 done`."""
+def login_wanted(snapshot: Snapshot) -> str:
+    """What to do where a registry refuses the login in the middle; empty when none does."""
+    if not snapshot.logins:
+        return ""
+    registry = snapshot.logins[0].registry
+    return f"{registry} now refuses the login. Press Enter to give another; nothing is lost."
+
+
+def stop_question(snapshot: Snapshot) -> str:
+    doing = _DOING.get(snapshot.verb, "working").lower()
+    if snapshot.verb == "verify":
+        return "Stop verifying? Nothing is changed, but it begins anew then."
+    kept = f"{size(snapshot.done)} are kept, and it continues" if snapshot.done else "It continues"
+    return f"Stop {doing}? {kept} from there."
+
+
+def ends_by_itself(verb: str) -> str:
+    """Why Next is shut while a job works."""
+    return f"Opens by itself when {_DOING.get(verb, 'this').lower()} ends."
+
+
+def cut_short(verb: str, snapshot: Snapshot, *, died: bool = False, rebooted: bool = False) -> str:
+    """How a job ended that did not come to its end."""
+    if rebooted:
+        return f"The machine restarted during {verb}; nothing finished is lost."
+    if died:
+        return f"The process of this {verb} is gone; nothing finished is lost."
+    good = sum(item.state in (ItemState.DONE, ItemState.HELD) for item in snapshot.items)
+    there = count(len(snapshot.items), "image")
+    kept = f"{good} of {there} {_are(good)} {_DONE.get(verb, 'done')}; it can continue."
+    return f"Stopped: {kept}" if snapshot.items else "Stopped before it began; it can continue."
+
+
+def left_running(name: str) -> str:
+    """What stands in the shell when a watched job is left."""
+    back = shlex.join(["airgap-tui", "attach", name])
+    return f"{name} goes on without you. Back to it: {back}"
+
+
+def tally(snapshot: Snapshot, *, over: bool = False) -> str:
+    """`1 failed, 3 saving, 5 waiting, 4 done`; `over` for a job that works no more."""
     states = Counter(item.state for item in snapshot.items)
-    doing = _DOING.get(snapshot.verb, "under way").lower()
+    doing = "stopped" if over else _DOING.get(snapshot.verb, "under way").lower()
     counts = (
         (states[ItemState.FAILED], "failed"),
         (sum(states[state] for state in _UNDER_WAY), doing),
-        (states[ItemState.WAITING], "waiting"),
+        (states[ItemState.WAITING], "not begun" if over else "waiting"),
         (states[ItemState.HELD], "already here"),
         (states[ItemState.LEFT_OUT], "left out"),
         (states[ItemState.DONE], "done"),

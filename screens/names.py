@@ -1,0 +1,25 @@
+"""Image names in tables: the registry that most of them share stands once, in the heading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+
+def common_registry(references: Iterable[str]) -> str:
+    """The registry that most images are of, where there are several of it."""
+    registries = Counter(reference.partition("/")[0] for reference in references)
+    for registry, number in registries.most_common(1):
+        if number > 1 and ("." in registry or ":" in registry):
+            return registry
+    return ""
+
+
+def heading(common: str) -> str:
+    """What stands above a column of names: `Image, on nvcr.io unless named`."""
+    return f"Image, on {common} unless named" if common else "Image"
+
+
+def short(reference: str, common: str) -> str:
+    """The name without what the heading says already."""
+    return reference.removeprefix(f"{common}/") if common else reference
