@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ def attach_to(output: Output, job: JobInfo) -> int:
     user leaves it, and `EnvironmentFailure` where it died."""
     _entries, offset = job.directory.journal()
     answered: set[LoginWanted] = set()
+    for wanted in job.snapshot.logins if not _may_ask(job) else ():
+        narrate(f"Paused until a login is given on a terminal: {wanted.reason}")
     while job.state is JobState.RUNNING:
         job, offset = _follow(output, job, offset, answered)
         for wanted in job.snapshot.logins if job.state is JobState.RUNNING else ():
@@ -77,7 +80,8 @@ def _follow(
 
 
 def _left(job: JobInfo) -> str:
-    return f"{job.name} goes on without you. Back to it: airgap-tui attach {job.id}"
+    back = shlex.join(["airgap-tui", "attach", job.name])
+    return f"{job.name} goes on without you. Back to it: {back}"
 
 
 def _may_ask(job: JobInfo) -> bool:

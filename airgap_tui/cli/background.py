@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,8 @@ def tell_started(output: Output, job: JobInfo) -> None:
         }
     )
     output.data(job.id)
-    output.say(f"{job.name} goes on without this terminal. To see it: airgap-tui attach {job.id}")
+    see = shlex.join(["airgap-tui", "attach", job.name])
+    output.say(f"{job.name} goes on without this terminal. To see it: {see}")
 
 
 def in_a_row(output: Output, *steps: Step, stopping: str) -> int:

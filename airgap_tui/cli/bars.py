@@ -92,6 +92,10 @@ class Bars:
             _fitting(f"{p.host} asks us to wait {elapsed(p.seconds)}: {p.reason}", width)
             for p in snapshot.pauses
         )
+        lines.extend(
+            _fitting(f"{wanted.registry} is waited for: it refuses the login", width)
+            for wanted in snapshot.logins
+        )
         lines.append(_fitting(_states(snapshot), width))
         return Group(*lines)
 

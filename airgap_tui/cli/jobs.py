@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airgap_tui.engine.jobs.job_list import JobInfo
 
 _STOP_SECONDS = 60.0
+_OUTCOMES = {0: "Finished", 1: "Finished, some failed", 3: "Finished, some damaged"}
 
 
 @verb("airgap-tui jobs", "airgap-tui jobs --json")
@@ -127,13 +128,13 @@ def _continued(output: Output, job: JobInfo) -> JobInfo:
 
 
 def _state(job: JobInfo) -> str:
-    """`Running 70%`, `Waits for a login`, `Finished`, `Ended with 1`, `Stopped 70%`, `Died 70%`."""
+    """`Running 70%`, `Waits for a login`, `Finished`, `Stopped 70%`, `Died 70% on dgx03`."""
     from airgap_tui.engine.jobs.job_list import JobState
 
     snapshot = job.snapshot
     share = f" {int(100 * snapshot.fraction)}%" if snapshot.total else ""
     if job.state is JobState.FINISHED:
-        return "Finished" if job.exit_code == 0 else f"Ended with {job.exit_code}"
+        return _OUTCOMES.get(job.exit_code or 0, "Failed")
     if job.state is JobState.RUNNING and snapshot.logins:
         return "Waits for a login"
     where = "" if job.here else f" on {job.host}"

@@ -128,7 +128,7 @@ def test_detached_and_attached(command: Command, image: str, known: Known, tmp_p
     started = command("save", image, "-b", "pod", "--then", "verify", "--detach")
     assert started.code == 0, started.err
     identity = started.out.strip()
-    assert f"airgap-tui attach {identity}" in started.err
+    assert "airgap-tui attach pod" in started.err
     attached = command("attach", identity)
     assert attached.code == 0, attached.err
     assert attached.out.count(image) == 2
@@ -182,9 +182,9 @@ def test_stop_and_continue(command: Command, image: str, valve: Valve, known: Kn
     identity = command("save", image, "-b", "pod", "--detach").out.strip()
     assert valve.held.wait(30)
     assert re.search(r"Running \d+%", command("jobs").out)
-    threading.Timer(0.5, valve.opened.set).start()
     stopped = command("stop", "pod")
     assert stopped.code == 0, stopped.err
+    valve.opened.set()
     assert f"airgap-tui attach --continue {identity}" in stopped.err
     seen = command("attach", "pod")
     assert seen.code == 143
@@ -223,14 +223,14 @@ def test_leaving_leaves_it_running(
     tmp_path: Path,
     sent: signal.Signals,
 ) -> None:
-    identity = command("save", image, "-b", "pod", "--detach").out.strip()
+    assert command("save", image, "-b", "pod", "--detach").code == 0
     assert valve.held.wait(30)
     terminal = Terminal(environment, tmp_path, "attach")
     terminal.wait_for(r"\d+%")
     terminal.process.send_signal(sent)
     assert terminal.end() == (130 if sent is signal.SIGINT else 143)
     assert "pod goes on without you" in terminal.text
-    assert f"airgap-tui attach {identity}" in terminal.text
+    assert "airgap-tui attach pod" in terminal.text
     (job,) = known()
     assert job.state is JobState.RUNNING
     valve.opened.set()
@@ -258,6 +258,10 @@ def test_a_revoked_key_is_asked_for_on_the_terminal(
         assert "Waits for a login" in command("jobs").out
         listed = command("jobs", "--json").document["jobs"]
         assert listed[0]["waitsForLogin"] == [private.host]
+        elsewhere = Terminal(environment, tmp_path, "attach")
+        elsewhere.wait_for(rf"{private.host} is waited for|Give another login")
+        elsewhere.process.send_signal(signal.SIGTERM)
+        assert elsewhere.end() in (143, -signal.SIGTERM)
         terminal = Terminal(environment, tmp_path, "attach", identity)
         terminal.wait_for(r"Give another login")
         terminal.type("")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import configparser
 import importlib
 import locale
-import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 from airgap_tui.engine.jobs.check import Check, Standing
+from airgap_tui.engine.jobs.survival import Survival, survival
 
 OLDEST_PYTHON = (3, 10)
 _BUILT_AFTER = 1_750_000_000  # 2025-06-15: no clock that is right shows an earlier time
@@ -24,13 +22,6 @@ _PROGRAMS = (
     ("pigz", "nothing here needs it; old scripts do", "apt install pigz"),
     ("skopeo", "reads a bundle without airgap-tui: skopeo list-tags", "apt install skopeo"),
     ("xorriso", "writes ISO images for discs", "apt install xorriso"),
-)
-
-LOGIND_FILES = ("/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf")
-LOGIND_DIRECTORIES = (
-    "/usr/lib/systemd/logind.conf.d",
-    "/run/systemd/logind.conf.d",
-    "/etc/systemd/logind.conf.d",
 )
 
 
@@ -87,43 +78,17 @@ def terminal(environment: Mapping[str, str]) -> Check:
     return Check("Terminal", Standing.GOOD, finding, purpose)
 
 
-def sessions(
-    files: Sequence[str] = LOGIND_FILES, directories: Sequence[str] = LOGIND_DIRECTORIES
-) -> Check:
-    """Whether logind ends a user's processes at logout (logind.conf(5), KillUserProcesses)."""
+def sessions(found: Survival | None = None) -> Check:
+    """Whether jobs outlive the logout (logind.conf(5), KillUserProcesses)."""
     purpose = "long saves go on when an SSH connection drops"
-    if not kills_user_processes(files, directories) or os.geteuid() == 0:
-        finding = "processes may outlive their login"
-        return Check("Session", Standing.GOOD, finding, purpose, "")
-    return Check(
-        "Session",
-        Standing.WARNING,
-        "logind ends all processes of a user at logout (KillUserProcesses=yes)",
-        purpose,
-        "Start long saves with: systemd-run --user --scope airgap-tui save ..",
-    )
-
-
-def kills_user_processes(files: Sequence[str], directories: Sequence[str]) -> bool:
-    """The last word of the configuration files, in the order in which logind reads them."""
-    by_name = {
-        path.name: path
-        for directory in directories
-        for path in sorted(Path(directory).glob("*.conf"))
-    }
-    kills = False
-    for path in (*map(Path, files), *(by_name[name] for name in sorted(by_name))):
-        parser = configparser.ConfigParser(
-            interpolation=None, strict=False, allow_no_value=True, comment_prefixes=("#", ";")
-        )
-        try:
-            parser.read_string(path.read_text("utf-8", "replace"))
-        except (OSError, configparser.Error):
-            continue
-        said = (parser.get("Login", "KillUserProcesses", fallback="") or "").strip().lower()
-        if said:
-            kills = said in ("yes", "true", "on", "1", "y", "t")
-    return kills
+    found = found or survival()
+    if found.warning:
+        finding = f"{found.warning[0].upper()}{found.warning[1:]}"
+        return Check("Session", Standing.WARNING, finding, purpose, found.remedy)
+    finding = "processes may outlive their login"
+    if found.prefix:
+        finding = "jobs that are detached outlive their login, in a scope of their own"
+    return Check("Session", Standing.GOOD, finding, purpose)
 
 
 def clock(now: float | None = None) -> Check:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
+_YES = ("yes", "y", "true", "t", "on", "1")
 _SESSION = re.compile(r"/session-[^/]+\.scope\b")
 _CONFIGS = ("usr/lib/systemd", "usr/local/lib/systemd", "run/systemd", "etc/systemd")
 _PROBE_SECONDS = 10.0
@@ -71,7 +72,7 @@ def _in_a_session(root: Path) -> bool:
 
 
 def _ends_programs(settings: dict[str, str], user: str) -> bool:
-    if settings.get("killuserprocesses", "no").lower() not in ("yes", "true", "1", "on"):
+    if settings.get("killuserprocesses", "no").lower() not in _YES:
         return False
     only = settings.get("killonlyusers", "").split()
     if only:
@@ -92,9 +93,12 @@ def _logind(root: Path) -> dict[str, str]:
             lines = path.read_text("utf-8", "replace").splitlines()
         except OSError:
             continue
-        for line in lines:
+        section = ""
+        for line in map(str.strip, lines):
             key, equals, value = line.partition("=")
-            if equals and not key.lstrip().startswith(("#", ";")):
+            if line.startswith("["):
+                section = line
+            elif equals and section == "[Login]" and not line.startswith(("#", ";")):
                 found[key.strip().lower()] = value.strip()
     return found
 

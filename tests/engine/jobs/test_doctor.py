@@ -20,6 +20,7 @@ from airgap_tui.engine.events import JobFinished, JobStarted
 from airgap_tui.engine.jobs import doctor, machine_checks, network_checks
 from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.doctor import DoctorResult, DoctorSpec
+from airgap_tui.engine.jobs.survival import SCOPE, Survival
 from airgap_tui.engine.settings import Network, Settings
 from tests import services
 from tests.conftest import EventLog, StartDistribution
@@ -256,43 +257,12 @@ def test_without_a_login_the_way_to_one_is_told(tmp_path: Path) -> None:
     assert check.remedy == "airgap-tui login nvcr.io"
 
 
-YES, NO = "[Login]\nKillUserProcesses=yes\n", "[Login]\nKillUserProcesses=no\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "kills"),
-    [
-        ({}, False),
-        ({"etc": "[Login]\n#KillUserProcesses=yes\n"}, False),
-        ({"etc": YES}, True),
-        ({"etc": "[Login]\nkilluserprocesses = TRUE\n"}, True),
-        ({"usr": YES, "etc": "[Login]\n"}, True),
-        ({"etc": YES, "d/50.conf": NO}, False),
-        ({"d/10.conf": NO, "e/20.conf": YES}, True),
-        ({"d/10.conf": YES, "e/10.conf": NO}, False),
-        ({"etc": "not a file of this kind\n"}, False),
-        ({"etc": "[Other]\nKillUserProcesses=yes\n"}, False),
-    ],
-)
-def test_logind(tmp_path: Path, files: dict[str, str], kills: bool) -> None:
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    said = machine_checks.kills_user_processes(
-        [str(tmp_path / "usr"), str(tmp_path / "etc")], [str(tmp_path / "d"), str(tmp_path / "e")]
-    )
-    assert said is kills
-
-
-def test_a_logind_that_kills_is_told_with_the_way_round_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "logind.conf").write_text("[Login]\nKillUserProcesses=yes\n")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    check = machine_checks.sessions([str(tmp_path / "logind.conf")], [])
+def test_a_logout_that_ends_programs_is_told_with_the_remedy() -> None:
+    check = machine_checks.sessions(Survival((), "this system ends them", "Run loginctl"))
     assert check.standing is Standing.WARNING
-    assert "systemd-run --user --scope" in check.remedy
+    assert (check.finding, check.remedy) == ("This system ends them", "Run loginctl")
+    assert machine_checks.sessions(Survival()).standing is Standing.GOOD
+    assert "in a scope" in machine_checks.sessions(Survival(SCOPE)).finding
 
 
 def test_the_clock() -> None:

@@ -47,6 +47,8 @@ def fails(_command: Sequence[str]) -> bool:
         {},
         {"etc/systemd/logind.conf": "[Login]\n#KillUserProcesses=yes\n"},
         {"etc/systemd/logind.conf": "[Login]\nKillUserProcesses=no\n"},
+        {"etc/systemd/logind.conf": "not a file of this kind\n"},
+        {"etc/systemd/logind.conf": "[Other]\nKillUserProcesses=yes\n"},
         {"etc/systemd/logind.conf": f"{ENDS}KillExcludeUsers=root ops\n"},
         {"etc/systemd/logind.conf": f"{ENDS}KillOnlyUsers=students\n"},
         {
@@ -77,6 +79,8 @@ def test_outside_of_a_login_session_nothing_is_ended(system: System) -> None:
     [
         {"etc/systemd/logind.conf": ENDS},
         {"usr/lib/systemd/logind.conf": ENDS},
+        {"usr/lib/systemd/logind.conf": ENDS, "etc/systemd/logind.conf": "[Login]\n"},
+        {"etc/systemd/logind.conf": "[Login]\n killuserprocesses = TRUE \n"},
         {"etc/systemd/logind.conf": f"{ENDS}KillExcludeUsers=root\n"},
         {"etc/systemd/logind.conf": f"{ENDS}KillOnlyUsers=students ops\n"},
         {
