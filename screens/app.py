@@ -24,7 +24,7 @@ from screens.base import WizardScreen
 from screens.look import Look
 from screens.modals.pages import ErrorPage, HelpPage, LogPage
 from screens.modals.palette import Command, PalettePage
-from screens.remembered import Remembered
+from airgap_tui.engine.guide.remembered import Remembered
 from screens.steps import Route
 
 TERMINATED = 143

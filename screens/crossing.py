@@ -1,36 +1,5 @@
-"""What the screens of one run share: the answers of both sides, logins for this run, the job.
+"""What the screens of one run share; it is `engine.guide`'s, as the plain prompts share it too."""
 
-Answers are the frozen values of `engine.guide`; a screen replaces them. Secrets live only here, in
-memory, until a worker has them through its pipe.
-"""
+from airgap_tui.engine.guide.crossing import Crossing
 
-from __future__ import annotations
-
-from airgap_tui.engine.credentials.credential import Credential
-from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.guide.answers import Collection, Delivery
-from airgap_tui.engine.jobs.access import AccessResult
-from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.jobs.plan import PlanResult
-from airgap_tui.engine.jobs.verify import VerifyResult
-from airgap_tui.engine.settings import Settings
-
-
-class Crossing:
-    """One crossing as it is decided. `access`, `plan` and `verified` are the latest answers from
-    the engine, None while there are none for the present choices; `job` is the one to watch."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.collection = Collection(settings=settings)
-        self.delivery = Delivery(settings=settings)
-        self.logins: dict[str, Credential | None] = {}
-        self.access: AccessResult | None = None
-        self.plan: PlanResult | None = None
-        self.verified: VerifyResult | None = None
-        self.job: JobInfo | None = None
-
-    def credentials(self) -> CredentialStore:
-        """The logins that are kept, and before them those given in this run; None of a registry
-        says that it is spoken to without one."""
-        return CredentialStore.load(overrides=self.logins)
+__all__ = ["Crossing"]

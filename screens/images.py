@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from textual import on
@@ -11,7 +10,7 @@ from textual.widget import Widget
 
 from airgap_tui.engine import images_list
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide import choices, commands, sentences
 from airgap_tui.engine.guide.answers import (
     Collection,
     Origination,
@@ -31,9 +30,6 @@ from screens.widgets.fields import Field
 from screens.widgets.rows import Column, TableRow
 from screens.widgets.table import Table
 from screens.widgets.text import Gap
-
-OFFERED = "docker.io/library/registry:2"
-"""Lets the offline side start a registry of its own from the bundle."""
 
 _COLUMNS = [Column("Image", 35, grow=2), Column("Tag", 24, gap=1, grow=1), Column("Found in", 8)]
 _EMPTY = "No images yet. Type a name above, or read a list file."
@@ -61,13 +57,7 @@ class ImagesScreen(ErrandScreen[None]):
 
     def on_open(self) -> None:
         if not self._crossing.collection.wishes:
-            offer = Wish(
-                Reference.parse(OFFERED),
-                Origination.OFFERED,
-                chosen=False,
-                note="Lets you start a registry on the offline side",
-            )
-            self._take((offer,))
+            self._take((choices.OFFERED,))
         self._fill()
 
     def on_return(self) -> None:
@@ -139,23 +129,13 @@ class ImagesScreen(ErrandScreen[None]):
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        note = f"In {path}"
-        self._take(
-            tuple(Wish(r, Origination.LIST, note=note) for r in listed.references), list_file=path
-        )
+        self._set(self._crossing.collection.with_list(path, listed.references))
         self.say(f"{count(len(listed.references), 'image')} read from {path.name}.")
         self._fill(select=listed.references[0] if listed.references else None)
         self.query_one("#images").focus()
 
-    def _take(self, wishes: tuple[Wish, ...], list_file: Path | None = None) -> None:
-        answers = self._crossing.collection.with_wishes(wishes)
-        if list_file is not None:
-            only = all(w.found_in is not Origination.TYPED for w in answers.wishes)
-            first = answers.list_file in (None, list_file)
-            answers = replace(answers, list_file=list_file if only and first else None)
-        self._set(answers)
-
-        self._set(answers)
+    def _take(self, wishes: tuple[Wish, ...]) -> None:
+        self._set(self._crossing.collection.with_wishes(wishes))
 
     def _set(self, answers: Collection) -> None:
         self._crossing.collection = answers

@@ -11,13 +11,13 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.credentials.credential import NGC_REGISTRY, NGC_USERNAME, Credential
+from airgap_tui.engine.credentials.credential import NGC_REGISTRY, NGC_USERNAME
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.guide import commands, sentences
-from airgap_tui.engine.jobs import access, login
+from airgap_tui.engine.guide import choices, commands, logins, sentences
+from airgap_tui.engine.jobs import access
 from airgap_tui.engine.jobs.access import AccessResult, AccessSpec, LoginStanding, RegistryAccess
-from airgap_tui.engine.jobs.login import LoginResult, LoginSpec
+from airgap_tui.engine.jobs.login import LoginResult
 from airgap_tui.engine.quantities import count
 from screens.crossing import Crossing
 from screens.errands import ErrandScreen
@@ -36,10 +36,7 @@ _COLUMNS = [
     Column("Kept in", 17, gap=1, grow=1),
     Column("Can be read", 11, gap=1, right=True),
 ]
-_KEEP = [
-    Option("run", "For this run only, in memory"),
-    Option("file", "In Docker's config.json: readable by you, not encrypted"),
-]
+_KEEP = [Option(one.key, one.text) for one in choices.KEEPING]
 _MARKS = {
     LoginStanding.NOT_NEEDED: Mark.DONE,
     LoginStanding.ACCEPTED: Mark.DONE,
@@ -47,7 +44,6 @@ _MARKS = {
     LoginStanding.MISSING: Mark.NEEDS_YOU,
     LoginStanding.UNKNOWN: Mark.NEEDS_YOU,
 }
-_THIS_RUN = "this run only"
 
 
 class LoginsScreen(ErrandScreen[None]):
@@ -98,8 +94,7 @@ class LoginsScreen(ErrandScreen[None]):
         result = self._crossing.access
         if result is None or result.unreadable:
             return
-        for registry in result.anonymous:
-            self._crossing.logins.setdefault(registry, None)
+        logins.settle_refused(self._crossing)
         if self.wizard.route is not None:
             self.wizard.route.set_state(self.step, StepState.DONE)
         self.wizard.step_on(self)
@@ -141,25 +136,22 @@ class LoginsScreen(ErrandScreen[None]):
         one = self._chosen()
         if one is None:
             return
-        reason, unread, hint = _explained(one)
+        reason, unread, hint = logins.explained(one)
         self.query_one("#reason", Paragraph).show(reason)
         self.query_one("#unread", Line).show(unread)
         self.query_one("#hint", Line).show(hint)
         self.command = commands.login(one.registry)
-        asking = one.standing in (LoginStanding.REFUSED, LoginStanding.MISSING) or bool(
-            one.unreadable
-        )
-        self._form(asking and one.standing is not LoginStanding.UNKNOWN)
+        self._form(logins.may_be_given(one))
         self.query_one("#again").display = bool(one.unreadable)
         leave = self.query_one("#leave", Button)
         leave.show(f"Leave out {count(len(one.unreadable), 'image')}")
         leave.display = bool(one.unreadable)
         user = self.query_one("#user", Field)
         if not user.value or user.value == NGC_USERNAME:
-            user.value = NGC_USERNAME if one.registry == NGC_REGISTRY else one.username
+            user.value = logins.username(one)
         user.note("The same for everybody" if one.registry == NGC_REGISTRY else "")
         secret = self.query_one("#secret", SecretField)
-        secret.note("Begins with nvapi-" if one.registry == NGC_REGISTRY else "")
+        secret.note(logins.secret_name(one.registry)[1])
 
     def _form(self, shown: bool) -> None:
         for name in ("#user", "#secret", "#keep", "#test"):
@@ -198,22 +190,14 @@ class LoginsScreen(ErrandScreen[None]):
             secret.note("Nothing is typed yet", Mark.NEEDS_YOU)
             return
         keep = self.query_one("#keep", Choice).current == "file"
-        image = one.unreadable[0].reference if one.unreadable else None
-        spec = LoginSpec(
-            one.registry,
-            username,
-            settings=self._crossing.collection.settings,
-            image=image,
-            keep=keep,
-        )
+        spec = logins.spec_of(self._crossing, one, username, keep=keep)
         secret.note("Trying ..", Mark.UNDER_WAY)
 
         def work(token: CancelToken) -> LoginResult:
-            return login.run(spec, discard, token, secret=typed)
+            return logins.attempt(spec, typed, token)
 
         def done(result: LoginResult) -> None:
-            origin = result.kept_in or _THIS_RUN
-            self._crossing.logins[spec.registry] = Credential(result.username, typed, origin)
+            logins.take(self._crossing, result, typed)
             removed = secret.line_break_removed
             secret.clear()
             secret.note("Accepted", Mark.DONE)
@@ -256,21 +240,3 @@ def _row(one: RegistryAccess) -> TableRow:
         f"{readable} of {len(one.images)}",
     )
     return TableRow(one.registry, cells, mark=_MARKS[one.standing])
-
-
-def _explained(one: RegistryAccess) -> tuple[str, str, str]:
-    """The reason, the image that it stops, and the remedy or a further word."""
-    left = sentences.downloads_left(one)
-    if not one.unreadable:
-        if one.refusal is not None:
-            said = f"{one.refusal.message} All chosen images of {one.registry} can be read without."
-            return said, "", one.refusal.hint
-        return "", "", left
-    first = one.unreadable[0]
-    error = one.refusal or first.error
-    others = len(one.unreadable) - 1
-    more = f" and {count(others, 'other')}" if others else ""
-    readable = len(one.images) - len(one.unreadable)
-    public = f" {readable} of its images can be read without." if one.refusal and readable else ""
-    message = error.message if error is not None else ""
-    return f"{message}.{public}", f"{first.reference}{more}", error.hint if error else left

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -14,14 +13,12 @@ from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide import chains, choices, commands, sentences
 from airgap_tui.engine.guide.answers import Collection
+from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import plan, worker
-from airgap_tui.engine.jobs.chain import Chain, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
-from airgap_tui.engine.jobs.verify import VerifySpec
-from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
 from screens.crossing import Crossing
@@ -37,22 +34,8 @@ from screens.widgets.select import Select
 from screens.widgets.table import Table
 from screens.widgets.text import Gap, Line
 
-_LAYERS = [
-    Option("keep", "As published", "Digests and signatures stay"),
-    Option(
-        "zstd",
-        "zstd, smaller",
-        "About 12% less; digests change; Docker before 23 and Enroot before 4 cannot read it",
-    ),
-]
-_PLATFORMS = [
-    Option("linux/amd64", "linux/amd64", "Intel and AMD: DGX A100, H100, B200"),
-    Option("linux/arm64", "linux/arm64", "Grace, Jetson, DGX Spark"),
-    Option("all", "All of each image", "Larger; keeps the index and its signatures"),
-]
-LAST_BUNDLE = "last bundle"
-"""Under this name the wizard remembers where it saved last."""
-
+_LAYERS = [Option(one.key, one.text, one.about) for one in choices.LAYERS]
+_PLATFORMS = [Option(one.key, one.text, one.about) for one in choices.PLATFORMS]
 _NAME, _NUMBER = Column("Image", 41, grow=1), 8
 
 
@@ -70,8 +53,11 @@ class ReviewScreen(ErrandScreen[None]):
         self._sorted = False
 
     def body(self) -> ComposeResult:
-        yield Field("Save to", str(self._proposed()), width=26, enter="take", id="place")
-        yield Select("Platform", _PLATFORMS, current=self._platform(), id="platform")
+        answers = self._crossing.collection
+        place = choices.proposed_bundle(answers, self.wizard.remembered.get(LAST_BUNDLE))
+        platform = choices.platform_key(answers.settings.platform)
+        yield Field("Save to", str(place), width=26, enter="take", id="place")
+        yield Select("Platform", _PLATFORMS, current=platform, id="platform")
         yield Select("Layers", _LAYERS, note=_LAYERS[0].about, id="layers")
         yield Checkbox("Verify", True, label="Then", id="verify")
         yield Gap()
@@ -95,11 +81,7 @@ class ReviewScreen(ErrandScreen[None]):
         if result is None or self.not_yet or self.under_way("start"):
             return
         answers, crossing = self._crossing.collection, self._crossing
-        spec = answers.save_spec()
-        steps = [Step("save", spec)]
-        if answers.verify_after:
-            steps.append(Step("verify", VerifySpec(spec.bundle, answers.settings)))
-        chain, command = Chain(tuple(steps)), commands.save(answers)
+        chain, command = chains.saving(answers), commands.save(answers)
 
         def work(_token: CancelToken) -> JobInfo:
             return worker.start(
@@ -123,18 +105,6 @@ class ReviewScreen(ErrandScreen[None]):
         self.wizard.show_error(error)
 
     # Choices
-
-    def _proposed(self) -> Path:
-        answers = self._crossing.collection
-        if answers.bundle is not None:
-            return answers.bundle
-        last = self.wizard.remembered.get(LAST_BUNDLE)
-        parent = Path(last).parent if last else Path.cwd()
-        return parent / f"bundle-{datetime.now().astimezone():%Y-%m}"
-
-    def _platform(self) -> str:
-        platform = self._crossing.collection.settings.platform
-        return "all" if platform is None else str(Platform(platform.os, platform.architecture))
 
     def on_field_submitted(self, event: Field.Submitted) -> None:
         self._take_place(event.value)

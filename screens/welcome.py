@@ -15,13 +15,13 @@ from textual.widget import Widget
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide import choices, commands, welcome
+from airgap_tui.engine.guide.remembered import LAST_SIDE
 from airgap_tui.engine.jobs import doctor
 from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.doctor import DoctorResult, DoctorSpec
-from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
+from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from airgap_tui.engine.jobs.media import FoundBundle, find_bundles
-from airgap_tui.engine.quantities import count, size
 from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.keys import key
@@ -30,11 +30,6 @@ from screens.modals.pages import TextPage
 from screens.widgets.options import Menu, Option
 from screens.widgets.text import Fact, Facts, Gap, Line
 
-LAST_SIDE = "last side"
-"""Under this name the wizard remembers which side was chosen last."""
-
-_MOST_CONTINUED = 4
-_CHECKED = ("Disk", "Docker", "Podman")
 _MARKS = {
     Standing.GOOD: Mark.DONE,
     Standing.ABSENT: Mark.NEEDS_YOU,
@@ -43,11 +38,9 @@ _MARKS = {
 }
 _START = (
     Option("", "Start", heading=True),
-    Option("online", "Collect images", "This machine can reach the internet"),
-    Option("offline", "Bring images in", "This machine is in the offline network"),
-    Option("rehearse", "Rehearse", "Try both sides here with small samples, then tidy up"),
+    *(Option(choice.key, choice.text, choice.about) for choice in choices.STARTS),
 )
-_BUTTONS = {"online": "Collect images", "offline": "Bring images in", "rehearse": "Rehearse"}
+_BUTTONS = {choice.key: choice.text for choice in choices.STARTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +101,17 @@ class WelcomeScreen(ErrandScreen[None]):
     # What there is to go on with
 
     def _look_around(self) -> None:
-        self._jobs = tuple(
-            job
-            for job in list_jobs(self._crossing.settings.state_dir)
-            if job.state is JobState.RUNNING or job.continuable
-        )[:_MOST_CONTINUED]
+        self._jobs = welcome.jobs_to_go_on_with(self._crossing.settings.state_dir)
         self._fill()
 
     def _media_seen(self, found: tuple[FoundBundle, ...]) -> None:
-        self._found = found[:_MOST_CONTINUED]
+        self._found = found[: welcome.MOST_CONTINUED]
         self._fill()
 
     def _fill(self) -> None:
         going_on = [
-            *(Option(f"job:{job.id}", job.name, _job_in_words(job)) for job in self._jobs),
-            *(Option(f"bundle:{b.path}", b.name, _bundle_in_words(b)) for b in self._found),
+            *(Option(f"job:{job.id}", job.name, welcome.job_in_words(job)) for job in self._jobs),
+            *(Option(f"bundle:{b.path}", b.name, welcome.bundle_in_words(b)) for b in self._found),
         ]
         options: list[Option] = []
         if going_on:
@@ -150,8 +139,7 @@ class WelcomeScreen(ErrandScreen[None]):
         job, bundle = self._job(current), self._bundle(current)
         if job is not None:
             running = job.state is JobState.RUNNING
-            verb = job.verb
-            self.onward = f"Show the running {verb}" if running else f"Continue the {verb}"
+            self.onward = welcome.opening(job)
             self.command = commands.attach(job.name) if running else job.order.command
         elif bundle is not None:
             self.onward, self.command = "Bring images in", commands.verify(bundle.path)
@@ -202,16 +190,9 @@ class WelcomeScreen(ErrandScreen[None]):
 
     def _checked(self, result: DoctorResult) -> None:
         self._checks = result.checks
-        main = [c for c in result.checks if c.name in _CHECKED]
-        others = [c for c in result.checks if c.name not in _CHECKED]
-        lacking = [c for c in others if c.standing in (Standing.FAILED, Standing.WARNING)]
-        lacking += [c for c in others if c.standing is Standing.ABSENT]
-        absent_engines = [c for c in main if c.standing is Standing.ABSENT]
-        if len(absent_engines) == 1:
-            main.remove(absent_engines[0])
-        shown = (main + lacking)[:3]
+        shown = welcome.checks_of_note(result.checks)
         self.query_one("#checks", Facts).show(
-            [Fact(c.name, _capital(_first(c)), _MARKS[c.standing]) for c in shown]
+            [Fact(c.name, welcome.check_in_words(c), _MARKS[c.standing]) for c in shown]
         )
 
     def action_checks(self) -> None:
@@ -222,38 +203,3 @@ class WelcomeScreen(ErrandScreen[None]):
             lines += [f"    {text}" for text in (check.purpose, check.remedy) if text]
         text = "\n".join(lines) or "The checks are still under way."
         self.app.push_screen(TextPage(self, "What this machine has and lacks", text))
-
-
-def _first(check: Check) -> str:
-    """The finding, and the remedy where that is what matters."""
-    if check.standing is Standing.FAILED and check.remedy:
-        return f"{check.finding}; {check.remedy}"
-    if check.standing is Standing.ABSENT:
-        return f"Not installed; {check.purpose}" if "not" in check.finding else check.finding
-    return check.finding
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _job_in_words(job: JobInfo) -> str:
-    snapshot, verb = job.snapshot, job.verb.capitalize()
-    percent = f"{int(snapshot.fraction * 100)}%"
-    if job.state is JobState.RUNNING:
-        owner = "" if job.may_control else f" on {job.host or 'another login'}, to watch only"
-        left = sentences.amounts(snapshot)[2]
-        return f"{verb} is running now{owner}: {percent}, {left}"
-    to_go = size(max(0, snapshot.total - snapshot.done))
-    if job.rebooted:
-        return f"The machine restarted during {job.verb}; nothing finished is lost"
-    if job.state is JobState.DIED:
-        return f"{verb} was ended at {percent}, {to_go} to go"
-    return f"{verb} stopped at {percent}, {to_go} to go"
-
-
-def _bundle_in_words(bundle: FoundBundle) -> str:
-    if bundle.problem:
-        return f"Found at {bundle.path.parent}, but cannot be read"
-    images = count(bundle.images, "image")
-    return f"Found at {bundle.path.parent}: {images}, {size(bundle.bytes)}"

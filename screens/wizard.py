@@ -6,10 +6,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from airgap_tui.engine.guide.answers import Collection, Wish
+from airgap_tui.engine.guide import chains
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
 from screens.crossing import Crossing
@@ -101,11 +100,6 @@ class Wizard:
 
     def _take_collection(self, job: JobInfo) -> bool:
         """The answers that the job was started with."""
-        spec = job.directory.chain.steps[0].spec
-        if not isinstance(spec, SaveSpec):
-            return False
-        wishes = tuple(Wish(reference) for reference in spec.references)
-        self.crossing.collection = Collection(
-            wishes, spec.bundle, spec.settings, spec.compression, "verify" in job.order.verbs
-        )
-        return True
+        answers = chains.collection_of(job)
+        self.crossing.collection = answers or self.crossing.collection
+        return answers is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from screens.look import Look, Mark, refusal
-from screens.remembered import Remembered
+from airgap_tui.engine.guide.remembered import Remembered
 
 
 @pytest.mark.parametrize(

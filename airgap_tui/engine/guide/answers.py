@@ -76,6 +76,15 @@ class Collection:
         )
         return replace(self, wishes=wishes)
 
+    def with_list(self, path: Path, references: tuple[Reference, ...]) -> Collection:
+        """These images of a list file too; `path` stands for all where it is the only source."""
+        note = f"In {path}"
+        listed = tuple(Wish(reference, Origination.LIST, note=note) for reference in references)
+        answers = self.with_wishes(listed)
+        only = all(wish.found_in is not Origination.TYPED for wish in answers.wishes)
+        first = self.list_file in (None, path)
+        return replace(answers, list_file=path if only and first else None)
+
     @property
     def covers_list_file(self) -> bool:
         """Whether the chosen images are just those of the list file."""

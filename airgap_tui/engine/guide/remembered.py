@@ -1,4 +1,4 @@
-"""What the wizard remembers from one start to the next: the theme, the side used last.
+"""What is remembered from one start to the next: the theme, the side used last, where to save.
 
 Convenience only: what cannot be read is forgotten, what cannot be written is not kept.
 """
@@ -9,6 +9,10 @@ import contextlib
 import json
 import os
 from pathlib import Path
+
+LAST_SIDE = "last side"
+LAST_BUNDLE = "last bundle"
+THEME = "theme"
 
 _FILE = "wizard.json"
 _LARGEST = 64 * 1024

@@ -1,0 +1,51 @@
+"""From answers to the chain of jobs that a worker does, and back from a job to its answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Wish
+from airgap_tui.engine.jobs.chain import Chain, Step
+from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.save_spec import SaveSpec
+from airgap_tui.engine.jobs.verify import VerifySpec
+
+
+def saving(answers: Collection) -> Chain:
+    """The save, and its verify where that is wanted; `bundle` has to be chosen by then."""
+    spec = answers.save_spec()
+    steps = [Step("save", spec)]
+    if answers.verify_after:
+        steps.append(Step("verify", VerifySpec(spec.bundle, answers.settings)))
+    return Chain(tuple(steps))
+
+
+def verifying(answers: Delivery) -> Chain:
+    return Chain((Step("verify", answers.verify_spec()),))
+
+
+def delivering(answers: Delivery) -> Chain:
+    """The push, load or serve. Raises `UsageError` for a registry or address that is none."""
+    if answers.destination is Destination.REGISTRY:
+        return Chain((Step("push", answers.push_spec()),))
+    if answers.destination is Destination.SERVE:
+        return Chain((Step("serve", answers.serve_spec()),))
+    return Chain((Step("load", answers.load_spec()),))
+
+
+def collection_of(job: JobInfo) -> Collection | None:
+    """The answers that a save was started with; None for another job.
+
+    Raises `NotFound` and `MalformedContent`.
+    """
+    spec = job.directory.chain.steps[0].spec
+    if not isinstance(spec, SaveSpec):
+        return None
+    wishes = tuple(Wish(reference) for reference in spec.references)
+    verified = "verify" in job.order.verbs
+    return Collection(wishes, spec.bundle, spec.settings, spec.compression, verified)
+
+
+def of_job(answers: Delivery, job: JobInfo) -> Delivery:
+    """The offline side's answers, about the bundle of this job."""
+    return replace(answers, path=job.order.place)

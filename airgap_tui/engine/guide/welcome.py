@@ -1,0 +1,76 @@
+"""What there is to go on with, and what this machine has: told alike by both guided front ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap_tui.engine.guide import sentences
+from airgap_tui.engine.jobs.check import Check, Standing
+from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
+from airgap_tui.engine.jobs.media import FoundBundle
+from airgap_tui.engine.quantities import count, size
+
+MOST_CONTINUED = 4
+_CHECKED = ("Disk", "Docker", "Podman")
+_MOST_CHECKS = 3
+
+
+def jobs_to_go_on_with(state_dir: Path) -> tuple[JobInfo, ...]:
+    """The jobs that run or were cut short, the latest first."""
+    return tuple(
+        job for job in list_jobs(state_dir) if job.state is JobState.RUNNING or job.continuable
+    )[:MOST_CONTINUED]
+
+
+def opening(job: JobInfo) -> str:
+    """What choosing the job does: `Show the running save`."""
+    if job.state is JobState.RUNNING:
+        return f"Show the running {job.verb}"
+    return f"Continue the {job.verb}"
+
+
+def job_in_words(job: JobInfo) -> str:
+    """`Save is running now: 70%, about 3 min left`."""
+    snapshot, verb = job.snapshot, job.verb.capitalize()
+    percent = f"{int(snapshot.fraction * 100)}%"
+    if job.state is JobState.RUNNING:
+        owner = "" if job.may_control else f" on {job.host or 'another login'}, to watch only"
+        left = sentences.amounts(snapshot)[2]
+        return f"{verb} is running now{owner}: {percent}, {left}"
+    to_go = size(max(0, snapshot.total - snapshot.done))
+    if job.rebooted:
+        return f"The machine restarted during {job.verb}; nothing finished is lost"
+    if job.state is JobState.DIED:
+        return f"{verb} was ended at {percent}, {to_go} to go"
+    return f"{verb} stopped at {percent}, {to_go} to go"
+
+
+def bundle_in_words(bundle: FoundBundle) -> str:
+    """`Found at /media/usb1: 13 images, 67.5 GB`."""
+    if bundle.problem:
+        return f"Found at {bundle.path.parent}, but cannot be read"
+    images = count(bundle.images, "image")
+    return f"Found at {bundle.path.parent}: {images}, {size(bundle.bytes)}"
+
+
+def checks_of_note(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Disk and engines, then what is lacking; of two engines one is enough."""
+    main = [check for check in checks if check.name in _CHECKED]
+    others = [check for check in checks if check.name not in _CHECKED]
+    lacking = [c for c in others if c.standing in (Standing.FAILED, Standing.WARNING)]
+    lacking += [c for c in others if c.standing is Standing.ABSENT]
+    absent_engines = [check for check in main if check.standing is Standing.ABSENT]
+    if len(absent_engines) == 1:
+        main.remove(absent_engines[0])
+    return tuple((main + lacking)[:_MOST_CHECKS])
+
+
+def check_in_words(check: Check) -> str:
+    """The finding, and the remedy where that is what matters."""
+    said = check.finding
+    if check.standing is Standing.FAILED and check.remedy:
+        said = f"{check.finding}; {check.remedy}"
+    elif check.standing is Standing.ABSENT and "not" in check.finding:
+        said = f"Not installed; {check.purpose}"
+    return said[:1].upper() + said[1:]
