@@ -16,12 +16,17 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import size as in_words
 
 
+def load_needs(engine: Engine, unpacked: int, archive: int) -> int:
+    """Bytes of its disk that an engine takes for a load, the copy that it may make included."""
+    return unpacked + (archive if engine.info.untars_to_disk else 0)
+
+
 def check_load_room(engine: Engine, unpacked: int, archive: int, force: bool, sink: Sink) -> None:
     """For layers of `unpacked` bytes that come in an archive of `archive` bytes.
 
     Raises `NoRoom` unless `force`.
     """
-    needed = unpacked + (archive if engine.info.untars_to_disk else 0)
+    needed = load_needs(engine, unpacked, archive)
     free = engine.room()
     if free is not None:
         where = f"in {engine.info.root}, where {engine.info.name} unpacks what it loads"

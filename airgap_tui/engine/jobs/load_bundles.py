@@ -42,6 +42,7 @@ from airgap_tui.engine.jobs.engine_room import check_load_room
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.manifest import Manifest
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
@@ -151,9 +152,7 @@ class BundleLoading:
         expected = one.expected(self._engine)
         missing = [name for name in one.image.names if self._id_of(name) != expected]
         if missing or not one.image.names:
-            try:
-                self._engine.inspect(str(expected))
-            except NotFound:
+            if not held(self._engine, one):
                 return False
             for name in missing:
                 self._engine.tag(str(expected), name.name, str(name.tag))
@@ -249,18 +248,31 @@ class BundleLoading:
 
     def _check_room(self, wanted: Sequence[Wanted]) -> None:
         """The unpacked layers, and the copy of the archive that most engines make before."""
-        layers: dict[Digest, tuple[BundleReader, Descriptor]] = {}
-        for one in wanted:
-            for layer in one.image.manifest.layers:
-                layers.setdefault(layer.digest, (one.image.bundle, layer))
-        if not wanted:
-            return
-        unpacked = sum(
-            bundle.uncompressed_size(replace(wanted[0].image.manifest, layers=(layer,)))
-            for bundle, layer in layers.values()
-        )
-        copy = sum(layer.size for _, layer in layers.values())
-        check_load_room(self._engine, unpacked, copy, self._force, self._sink)
+        if wanted:
+            unpacked, archive = weights(wanted)
+            check_load_room(self._engine, unpacked, archive, self._force, self._sink)
+
+
+def weights(wanted: Sequence[Wanted]) -> tuple[int, int]:
+    """Bytes of all distinct layers: unpacked, as recorded or estimated, and as they are sent."""
+    layers: dict[Digest, tuple[BundleReader, Manifest, Descriptor]] = {}
+    for one in wanted:
+        for layer in one.image.manifest.layers:
+            layers.setdefault(layer.digest, (one.image.bundle, one.image.manifest, layer))
+    unpacked = sum(
+        bundle.uncompressed_size(replace(manifest, layers=(layer,)))
+        for bundle, manifest, layer in layers.values()
+    )
+    return unpacked, sum(layer.size for _, _, layer in layers.values())
+
+
+def held(engine: Engine, one: Wanted) -> bool:
+    """Whether the engine has the image, under whatever name; nothing is changed there."""
+    try:
+        engine.inspect(str(one.expected(engine)))
+    except NotFound:
+        return False
+    return True
 
 
 def _digests(one: Wanted) -> frozenset[Digest]:

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count
 
 _MEDIA = ("/media", "/run/media", "/mnt", "/cdrom")
 _DEPTH = 2
@@ -30,6 +35,89 @@ class FoundBundle:
     waiting: int = 0
     bytes: int = 0
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One image, or what is like one, of a bundle. `bytes` counts all of it; `problem` says why it
+    cannot be delivered, and is empty where every file of it is there with its size."""
+
+    reference: Reference
+    bytes: int
+    platform: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is inside a bundle. `files` and `bytes` are what the whole images need, each file once;
+    `updated` is the day of the last save, ISO 8601; `saving` says that a save is under way or was
+    cut short."""
+
+    path: Path
+    name: str
+    images: tuple[Carried, ...]
+    files: int = 0
+    bytes: int = 0
+    updated: str = ""
+    saving: bool = False
+
+    @property
+    def whole(self) -> tuple[Carried, ...]:
+        return tuple(image for image in self.images if not image.problem)
+
+    @property
+    def lacking(self) -> tuple[Carried, ...]:
+        return tuple(image for image in self.images if image.problem)
+
+
+def look_inside(path: Path, token: CancelToken) -> Contents:
+    """What a bundle holds, and whether every file is there with its size. No layer is read.
+
+    Raises what `BundleReader.open` raises, and `Stopped`.
+    """
+    bundle = BundleReader.open(path)
+    needed: dict[Digest, int] = {}
+    images = []
+    for item in bundle.items:
+        token.check()
+        if item.kind != SIGNATURE:
+            images.append(_carried(bundle, item, needed))
+    inventory = bundle.inventory
+    return Contents(
+        path,
+        bundle.name,
+        tuple(images),
+        len(needed),
+        sum(needed.values()),
+        inventory.updated[:10],
+        inventory.saving,
+    )
+
+
+def _carried(bundle: BundleReader, item: Item, needed: dict[Digest, int]) -> Carried:
+    """The item; what it needs joins `needed` where all of it is there."""
+    platform = "" if item.platform is None else str(item.platform)
+    if item.state is not ItemState.DONE:
+        problem = item.error or "was not saved to its end"
+        return Carried(item.reference, item.bytes, platform, problem)
+    try:
+        closure = bundle.closure(item)
+    except AirgapError as error:
+        return Carried(item.reference, item.bytes, platform, error.message)
+    absent = sum(not bundle.holds(blob) for blob in closure.needed)
+    if absent:
+        problem = f"{count(absent, 'file')} of it missing or cut short"
+        return Carried(item.reference, item.bytes, platform, problem)
+    for one in (closure, *closure.signatures):
+        needed.update((document.digest, len(document.raw)) for document in one.documents)
+    needed.update((blob.digest, blob.size) for blob in closure.needed)
+    return Carried(item.reference, item.bytes, platform)
+
+
+def mount_points(mounts: Path = Path("/proc/self/mountinfo")) -> tuple[Path, ...]:
+    """Where removable media are mounted now; quick enough to ask every second."""
+    return tuple(_mounted(mounts))
 
 
 def find_bundles(

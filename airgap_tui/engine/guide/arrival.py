@@ -1,0 +1,199 @@
+"""The sentences of the offline side: what was carried here, where it goes, and what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from airgap_tui.engine.errors import AirgapError, NameConflict
+from airgap_tui.engine.guide.answers import Delivery, Destination
+from airgap_tui.engine.jobs.destination import DestinationAnswers
+from airgap_tui.engine.jobs.engine_standing import EngineStanding
+from airgap_tui.engine.jobs.media import Carried, Contents
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count, size
+
+_INTERNET = (
+    "docker.io",
+    "docker.com",
+    "nvcr.io",
+    "quay.io",
+    "ghcr.io",
+    "gcr.io",
+    "pkg.dev",
+    "registry.k8s.io",
+    "public.ecr.aws",
+    "mcr.microsoft.com",
+    "registry.gitlab.com",
+)
+
+
+def no_bundle() -> str:
+    return "No bundle is found on mounted media. Mount the disk, or give the bundle's path."
+
+
+def opened(contents: Contents) -> str:
+    """What came out of looking into a bundle."""
+    there, whole = len(contents.images), len(contents.whole)
+    if not there:
+        return f"{contents.name} is empty: nothing was saved into it yet."
+    if whole == there:
+        every = "its image is" if there == 1 else f"all {count(there, 'image')} are"
+        return f"Open the bundle that was carried here: {every} complete."
+    return f"{contents.name} is not complete: {whole} of {count(there, 'image')} can go on."
+
+
+def opening_missing(contents: Contents) -> str:
+    """Why Next is shut; empty when it is open."""
+    return "" if contents.whole else "Not yet: no image in it is complete."
+
+
+def inside(contents: Contents) -> str:
+    """`Inside pod-2025-07: 67.5 GB in 486 files, saved 2025-07-02`."""
+    saved = f", saved {contents.updated}" if contents.updated else ""
+    saving = "; its save did not come to an end" if contents.saving else ""
+    return f"{size(contents.bytes)} in {count(contents.files, 'file')}{saved}{saving}"
+
+
+def going(contents: Contents, answers: Delivery) -> tuple[Carried, ...]:
+    """The images to deliver: what is whole, of those chosen where some were."""
+    chosen = {reference.tagged_name for reference in answers.images}
+    return tuple(
+        image for image in contents.whole if not chosen or image.reference.tagged_name in chosen
+    )
+
+
+def staying(contents: Contents, answers: Delivery) -> tuple[Carried, ...]:
+    """The images of the bundle that are not delivered."""
+    names = {image.reference for image in going(contents, answers)}
+    return tuple(image for image in contents.images if image.reference not in names)
+
+
+def destination(number: int) -> str:
+    images = "the image" if number == 1 else f"the {count(number, 'image')}"
+    return f"Where should {images} go? Nothing is changed before Review."
+
+
+def of_the_internet(registry: str) -> bool:
+    """Whether a registry is known to be one of the internet, where nothing may go from here."""
+    host = registry.partition(":")[0].lower()
+    return any(host == known or host.endswith(f".{known}") for known in _INTERNET)
+
+
+def registry_refused(registry: str) -> str:
+    return f"{registry} is on the internet; name a registry of this network"
+
+
+def main_source(references: Iterable[Reference]) -> str:
+    """The registry that most of the images came from."""
+    registries = [reference.registry for reference in references]
+    return max(registries, key=registries.count, default="nvcr.io")
+
+
+def assigned(answers: Delivery, images: Sequence[Carried]) -> dict[Reference, Reference]:
+    """Each image with the name that it gets. Raises `NameConflict`, in the words of this guide,
+    and `UsageError` where registry or project cannot be names."""
+    references = [image.reference for image in images]
+    naming = answers.naming
+    try:
+        return naming.assign(references)
+    except NameConflict:
+        twins = _twins(references, {r: naming.target(r) for r in references})
+        one, other = twins[0]
+        name = naming.target(one).tagged_name.removeprefix(f"{naming.registry}/")
+        raise NameConflict(
+            f"2 images would both become {name}: from {one.registry} and from {other.registry}",
+            hint=f"Choose With {main_source(references)} in the path.",
+        ) from None
+
+
+def _twins(
+    references: Sequence[Reference], names: Mapping[Reference, Reference]
+) -> list[tuple[Reference, Reference]]:
+    return [
+        (one, other)
+        for at, one in enumerate(references)
+        for other in references[at + 1 :]
+        if names[one].tagged_name == names[other].tagged_name
+    ]
+
+
+def new_names(answers: Delivery, source: str) -> str:
+    """What the new names mean for whoever uses the old ones."""
+    if answers.destination in (Destination.DOCKER, Destination.PODMAN):
+        return "Names stay as they are: scripts need no change."
+    return f"Scripts that say {source} need the new name, or a rule on each host."
+
+
+def registry_missing(answers: Delivery, asked: DestinationAnswers | None) -> str:
+    """Why Next is shut for a registry; empty when it is open."""
+    if not answers.registry:
+        return "Not yet: no registry is named."
+    if of_the_internet(answers.registry):
+        return f"Not yet: {answers.registry} is on the internet."
+    if asked is None:
+        return "Not yet: the registry has not answered."
+    if not asked.registry.good:
+        return "Not yet: the registry cannot be used."
+    if asked.login is not None and not asked.login.good:
+        return "Not yet: the registry wants a login."
+    if not asked.good:
+        return "Not yet: nothing may be written there."
+    return ""
+
+
+def registry_found(finding: str, registry: str) -> str:
+    """The first words of what was found, without the name that stands beside it."""
+    return _capital(finding.removeprefix(f"{registry}: ").removeprefix(f"{registry} "))
+
+
+def engine_in_words(standing: EngineStanding) -> str:
+    """Beside the choice: `Version 27.3; needs about 190 GB, 1.1 TB free`."""
+    if standing.problem:
+        if "not installed" in standing.problem:
+            return "Not installed here"
+        what = "You may not use it" if "permission" in standing.problem else "Does not answer"
+        what = "Not running" if "not running" in standing.problem else what
+        return f"{what}: {_command_of(standing.remedy)}" if standing.remedy else what
+    version = standing.name.partition(" ")[2].partition("+")[0]
+    if not standing.needed:
+        return f"Version {version}; it has all of them already"
+    free = "" if standing.free is None else f", {size(standing.free, down=True)} free"
+    return f"Version {version}; needs about {size(standing.needed, up=True)}{free}"
+
+
+def engine_missing(name: str, standing: EngineStanding | None) -> str:
+    """Why Next is shut for an engine; empty when it is open."""
+    if standing is None:
+        return f"Not yet: {name} has not answered."
+    if standing.problem:
+        return f"Not yet: {name} cannot be used."
+    if standing.lacking:
+        return f"Not yet: {size(standing.lacking, up=True)} of room is missing."
+    return ""
+
+
+def listening_problem(answers: Delivery) -> str:
+    """Why Next is shut for serving; empty when it is open."""
+    try:
+        answers.serve_spec()
+    except AirgapError as error:
+        return f"Not yet: {error.message}."
+    return ""
+
+
+def pulled_as(address: str, host: str, reference: Reference) -> str:
+    """What a host types to pull an image that is served at an address; `host` is this machine."""
+    listening, _, port = address.rpartition(":")
+    if listening in ("0.0.0.0", "[::]", "::", ""):  # noqa: S104 - compared only
+        listening = host
+    tag = f":{reference.tag}" if reference.tag else f"@{reference.digest}"
+    return f"docker pull {listening}:{port}/{reference.repository}{tag}"
+
+
+def _command_of(remedy: str) -> str:
+    """The command in a remedy such as `Start it: sudo systemctl start docker`."""
+    return remedy.partition(": ")[2].partition(" (")[0] or remedy.rstrip(".")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
