@@ -91,9 +91,10 @@ class Recorder:
                 written = time.monotonic()
 
     def _write(self, *, last: bool) -> None:
-        """First what happened, then the state that follows from it."""
-        entries = [self._entries.popleft() for _ in range(len(self._entries))]
+        """First what happened, then the state that follows from it: whoever reads that a step has
+        ended finds in the journal how."""
         step, exit_code = self._step, self._exit_code
+        entries = [self._entries.popleft() for _ in range(len(self._entries))]
         with contextlib.suppress(OSError, AirgapError):
             if entries:
                 with open(self._directory.path / "journal.jsonl", "ab") as journal:
