@@ -41,6 +41,12 @@ class _Followed(Progress):
 def attach_to(output: Output, job: JobInfo) -> int:
     """Follow the job to its end and tell its outcome; its exit code. Raises `Stopped` where the
     user leaves it, and `EnvironmentFailure` where it died."""
+    return _tell_end(output, follow(output, job))
+
+
+def follow(output: Output, job: JobInfo) -> JobInfo:
+    """Show the job until it runs no more; how it is then. Raises `Stopped` where the user leaves
+    it."""
     _entries, offset = job.directory.journal()
     answered: set[LoginWanted] = set()
     for wanted in job.snapshot.logins if not _may_ask(job) else ():
@@ -51,7 +57,7 @@ def attach_to(output: Output, job: JobInfo) -> int:
             if wanted not in answered:
                 _answer(job, wanted)
                 answered.add(wanted)
-    return _tell_end(output, job)
+    return job
 
 
 def _follow(
