@@ -87,6 +87,8 @@ class LoginsScreen(ErrandScreen[None]):
         chosen = self._chosen()
         if chosen is not None and chosen.unreadable:
             user = self.query_one("#user", Field)
+            if not user.display:
+                return self.query_one("#leave")
             return self.query_one("#secret") if user.value else user
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import NGC_REGISTRY, NGC_USERNAME, Credential
+from airgap_tui.engine.errors import AccessDenied
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import sentences
 from airgap_tui.engine.guide.crossing import Crossing
@@ -17,10 +18,9 @@ _THIS_RUN = "this run only"
 
 def may_be_given(one: RegistryAccess) -> bool:
     """Whether a login could help here."""
-    if one.standing is LoginStanding.UNKNOWN:
-        return False
-    refused = one.standing in (LoginStanding.REFUSED, LoginStanding.MISSING)
-    return refused or bool(one.unreadable)
+    if one.standing is LoginStanding.REFUSED:
+        return True
+    return any(isinstance(image.error, AccessDenied) for image in one.unreadable)
 
 
 def explained(one: RegistryAccess) -> tuple[str, str, str]:
@@ -38,7 +38,9 @@ def explained(one: RegistryAccess) -> tuple[str, str, str]:
     readable = len(one.images) - len(one.unreadable)
     public = f" {readable} of its images can be read without." if one.refusal and readable else ""
     message = error.message if error is not None else ""
-    return f"{message}.{public}", f"{first.reference}{more}", error.hint if error else left
+    message = message.removeprefix(f"{first.reference}: ")
+    said = f"{message[:1].upper()}{message[1:]}.{public}"
+    return said, f"{first.reference}{more}", error.hint if error else left
 
 
 def username(one: RegistryAccess) -> str:

@@ -67,10 +67,11 @@ def checks_of_note(checks: Sequence[Check]) -> tuple[Check, ...]:
 
 
 def check_in_words(check: Check) -> str:
-    """The finding, and the remedy where that is what matters."""
+    """The finding in short, and the remedy where that is what matters."""
     said = check.finding
-    if check.standing is Standing.FAILED and check.remedy:
-        said = f"{check.finding}; {check.remedy}"
-    elif check.standing is Standing.ABSENT and "not" in check.finding:
+    if check.standing is Standing.ABSENT and "not" in said:
         said = f"Not installed; {check.purpose}"
+    elif check.standing is not Standing.GOOD and check.remedy:
+        short = said.removeprefix(f"{check.name} ").removeprefix("is ").partition(" at ")[0]
+        said = f"{short}; {check.remedy[:1].lower()}{check.remedy[1:]}"
     return said[:1].upper() + said[1:]
