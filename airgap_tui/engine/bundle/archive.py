@@ -18,8 +18,15 @@ from airgap_tui.engine.bundle.compression import Codec, detect
 from airgap_tui.engine.bundle.layer_intake import LayerIntake, StoredLayer
 from airgap_tui.engine.bundle.seen_layers import SeenLayers
 from airgap_tui.engine.bundle.tar_stream import Chunks, Kind, Member, TarStream
-from airgap_tui.engine.errors import ContentMismatch, MalformedContent, UnsafeContent
-from airgap_tui.engine.events import BlobDone, BlobPlanned, BlobProgress, BlobStarted, Sink
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, MalformedContent, UnsafeContent
+from airgap_tui.engine.events import (
+    BlobDone,
+    BlobDropped,
+    BlobPlanned,
+    BlobProgress,
+    BlobStarted,
+    Sink,
+)
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest, Hasher
@@ -141,10 +148,14 @@ class _Passing:
         try:
             stored = self._intake.take(reader, codec, member.size, self._expected(member))
         except ContentMismatch as error:
+            self._sink(BlobDropped(name, error.message))
             self._seen.forget(member.name, member.size)
             raise ContentMismatch(
                 f"{name}: {error.message}", hint="Try again; then the archive itself is damaged."
             ) from None
+        except AirgapError as error:
+            self._sink(BlobDropped(name, error.message))
+            raise
         self._sink(BlobDone(name))
         if codec is Codec.NONE:
             self._seen.note(member.name, member.size, stored.diff_id)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from airgap_tui.engine.errors import InvalidDigest
@@ -23,7 +24,7 @@ _NAME = re.compile(r"[0-9a-f]{64}/layer\.tar")
 class SeenLayers:
     """Names and sizes with the digests of their plain bytes; in memory only where `path` is None.
 
-    What the file cannot tell is forgotten, not reported: it only spares work.
+    What the file cannot tell or take is forgotten, not reported: it only spares work.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -60,5 +61,6 @@ class SeenLayers:
         if self._path is None:
             return
         new = self._path.with_name(f"{self._path.name}.new")
-        new.write_text(json.dumps(self._known), "utf-8")
-        os.replace(new, self._path)
+        with suppress(OSError):
+            new.write_text(json.dumps(self._known), "utf-8")
+            os.replace(new, self._path)
