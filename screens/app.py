@@ -18,13 +18,13 @@ from textual.app import App
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from airgap_tui.engine.guide.remembered import Remembered
 from airgap_tui.engine.settings import Settings
 from screens import themes
 from screens.base import WizardScreen
 from screens.look import Look
 from screens.modals.pages import ErrorPage, HelpPage, LogPage
 from screens.modals.palette import Command, PalettePage
-from airgap_tui.engine.guide.remembered import Remembered
 from screens.steps import Route
 
 TERMINATED = 143

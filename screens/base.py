@@ -57,7 +57,7 @@ from screens.frame import (
     TitleRow,
     TooSmall,
 )
-from screens.keys import key
+from screens.keys import LiveKey, footer_keys, key
 from screens.steps import Step
 from screens.widgets.controls import Button
 from screens.widgets.fields import SecretField
@@ -150,6 +150,10 @@ class WizardScreen(Screen[R]):
     def leave(self) -> None:
         """F10: end the program, after asking where that is due."""
         self.wizard.leave()
+
+    def footer(self, keys: Sequence[LiveKey]) -> list[LiveKey]:
+        """Which of the live keys the last row shows, in which order."""
+        return footer_keys(keys)
 
     def commands(self) -> Sequence[Command]:
         """This screen's own entries of the command palette."""

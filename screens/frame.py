@@ -177,7 +177,8 @@ class KeysRow(_Framed):
             shown = cut_at_word(self.look.text(self._said), room)
         else:
             shown = ""
-            for live in footer_keys(keys):
+            choose = getattr(self.app.screen, "footer", footer_keys)
+            for live in choose(keys):
                 part = f"{live.name} {live.text}"
                 longer = f"{shown}   {part}" if shown else part
                 if cells(longer) > room:

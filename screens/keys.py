@@ -46,15 +46,23 @@ class LiveKey:
     text: str
     shown: bool
     general: bool
+    first: bool
 
 
 def key(
-    keys: str, action: str, text: str, *, name: str = "", shown: bool = True, general: bool = False
+    keys: str,
+    action: str,
+    text: str,
+    *,
+    name: str = "",
+    shown: bool = True,
+    general: bool = False,
+    first: bool = False,
 ) -> Binding:
     """A binding. `keys` are Textual's names joined with commas; `name` is what people read.
 
     `shown` keys are in the footer while they work; all keys are in the help. A `general` key is
-    left out of the footer where enough others are.
+    left out of the footer where enough others are; a `first` key stands at the footer's left.
     """
     parts = keys.split(",")
     name = name or "/".join(dict.fromkeys(_name(part) for part in parts))
@@ -65,11 +73,12 @@ def key(
         text,
         show=shown,
         key_display=name,
-        group=GENERAL if general else None,
+        group=GENERAL if general else FIRST if first else None,
     )
 
 
 GENERAL = Binding.Group("general")
+FIRST = Binding.Group("first")
 
 
 def live_keys(screen: Screen[Any]) -> list[LiveKey]:
@@ -88,6 +97,7 @@ def footer_keys(keys: Iterable[LiveKey]) -> list[LiveKey]:
     shown = [live for live in keys if live.shown and live.text]
     own = [live for live in shown if not live.general]
     general = [live for live in shown if live.general]
+    own.sort(key=lambda live: not live.first)
     return own + general[: max(0, LEAST_SHOWN - len(own))]
 
 
@@ -104,8 +114,15 @@ def key_table(*kinds: type[DOMNode]) -> list[tuple[str, str]]:
 
 def _live(node: DOMNode, binding: Binding) -> LiveKey:
     own_text = getattr(node, "key_text", None)
-    text = (own_text(binding.action) if own_text is not None else None) or binding.description
-    return LiveKey(binding.key_display or "", str(text), binding.show, binding.group is GENERAL)
+    words = own_text(binding.action) if own_text is not None else None
+    text = binding.description if words is None else words
+    return LiveKey(
+        binding.key_display or "",
+        str(text),
+        binding.show,
+        binding.group is GENERAL,
+        binding.group is FIRST,
+    )
 
 
 def _name(part: str) -> str:

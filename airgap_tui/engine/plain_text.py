@@ -41,7 +41,8 @@ def cut_at_word(text: str, width: int) -> str:
     if cells(text) <= width:
         return text
     start = _start(text, max(0, width - 3))
-    if text[len(start) : len(start) + 1] not in ("", " ") and " " in start.strip():
+    inside_word = text[len(start) : len(start) + 1] not in ("", " ") and not start.endswith(" ")
+    if inside_word and " " in start.strip():
         start = start[: start.rstrip().rfind(" ")]
     return f"{start.rstrip()} .."[:width]
 

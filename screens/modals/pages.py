@@ -93,7 +93,9 @@ def help_text(screen: Screen[Any]) -> str:
     own = str(getattr(screen, "help_text", "")).strip()
     lines = [own, ""] if own else []
     lines.append("Keys that work now")
-    keys = [live for live in live_keys(screen) if live.text]
+    keys = sorted(
+        (live for live in live_keys(screen) if live.text), key=lambda live: not live.shown
+    )
     width = max((len(live.name) for live in keys), default=0) + 3
     lines += [f"  {live.name.ljust(width)}{live.text}" for live in keys]
     lines += ["", WORDS]

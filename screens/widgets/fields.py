@@ -14,7 +14,7 @@ from textual.widgets import Input
 from airgap_tui.engine.plain_text import cells, cut_at_word, left
 from screens.keys import key
 from screens.look import Mark
-from screens.widgets.controls import LABEL_WIDTH, Control
+from screens.widgets.controls import LABEL_WIDTH, Control, Row
 from screens.widgets.drawn import Drawn, Piece, Pieces
 from screens.widgets.text import Paragraph
 
@@ -93,6 +93,12 @@ class Field(Vertical):
         self._fit()
 
     def _fit(self) -> None:
+        if self._width and isinstance(self.parent, Row):
+            self._note.gap = 1  # it is the field's unit there
+            said = self._note.natural_width()
+            self.input.styles.width, self._note.styles.width = self._width, said
+            self.styles.width = self._head.natural_width() + self._width + said
+            return
         if self._width:
             extra = max(0, self.size.width - 76) // 2 if self._width > 20 else 0
             self.input.styles.width = self._width + extra
@@ -114,6 +120,8 @@ class Field(Vertical):
     def note(self, text: str, mark: Mark = Mark.NONE) -> None:
         """Say something of the text, at its right."""
         self._note.show(text, mark)
+        if self.is_attached:
+            self._fit()
 
     def below(self, text: str) -> None:
         """Say something in the lines below; empty takes the lines away."""
@@ -146,7 +154,7 @@ class _Text(Input):
     """The text itself, without a border, a blinking cursor, or the habit of selecting all."""
 
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", general=True),
+        key("tab", "app.focus_next", "next", first=True),
         key("enter", "submit", "accept"),
     ]
 
@@ -156,7 +164,7 @@ class _Text(Input):
         self._enter, self._many = enter, many
 
     def key_text(self, action: str) -> str | None:
-        return self._enter if action == "submit" else None
+        return (self._enter or None) if action == "submit" else None
 
     def _on_paste(self, event: Paste) -> None:
         event.stop()
@@ -197,6 +205,8 @@ class _Head(Drawn):
 class Note(Drawn):
     """The closing bracket, and what is to be said."""
 
+    gap = 2
+
     def __init__(self, text: str, bracket: str = "]") -> None:
         super().__init__()
         self._text, self._mark, self._bracket = text, Mark.NONE, bracket
@@ -211,9 +221,9 @@ class Note(Drawn):
             return [[(self._bracket, "")]]
         marks = 0 if self._mark is Mark.NONE else 2
         text = cut_at_word(
-            self.look.text(self._text), max(0, width - len(self._bracket) - 2 - marks)
+            self.look.text(self._text), max(0, width - len(self._bracket) - self.gap - marks)
         )
-        return [[(f"{self._bracket}  ", ""), *self.marked_text(self._mark, text)]]
+        return [[(self._bracket + " " * self.gap, ""), *self.marked_text(self._mark, text)]]
 
 
 class SecretField(Control):
@@ -223,7 +233,7 @@ class SecretField(Control):
     """
 
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", general=True),
+        key("tab", "app.focus_next", "next", first=True),
         key("enter", "submit", "accept"),
         key("backspace", "delete", "delete", shown=False),
         key("ctrl+u", "clear", "empty", shown=False),
@@ -268,7 +278,7 @@ class SecretField(Control):
             self.redraw()
 
     def key_text(self, action: str) -> str | None:
-        return self._enter if action == "submit" else None
+        return (self._enter or None) if action == "submit" else None
 
     def draw(self, width: int) -> Sequence[Pieces]:
         head: list[Piece] = self.head()

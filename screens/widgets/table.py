@@ -151,6 +151,7 @@ class Table(Drawn, can_focus=True):
         right: str | None = None,
         detail: str | None = None,
         empty: str | None = None,
+        enter: str | None = None,
     ) -> None:
         """Put other rows there, or another line of sums, status or detail; None keeps what is.
 
@@ -168,8 +169,12 @@ class Table(Drawn, can_focus=True):
         self._right = self._right if right is None else right
         self._detail = self._detail if detail is None else detail
         self._empty = self._empty if empty is None else empty
+        word = self._words["open"] if enter is None else enter
+        changed, self._words["open"] = word != self._words["open"], word
         if not self.is_attached:
             return
+        if changed:
+            self.screen.refresh_bindings()
         fits = self.styles.height is not None and self.styles.height.is_auto
         if fits and self._height_wanted() != height:
             self.redraw(layout=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from screens.look import Look, Mark, refusal
 from airgap_tui.engine.guide.remembered import Remembered
+from screens.look import Look, Mark, refusal
 
 
 @pytest.mark.parametrize(
