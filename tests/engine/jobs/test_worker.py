@@ -24,9 +24,11 @@ from airgap_tui.engine.jobs.chain import Chain, Step
 from airgap_tui.engine.jobs.control import give_login, leave_out
 from airgap_tui.engine.jobs.directory import JobDirectory
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe, list_jobs
+from airgap_tui.engine.jobs.push import PushSpec
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.survival import Survival
 from airgap_tui.engine.jobs.verify import VerifySpec
+from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.settings import Network, Settings
@@ -379,3 +381,28 @@ def test_a_wait_for_a_login_can_be_stopped(
     wait_for(lambda: bool(now(job).snapshot.logins))
     assert worker.stop(now(job))
     assert finished(job).state is JobState.STOPPED
+
+
+def test_a_key_revoked_while_pushing(
+    private: FakeRegistry, registry: FakeRegistry, state: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "pod"
+    assert (
+        finished(worker.start(saving(bundle, image_in(registry, "team/x")), state)).exit_code == 0
+    )
+    valve = Valve(1)
+    private.script("PATCH", "/uploads/", valve, forever=True)
+    chain = Chain((Step("push", PushSpec(bundle, Naming.parse(private.host))),))
+    login = Credential("robot", OLD_KEY, "typed")
+    job = worker.start(chain, state, logins={private.host: login})
+    assert valve.held.wait(30)
+    assert private.tokens is not None
+    private.tokens.users = {"robot": NEW_KEY}
+    private.tokens.expire()
+    valve.opened.set()
+    wait_for(lambda: bool(now(job).snapshot.logins))
+    assert now(job).snapshot.logins[0].registry == private.host
+    assert give_login(now(job), private.host, Credential("robot", NEW_KEY, "typed"))
+    job = finished(job)
+    assert job.exit_code == 0, job.directory.log.read_text()
+    assert private.manifests["team/x"]["1"] == registry.manifests["team/x"]["1"]
