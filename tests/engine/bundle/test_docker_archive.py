@@ -31,6 +31,7 @@ from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Manifest
 from airgap_tui.engine.oci.read_ahead import ReadAhead
 from airgap_tui.engine.oci.reference import Reference
+from tests import services
 from tests.engine.bundle.sample_source import reference_of, save
 from tests.images import SampleImage, SampleImages
 
@@ -218,3 +219,22 @@ def test_what_is_written_can_be_taken_apart_again(
         intake = LayerIntake(writer, Compression(Codec.GZIP), 2, CancelToken())
         images = take_apart(source, intake, what="x", sink=lambda _: None)
     assert [str(image.manifest.digest) for image in images] == [s.digest for s in samples]
+
+
+@pytest.mark.docker
+def test_containerd_takes_it_with_its_digests(
+    docker_engine: services.DockerEngine, tmp_path: Path, sample_images: SampleImages
+) -> None:
+    """As Docker's containerd store does, which this engine is too old for."""
+    samples = [*sample_images.images, sample_images.zstd]
+    save(tmp_path / "b", samples)
+    path = tmp_path / "x.tar"
+    path.write_bytes(whole(archive_of(BundleReader.open(tmp_path / "b"), *samples)))
+    socket = docker_engine.directory / "exec/containerd/containerd.sock"
+    ctr = ("ctr", "--address", str(socket), "--namespace", tmp_path.name)
+    services.program("ctr")
+    services.run_program(*ctr, "images", "import", "--no-unpack", str(path))
+    listed = services.run_program(*ctr, "images", "list").stdout.splitlines()[1:]
+    assert {tuple(line.split()[i] for i in (0, 2)) for line in listed} == {
+        (str(reference_of(sample)), sample.digest) for sample in samples
+    }
