@@ -210,6 +210,11 @@ class WizardScreen(Screen[R]):
         if self.focused is None:
             self.focus_likeliest()
 
+    @property
+    def way_on(self) -> Widget:
+        """The button that leads on: the likeliest control where nothing is left to decide."""
+        return self._nav.onward
+
     def focus_likeliest(self) -> None:
         """Put the focus where it is at first."""
         wanted = self.likeliest()

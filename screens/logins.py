@@ -90,7 +90,7 @@ class LoginsScreen(ErrandScreen[None]):
             if not user.display:
                 return self.query_one("#leave")
             return self.query_one("#secret") if user.value else user
-        return None
+        return self.way_on
 
     def go_on(self) -> None:
         result = self._crossing.access

@@ -54,7 +54,7 @@ class RehearsalPage(ErrandScreen[None]):
         self.every(0.25, self._draw)
 
     def likeliest(self) -> Widget | None:
-        return None
+        return self.way_on if not self.not_yet else None
 
     def go_on(self) -> None:
         self.dismiss(None)

@@ -32,7 +32,7 @@ from screens.widgets.options import Option
 from screens.widgets.rows import Column, TableRow
 from screens.widgets.select import Select
 from screens.widgets.table import Table
-from screens.widgets.text import Gap, Line
+from screens.widgets.text import Gap
 
 _LAYERS = [Option(one.key, one.text, one.about) for one in choices.LAYERS]
 _PLATFORMS = [Option(one.key, one.text, one.about) for one in choices.PLATFORMS]
@@ -62,7 +62,6 @@ class ReviewScreen(ErrandScreen[None]):
         yield Checkbox("Verify", True, label="Then", id="verify")
         yield Gap()
         yield Table([_NAME], filters=False, reachable=False, more="more rows", id="images")
-        yield Line(indent=2, id="sum")
 
     def on_open(self) -> None:
         self._take_place(self.query_one("#place", Field).value)
@@ -74,7 +73,7 @@ class ReviewScreen(ErrandScreen[None]):
             self._plan()
 
     def likeliest(self) -> Widget | None:
-        return None
+        return self.way_on
 
     def go_on(self) -> None:
         result = self._crossing.plan
@@ -215,20 +214,18 @@ class ReviewScreen(ErrandScreen[None]):
             )
             for image in images
         ]
-        table = self.query_one("#images", Table)
-        table.show(rows, columns=columns, left=sentences.media(result.unique))
-        total = PlannedImage(
-            "",
-            (),
-            "",
+        total = (
             sum(image.size for image in images),
             sum(image.shared for image in images),
-            sum(image.held for image in images),
+            *([sum(image.held for image in images)] if held else []),
             result.to_fetch,
-            images[0].result,
         )
-        cells = "".join(f"{text:>{_NUMBER + 2}}" for text in _numbers(total, held))
-        self.query_one("#sum", Line).show(f"All {count(len(images), 'image')}", right=cells.strip())
+        self.query_one("#images", Table).show(
+            rows,
+            columns=columns,
+            total=(f"All {count(len(images), 'image')}", *map(_number, total)),
+            left=sentences.media(result.unique),
+        )
 
     def action_sort(self) -> None:
         self._sorted = not self._sorted
@@ -238,7 +235,11 @@ class ReviewScreen(ErrandScreen[None]):
 
 def _numbers(image: PlannedImage, held: bool) -> list[str]:
     numbers = [image.size, image.shared, *([image.held] if held else []), image.to_fetch]
-    return [size(number) if number else "-" for number in numbers]
+    return [_number(number) for number in numbers]
+
+
+def _number(count_of_bytes: int) -> str:
+    return size(count_of_bytes) if count_of_bytes else "-"
 
 
 def _common_registry(images: list[PlannedImage]) -> str:
