@@ -111,7 +111,7 @@ def first_of_note(rows: list[TableRow]) -> str:
     return rows[0].key if rows else ""
 
 
-def said_of(snapshot: Snapshot, name: str) -> str:
+def said_of(snapshot: Snapshot, name: str, *, over: bool = False) -> str:
     """The sentence of the focused row: why it failed or waits, or which layers are under way."""
     item = next((item for item in snapshot.items if item.item == name), None)
     if item is None:
@@ -122,7 +122,8 @@ def said_of(snapshot: Snapshot, name: str) -> str:
             for other in snapshot.items
             if other.state is ItemState.FAILED and _cause(other) == _cause(item)
         ]
-        return f"{sentences.causes(same)[0]}."
+        cause = sentences.causes(same)[0] if len(same) > 1 else _capital(_cause(item))
+        return f"{cause}." if over else f"{cause}. The others go on; try again at the end."
     if item.reason:
         return f"{_capital(item.reason)}."
     transfers = [transfer for transfer in snapshot.transfers if name in transfer.items]
@@ -189,4 +190,6 @@ def _place(row: TableRow) -> int:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence's beginning; a host or path stays as it is written."""
+    first = text.partition(" ")[0]
+    return text if set(first) & set(".:/") else text[:1].upper() + text[1:]

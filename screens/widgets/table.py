@@ -34,12 +34,12 @@ class Table(Drawn, can_focus=True):
     """
 
     BINDINGS = [  # noqa: RUF012
-        key("up", "move(-1)", "previous row", shown=False),
-        key("down", "move(1)", "next row", shown=False),
-        key("pageup", "page(-1)", "previous page", shown=False),
-        key("pagedown", "page(1)", "next page", shown=False),
-        key("home", "ends(0)", "first row", shown=False),
-        key("end", "ends(-1)", "last row", shown=False),
+        key("up", "move(-1)", "move", name="Up/Down", shown=False),
+        key("down", "move(1)", "move", name="Up/Down", shown=False),
+        key("pageup", "page(-1)", "a page", name="PgUp/PgDn", shown=False),
+        key("pagedown", "page(1)", "a page", name="PgUp/PgDn", shown=False),
+        key("home", "ends(0)", "first and last", name="Home/End", shown=False),
+        key("end", "ends(-1)", "first and last", name="Home/End", shown=False),
         key("enter", "open", "open"),
         key("space", "choose", "choose"),
         key("a", "choose_all", "all"),

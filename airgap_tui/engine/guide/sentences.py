@@ -29,7 +29,6 @@ _UNDER_WAY = (
     ItemState.VERIFYING,
     ItemState.PUSHING,
     ItemState.LOADING,
-    ItemState.RETRYING,
 )
 
 
@@ -172,17 +171,26 @@ def login_wanted(snapshot: Snapshot) -> str:
     return f"{registry} now refuses the login. Press Enter to give another; nothing is lost."
 
 
+def doing(verb: str) -> str:
+    """`Saving`."""
+    return _DOING.get(verb, "Working")
+
+
+def ended_early(verb: str) -> str:
+    """The beginning of the account of an error that ended a whole job."""
+    return f"{doing(verb)} ended before its time. Nothing finished is lost."
+
+
 def stop_question(snapshot: Snapshot) -> str:
-    doing = _DOING.get(snapshot.verb, "working").lower()
     if snapshot.verb == "verify":
         return "Stop verifying? Nothing is changed, but it begins anew then."
     kept = f"{size(snapshot.done)} are kept, and it continues" if snapshot.done else "It continues"
-    return f"Stop {doing}? {kept} from there."
+    return f"Stop {doing(snapshot.verb).lower()}? {kept} from there."
 
 
 def ends_by_itself(verb: str) -> str:
     """Why Next is shut while a job works."""
-    return f"Opens by itself when {_DOING.get(verb, 'this').lower()} ends."
+    return f"Opens by itself when {doing(verb).lower()} ends."
 
 
 def cut_short(verb: str, snapshot: Snapshot, *, died: bool = False, rebooted: bool = False) -> str:
@@ -206,10 +214,11 @@ def left_running(name: str) -> str:
 def tally(snapshot: Snapshot, *, over: bool = False) -> str:
     """`1 failed, 3 saving, 5 waiting, 4 done`; `over` for a job that works no more."""
     states = Counter(item.state for item in snapshot.items)
-    doing = "stopped" if over else _DOING.get(snapshot.verb, "under way").lower()
+    under_way = "stopped" if over else _DOING.get(snapshot.verb, "under way").lower()
     counts = (
         (states[ItemState.FAILED], "failed"),
-        (sum(states[state] for state in _UNDER_WAY), doing),
+        (states[ItemState.RETRYING], "stopped" if over else "paused"),
+        (sum(states[state] for state in _UNDER_WAY), under_way),
         (states[ItemState.WAITING], "not begun" if over else "waiting"),
         (states[ItemState.HELD], "already here"),
         (states[ItemState.LEFT_OUT], "left out"),
