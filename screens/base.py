@@ -43,7 +43,6 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
 
 from screens.frame import (
     LEAST_HEIGHT,
@@ -60,7 +59,6 @@ from screens.frame import (
 from screens.keys import LiveKey, footer_keys, key
 from screens.steps import Step
 from screens.widgets.controls import Button
-from screens.widgets.fields import SecretField
 from screens.widgets.text import Gap, Line, Rule
 
 if TYPE_CHECKING:
@@ -339,8 +337,3 @@ class WizardScreen(Screen[R]):
 
     def action_interrupt(self) -> None:
         self.say("F10 quits.")
-
-    @property
-    def writing(self) -> bool:
-        """Whether a text field has the focus, so that letters are text."""
-        return isinstance(self.focused, Input | TextArea | SecretField)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.quantities import parse_size
@@ -88,18 +86,26 @@ def _xdg(variable: str, default: str, environment: Mapping[str, str] = os.enviro
 
 def _file_values(path: Path) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}", hint="Mend it or move it away."
-        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+    import yaml  # a tenth of the first screen's time, and most people have no such file
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _unreadable(path, error) from None
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise UsageError(f"{path} holds no settings: expected lines like  transfers: 4")
     return {str(key): item for key, item in value.items()}
+
+
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path} cannot be read: {error}", hint="Mend it or move it away.")
 
 
 def _set(settings: Settings, where: str, key: str, value: object) -> Settings:

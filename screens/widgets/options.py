@@ -31,8 +31,8 @@ class Options(Control):
     BINDINGS = [  # noqa: RUF012
         key("up", "move(-1)", "choose", name="Up/Down"),
         key("down", "move(1)", "choose", name="Up/Down"),
-        key("home", "ends(0)", "first", shown=False),
-        key("end", "ends(-1)", "last", shown=False),
+        key("home", "ends(0)", "first and last", name="Home/End", shown=False),
+        key("end", "ends(-1)", "first and last", name="Home/End", shown=False),
     ]
     sign_width: ClassVar[int] = 0
 
