@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from airgap_tui.engine.bundle.compression import HEAD, Codec, decoder, detect
+from airgap_tui.engine.bundle.compression import HEAD, Codec, detect
+from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
 from airgap_tui.engine.errors import InvalidReference, MalformedContent, NotFound
 from airgap_tui.engine.oci.content import Reader

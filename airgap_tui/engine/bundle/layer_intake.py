@@ -14,10 +14,10 @@ from typing import Protocol
 from airgap_tui.engine.bundle.compression import (
     Codec,
     Compression,
-    decoder,
     encoder,
     layer_media_type,
 )
+from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch

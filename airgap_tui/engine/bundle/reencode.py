@@ -15,11 +15,11 @@ from airgap_tui.engine.bundle.compression import (
     HEAD,
     Codec,
     Compression,
-    decoder,
     detect,
     encoder,
     layer_media_type,
 )
+from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.storage import Extent, FileReader, reading

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from airgap_tui.engine.bundle.compression import (
     Codec,
     Compression,
-    decoder,
     detect,
     encoder,
     layer_media_type,
 )
+from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.errors import MalformedContent, UsageError
 
 WRITTEN = (Codec.NONE, Codec.GZIP, Codec.ZSTD, Codec.XZ)
