@@ -104,7 +104,8 @@ class OpenScreen(ErrandScreen[None]):
         self._found.update({k: one for k, one in kept.items() if one and k not in self._found})
         self._show_found()
         if typed is None and found:
-            best = next((one for one in found if one.images and not one.problem), found[0])
+            usable = [one for one in found if one.images and not one.problem]
+            best = max(usable, key=lambda one: one.updated) if usable else found[0]
             self._choose(str(best.path))
         elif not found and typed is None:
             self.excerpt = arrival.no_bundle()
@@ -141,53 +142,62 @@ class OpenScreen(ErrandScreen[None]):
             field.below("Give the path of a directory, a tar file or an ISO file.")
             return
         field.below("")
-        self._look_inside(Path(field.value).expanduser().absolute())
+        self._look_inside(Path(field.value).expanduser().absolute(), typed=True)
 
     # What is inside
 
-    def _look_inside(self, path: Path) -> None:
-        crossing = self._crossing
-        if path != crossing.delivery.path or crossing.contents is None:
-            crossing.delivery = replace(crossing.delivery, path=path, images=())
-            crossing.contents = crossing.verified = None
-            self.command = commands.verify(path)
-            self.not_yet = "Not yet: the bundle is being looked into."
-            self.query_one("#inside").display = False
-            self.query_one("#about", Line).show(f"Looking into {path} ..")
+    def _look_inside(self, path: Path, *, typed: bool = False) -> None:
+        self.not_yet = "Not yet: the bundle is being looked into."
+
+        def failed(error: AirgapError) -> None:
+            self._not_a_bundle(path, error, typed=typed)
+
         self.send_for(
-            "inside",
-            lambda token: media.look_inside(path, token),
-            self._looked_inside,
-            self._not_a_bundle,
+            "inside", lambda token: media.look_inside(path, token), self._looked_inside, failed
         )
 
-    def _not_a_bundle(self, error: AirgapError) -> None:
-        path = self._crossing.delivery.path
-        self._crossing.delivery = replace(self._crossing.delivery, path=None)
-        self.command = commands.verify(None)
+    def _not_a_bundle(self, path: Path, error: AirgapError, *, typed: bool) -> None:
+        """Say why. A path that was mistyped leaves open what is open."""
+        words = " ".join(
+            text for text in (f"{arrival.capital(error.message)}.", error.hint) if text
+        )
+        field = self.query_one("#path", Field)
+        field.below(words)
+        if typed and self._crossing.contents is not None:
+            self._fill(self._crossing.contents)
+            return
+        self._crossing.delivery = replace(self._crossing.delivery, path=None, images=())
+        self._crossing.contents = self._crossing.verified = None
+        self.command, self.wizard.bundle = commands.verify(path), ""
         self.excerpt = "This cannot be opened. Choose another bundle, or give another path."
         self.not_yet = "Not yet: no bundle is open."
         self.query_one("#about", Line).show("")
-        field = self.query_one("#path", Field)
-        if str(path) not in self._found:
-            field.value = str(path)
-        field.below(" ".join(text for text in (f"{error.message}.", error.hint) if text))
+        self.query_one("#inside").display = False
         self._settle()
 
     def _looked_inside(self, contents: Contents) -> None:
-        crossing = self._crossing
+        crossing, path = self._crossing, contents.path
+        if path != crossing.delivery.path:
+            crossing.delivery = replace(crossing.delivery, path=path, images=())
+            crossing.verified = None
         crossing.contents = contents
-        self.wizard.bundle = contents.name
-        key_of = str(contents.path)
-        if key_of not in self._found:
+        if str(path) not in self._found:
             whole, lacking = len(contents.whole), len(contents.lacking)
-            self._found[key_of] = FoundBundle(
-                contents.path, contents.name, whole, lacking, contents.bytes
-            )
-            self.query_one("#path", Field).value = ""
+            found = FoundBundle(path, contents.name, whole, lacking, contents.bytes)
+            self._found[str(path)] = found
+        field = self.query_one("#path", Field)
+        if field.value and Path(field.value).expanduser().absolute() == path:
+            field.value = ""
+        field.below("")
+        self._fill(contents)
+
+    def _fill(self, contents: Contents) -> None:
+        self.wizard.bundle, self.command = contents.name, commands.verify(contents.path)
         self._show_found()
         self.excerpt, self.not_yet = arrival.opened(contents), arrival.opening_missing(contents)
-        self.onward = f"Verify {count(len(contents.whole), 'image')}"
+        self.onward = (
+            f"Verify {count(len(contents.whole), 'image')}" if contents.whole else "Verify"
+        )
         self.query_one("#about", Line).show(arrival.inside(contents))
         table = self.query_one("#inside", Table)
         table.display = bool(contents.images)

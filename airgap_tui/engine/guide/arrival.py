@@ -1,12 +1,12 @@
-"""The sentences of the offline side: what was carried here, where it goes, and what that changes."""
+"""The sentences of the offline side: what was carried here, where it goes, what that changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from airgap_tui.engine.errors import AirgapError, NameConflict
-from airgap_tui.engine.guide.answers import Delivery, Destination
-from airgap_tui.engine.jobs.destination import DestinationAnswers
+from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
+from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
 from airgap_tui.engine.jobs.media import Carried, Contents
 from airgap_tui.engine.oci.reference import Reference
@@ -48,7 +48,9 @@ def opening_missing(contents: Contents) -> str:
 
 
 def inside(contents: Contents) -> str:
-    """`Inside pod-2025-07: 67.5 GB in 486 files, saved 2025-07-02`."""
+    """`67.5 GB in 486 files, saved 2025-07-02`."""
+    if not contents.whole:
+        return ""
     saved = f", saved {contents.updated}" if contents.updated else ""
     saving = "; its save did not come to an end" if contents.saving else ""
     return f"{size(contents.bytes)} in {count(contents.files, 'file')}{saved}{saving}"
@@ -117,11 +119,18 @@ def _twins(
     ]
 
 
-def new_names(answers: Delivery, source: str) -> str:
+def new_names(source: str) -> str:
     """What the new names mean for whoever uses the old ones."""
-    if answers.destination in (Destination.DOCKER, Destination.PODMAN):
-        return "Names stay as they are: scripts need no change."
     return f"Scripts that say {source} need the new name, or a rule on each host."
+
+
+def names_stay() -> str:
+    return "The names stay as they are: scripts on this host need no change."
+
+
+def unencrypted(host: str, port: str) -> str:
+    """What serving without TLS asks of the hosts that pull."""
+    return f"Without TLS, each host must list {host}:{port} among its insecure registries."
 
 
 def registry_missing(answers: Delivery, asked: DestinationAnswers | None) -> str:
@@ -141,9 +150,38 @@ def registry_missing(answers: Delivery, asked: DestinationAnswers | None) -> str
     return ""
 
 
-def registry_found(finding: str, registry: str) -> str:
-    """The first words of what was found, without the name that stands beside it."""
-    return _capital(finding.removeprefix(f"{registry}: ").removeprefix(f"{registry} "))
+_SHORT = (
+    ("cannot be looked up", "No such host"),
+    ("does not speak TLS", "Speaks plain HTTP"),
+    ("cannot be trusted", "Signed by an unknown authority"),
+    ("refused the connection", "Refused: the port is closed"),
+    ("onnection refused", "Refused: the port is closed"),
+    ("not as a registry", "Answers, not as a registry"),
+)
+
+
+def registry_in_words(answer: Answer) -> str:
+    """Beside the field: `No such host`."""
+    if answer.good:
+        return answer.finding
+    return next((short for long, short in _SHORT if long in answer.finding), "Does not answer")
+
+
+def registry_trouble(answers: Delivery, asked: DestinationAnswers) -> str:
+    """What is wrong with the registry, and the next step; empty where all is well."""
+    problem = asked.first_problem
+    if problem is None:
+        return ""
+    remedy = problem.remedy
+    if "does not speak TLS" in problem.finding:
+        remedy = "If it is meant to be without TLS, choose Plain HTTP under Security."
+    elif "--ca" in remedy and answers.security is not Security.OWN_CA:
+        remedy = "If your site has an authority of its own, choose it under Security."
+    elif "--ca" in remedy:
+        remedy = "Another authority signed it: give that one's certificate as CA file."
+    elif problem is asked.login:
+        remedy = "Type the user name at Login and press Enter; the password is asked for then."
+    return f"{capital(problem.finding)}. {remedy}".rstrip()
 
 
 def engine_in_words(standing: EngineStanding) -> str:
@@ -172,12 +210,35 @@ def engine_missing(name: str, standing: EngineStanding | None) -> str:
     return ""
 
 
-def listening_problem(answers: Delivery) -> str:
+def engine_room(standing: EngineStanding) -> str:
+    """`about 190 GB needed, 1.1 TB free in /var/lib/docker`."""
+    needed = f"about {size(standing.needed, up=True)} needed" if standing.needed else "none needed"
+    if standing.free is None:
+        return f"{needed}; how much is free cannot be seen from here"
+    where = f" in {standing.root}" if standing.root else ""
+    return f"{needed}, {size(standing.free, down=True)} free{where}"
+
+
+def engine_trouble(standing: EngineStanding) -> str:
+    """What is wrong with the engine and the next step; empty where all is well."""
+    if standing.problem:
+        return f"{standing.problem}. {standing.remedy}".rstrip()
+    if standing.lacking:
+        return (
+            f"{size(standing.lacking, up=True)} of room is missing. The need counts unpacked"
+            " layers, and the copy that an engine makes while loading."
+        )
+    return ""
+
+
+def listening_missing(answers: Delivery, *, secured: bool) -> str:
     """Why Next is shut for serving; empty when it is open."""
+    if secured and answers.tls_certificate is None:
+        return "Not yet: TLS needs a certificate."
     try:
-        answers.serve_spec()
-    except AirgapError as error:
-        return f"Not yet: {error.message}."
+        listen_address(answers.listen)
+    except AirgapError:
+        return "Not yet: a port is a number up to 65535."
     return ""
 
 
@@ -195,5 +256,6 @@ def _command_of(remedy: str) -> str:
     return remedy.partition(": ")[2].partition(" (")[0] or remedy.rstrip(".")
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text as the beginning of a sentence."""
     return text[:1].upper() + text[1:]

@@ -12,6 +12,8 @@ from pathlib import Path
 
 LAST_SIDE = "last side"
 LAST_BUNDLE = "last bundle"
+LAST_DESTINATION = "last destination"
+LAST_REGISTRY = "last registry"
 THEME = "theme"
 
 _FILE = "wizard.json"

@@ -26,14 +26,15 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class FoundBundle:
-    """A bundle at a path. `bytes` is its content after deduplication; `problem` says why it cannot
-    be opened, and is empty where it can."""
+    """A bundle at a path. `bytes` is its content after deduplication; `updated` is when it was last
+    saved, ISO 8601; `problem` says why it cannot be opened, and is empty where it can."""
 
     path: Path
     name: str
     images: int = 0
     waiting: int = 0
     bytes: int = 0
+    updated: str = ""
     problem: str = ""
 
 
@@ -142,7 +143,8 @@ def look_into(path: Path) -> FoundBundle:
     images = [item for item in bundle.items if item.kind == "image"]
     done = [item for item in images if item.state is ItemState.DONE]
     size = sum(size for _name, size in bundle.storage.names(layout.BLOBS))
-    return FoundBundle(path, bundle.name, len(done), len(images) - len(done), size)
+    updated = bundle.inventory.updated
+    return FoundBundle(path, bundle.name, len(done), len(images) - len(done), size, updated)
 
 
 def _mounted(mounts: Path) -> Iterator[Path]:

@@ -30,7 +30,7 @@ from airgap_tui.engine.serve.api import Api
 from airgap_tui.engine.serve.connection import Limits
 from airgap_tui.engine.serve.handler import Access, Service
 from airgap_tui.engine.serve.htpasswd import Htpasswd
-from airgap_tui.engine.serve.server import Server
+from airgap_tui.engine.serve.server import Server, listen
 from airgap_tui.engine.serve.tls import server_context
 
 DEFAULT_PORT = 5000
@@ -120,6 +120,15 @@ class Serving:
     url: str
     catalogue: BundleCatalogue
     log: AccessLog
+
+
+def check(spec: ServeSpec) -> tuple[str, ...]:
+    """Raise what `serving` would, without serving; one sentence for each name that is not clear."""
+    catalogue = BundleCatalogue([BundleReader.open(path) for path in spec.paths])
+    if spec.tls_certificate is not None:
+        server_context(spec.tls_certificate, spec.tls_key)
+    listen(spec.host, spec.port).close()
+    return catalogue.conflicts()
 
 
 @contextlib.contextmanager

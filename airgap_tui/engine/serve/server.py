@@ -35,7 +35,7 @@ class Server:
         self._watch = Watch(service.limits)
         self._places = threading.BoundedSemaphore(_connections(service.limits))
         self._stopping = threading.Event()
-        self._listener = _listen(host, port)
+        self._listener = listen(host, port)
         self.address = _address(self._listener)
         self._threads = [
             threading.Thread(target=self._accept, name="serve-accept", daemon=True),
@@ -106,7 +106,8 @@ def _connections(limits: Limits) -> int:
     return max(4, min(limits.connections, (files - _SPARE_FILES) // 2))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises `UsageError` and `EnvironmentFailure`."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

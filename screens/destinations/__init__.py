@@ -1,0 +1,1 @@
+"""The forms of the Destination screen: one for each kind of place that images can go to."""

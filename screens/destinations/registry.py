@@ -1,0 +1,228 @@
+"""A registry as the destination: where, as whom, how secured, under which names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.errors import AirgapError, NameConflict
+from airgap_tui.engine.guide import arrival
+from airgap_tui.engine.guide.answers import Security
+from airgap_tui.engine.jobs import destination
+from airgap_tui.engine.jobs.destination import DestinationAnswers
+from airgap_tui.engine.oci.reference import Reference
+from screens.destinations.form import DestinationForm, Said
+from screens.look import Mark
+from screens.modals.login import LoginPrompt, Without
+from screens.widgets.fields import Field
+from screens.widgets.options import Option
+from screens.widgets.select import Select
+
+_SECURITY = [
+    Option("tls", "TLS", "Its certificate is signed by an authority that this host trusts"),
+    Option("own-ca", "TLS, our own CA", "The file of your site's authority is named below"),
+    Option("plain", "Plain HTTP", "Nothing is encrypted, a password neither"),
+]
+_SECURITY_NOTES = {"tls": "", "own-ca": "", "plain": "Nothing is encrypted"}
+
+
+class RegistryForm(DestinationForm):
+    """Asked anew whenever a field is left that the answer depends on."""
+
+    _asked: tuple[object, DestinationAnswers] | None = None
+
+    def compose(self) -> ComposeResult:
+        answers, login = self.answers, self._login
+        yield Field("Registry", answers.registry, width=26, enter="ask it", id="registry")
+        yield Field("Project", answers.project, width=26, enter="ask it", id="project")
+        username = login.username if login is not None else ""
+        yield Field("Login", username, width=26, enter="give password", id="login")
+        yield Select("Security", _SECURITY, current=answers.security.value, id="security")
+        ca_file = "" if answers.ca_file is None else str(answers.ca_file)
+        yield Field("CA file", ca_file, width=26, enter="ask it", id="ca")
+        yield Select("Names", (), id="names")
+
+    def on_mount(self) -> None:
+        self._show_choices()
+
+    def _show_choices(self) -> None:
+        source = arrival.main_source(image.reference for image in self.images)
+        options = [
+            Option("without", f"Without {source}", "As on most mirrors"),
+            Option("with", f"With {source} in the path", "Tells the sources apart"),
+        ]
+        self.select("#names").show(options, "with" if self.answers.keep_registry else "without")
+        self.field("#ca").display = self.answers.security is Security.OWN_CA
+
+    def take(self) -> None:
+        typed = self.field("#registry").value.removeprefix("https://").removeprefix("http://")
+        host, _, path = typed.partition("/")
+        parts = (path.strip("/"), self.field("#project").value.strip("/"))
+        ca_file = self.field("#ca").value
+        self.change(
+            registry=host,
+            project="/".join(part for part in parts if part),
+            security=Security(self.select("#security").current),
+            ca_file=Path(ca_file).expanduser() if ca_file else None,
+            keep_registry=self.select("#names").current == "with",
+        )
+
+    def on_field_submitted(self, event: Field.Submitted) -> None:
+        if event.field.id == "login":
+            event.stop()
+            self._enter_login(event.value)
+        else:
+            super().on_field_submitted(event)
+
+    # A login
+
+    @property
+    def _login(self) -> Credential | None:
+        return self.crossing.logins.get(self.answers.registry)
+
+    def _enter_login(self, username: str) -> None:
+        registry = self.answers.registry
+        if not registry:
+            self.field("#registry").focus()
+            return
+        if not username:
+            self.crossing.logins.pop(registry, None)
+            self.settled()
+            return
+
+        def taken(answer: Credential | Without | None) -> None:
+            if isinstance(answer, Credential):
+                self.field("#login").value = answer.username
+                self.crossing.logins[registry] = answer
+                self.settled()
+
+        text = f"The password of {username} at {registry}. It is tried at once, and not kept."
+        self.app.push_screen(LoginPrompt(text, registry, username=username), taken)
+
+    # Asking
+
+    @property
+    def _question(self) -> object:
+        """What the registry's answer depends on."""
+        a = self.answers
+        first = self.images[0].reference if self.images else None
+        return (a.registry, a.project, a.security, a.ca_file, a.keep_registry, self._login, first)
+
+    @property
+    def _answer(self) -> DestinationAnswers | None:
+        if self._asked is None or self._asked[0] != self._question:
+            return None
+        return self._asked[1]
+
+    def ask(self) -> None:
+        answers, question, images = self.answers, self._question, self.images
+        if self._answer is not None:
+            return
+        self.desk.call_off("registry")
+        if not answers.registry or not images or self._ca_problem():
+            return
+        if arrival.of_the_internet(answers.registry):
+            return
+        try:
+            repository = answers.naming.target(images[0].reference).repository
+        except AirgapError:
+            return
+        settings, credentials = answers.network_settings, self.crossing.credentials()
+
+        def work(token: CancelToken) -> DestinationAnswers:
+            return destination.ask(answers.naming, repository, settings, token, credentials)
+
+        def answered(found: DestinationAnswers) -> None:
+            self._asked = (question, found)
+            self.changed()
+
+        self.desk.send_for("registry", work, answered)
+
+    # What came out
+
+    def _ca_problem(self) -> str:
+        answers = self.answers
+        if answers.security is not Security.OWN_CA:
+            return ""
+        if answers.ca_file is None:
+            return "Give the authority's file"
+        return "" if answers.ca_file.is_file() else "No such file"
+
+    def _assigned(self) -> tuple[dict[Reference, Reference], AirgapError | None]:
+        """The names, or why there are none."""
+        if not self.answers.registry:
+            return {}, None
+        try:
+            return arrival.assigned(self.answers, self.images), None
+        except AirgapError as error:
+            return {}, error
+
+    def tell(self) -> None:
+        answers, found = self.answers, self._answer
+        self._show_choices()
+        registry = project = login = ("", True)
+        if self.desk.under_way("registry"):
+            self.field("#registry").note("Asking ..", Mark.UNDER_WAY)
+        else:
+            if not answers.registry:
+                registry = ("Like harbor.pod.lan:5000", True)
+            elif arrival.of_the_internet(answers.registry):
+                registry = ("On the internet", False)
+            elif found is not None:
+                registry = (arrival.registry_in_words(found.registry), found.registry.good)
+            self._note("#registry", *registry)
+        if found is not None and found.login is not None:
+            refused = "Refused" if self._login is not None else "Wanted: a name, then Enter"
+            login = (found.login.finding if found.login.good else refused, found.login.good)
+        if found is not None and found.project is not None:
+            may = found.project.good
+            project = (found.project.finding if may else "You may read, not write", may)
+        elif not answers.project:
+            project = ("May be empty", True)
+        self._note("#login", *login)
+        self._note("#project", *project)
+        self.select("#security").note(_SECURITY_NOTES[answers.security.value])
+        self._note("#ca", self._ca_problem(), not self._ca_problem())
+        names, problem = self._assigned()
+        if isinstance(problem, NameConflict):
+            self.select("#names").note("2 images would get one name", Mark.NEEDS_YOU)
+        else:
+            many = f"{len(names)} names, all different" if len(names) > 1 else ""
+            self.select("#names").note(many)
+
+    def _note(self, name: str, text: str, good: bool) -> None:
+        self.field(name).note(text, Mark.NONE if good else Mark.NEEDS_YOU)
+
+    def missing(self) -> str:
+        _names, problem = self._assigned()
+        if isinstance(problem, NameConflict):
+            return "Not yet: 2 images would get one name."
+        if problem is not None:
+            return "Not yet: this cannot be a registry."
+        if self._ca_problem():
+            return "Not yet: the CA file is missing."
+        return arrival.registry_missing(self.answers, self._answer)
+
+    def said(self) -> Said:
+        names, problem = self._assigned()
+        if problem is not None:
+            return Said(f"{problem.message}. {problem.hint}")
+        if arrival.of_the_internet(self.answers.registry):
+            return Said(f"{arrival.registry_refused(self.answers.registry)}.")
+        if self._answer is not None and not self._answer.good:
+            return Said(arrival.registry_trouble(self.answers, self._answer))
+        if not names:
+            return Said()
+        source, target = next(iter(names.items()))
+        return Said(arrival.new_names(source.registry), f"{source} becomes", str(target))
+
+    def names(self) -> list[str]:
+        names, _problem = self._assigned()
+        return [
+            line
+            for source, target in names.items()
+            for line in (f"{source} becomes", f"  {target}")
+        ]
