@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import socket
+import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
@@ -135,11 +136,12 @@ def doomed_engine(docker_engine: DockerEngine) -> Iterator[DockerEngine]:
     finally:
         if engine.process.poll() is None:
             os.kill(engine.pid, signal.SIGCONT)
-        # Its containerd outlives an engine that is killed.
+        # Its containerd and its mount outlive an engine that is killed.
         containerd = int((engine.directory / "exec/containerd/containerd.pid").read_text())
-        engine.stop()
         with suppress(ProcessLookupError):
             os.kill(containerd, signal.SIGKILL)
+        subprocess.run(["umount", engine.data], capture_output=True, timeout=30, check=False)
+        engine.stop()
 
 
 @pytest.mark.docker
