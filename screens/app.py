@@ -106,6 +106,16 @@ class WizardApp(App[None]):
         elif self.screen is not screen:
             self.switch_screen(screen)
 
+    def renew_step(self, name: str) -> None:
+        """Make the screen of a step anew and show it: it is about something else by now."""
+        old = self.route.screens.pop(name, None) if self.route is not None else None
+        if old is not None:
+            self.uninstall_screen(old)
+        shown = old is not None and old in self.screen_stack
+        self.show_step(name)
+        if old is not None and not shown:
+            old.remove()
+
     def step_on(self, screen: WizardScreen[Any]) -> None:
         """Go on to the step after this screen's."""
         after = self.route.after(screen.step) if self.route is not None else None

@@ -12,7 +12,7 @@ from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
 from screens.crossing import Crossing
-from screens.delivered import DeliveredScreen
+from screens.delivered import deliver_step
 from screens.destination import DestinationScreen
 from screens.images import ImagesScreen
 from screens.logins import LoginsScreen
@@ -22,9 +22,9 @@ from screens.rehearsal import RehearsalPage
 from screens.review import ReviewScreen
 from screens.review_delivery import ReviewDeliveryScreen
 from screens.steps import Route, StepState
-from screens.verified import VerifiedScreen
+from screens.verified import verify_step
 from screens.welcome import Openings, WelcomeScreen
-from screens.working import WorkingScreen
+from screens.working import SavingScreen
 
 _COLLECTING = ("save", "verify")
 
@@ -43,8 +43,8 @@ class Wizard:
             partial(ImagesScreen, crossing),
             partial(LoginsScreen, crossing),
             partial(ReviewScreen, crossing),
-            partial(WorkingScreen, crossing, "Save"),
-            partial(VerifiedScreen, crossing, Side.ONLINE),
+            partial(SavingScreen, crossing),
+            partial(verify_step, crossing, Side.ONLINE),
         )
         return Route(Side.ONLINE.heading, dict(zip(Side.ONLINE.steps, makers, strict=True)))
 
@@ -52,10 +52,10 @@ class Wizard:
         crossing = self.crossing
         makers = (
             partial(OpenScreen, crossing),
-            partial(VerifiedScreen, crossing, Side.OFFLINE),
+            partial(verify_step, crossing, Side.OFFLINE),
             partial(DestinationScreen, crossing),
             partial(ReviewDeliveryScreen, crossing),
-            partial(DeliveredScreen, crossing),
+            partial(deliver_step, crossing),
         )
         return Route(Side.OFFLINE.heading, dict(zip(Side.OFFLINE.steps, makers, strict=True)))
 

@@ -6,8 +6,6 @@ ends, the wizard goes on to the next by itself.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -32,7 +30,7 @@ from screens.widgets.text import Bar, Gap, Paragraph, Stops
 class WorkingScreen(WatchingScreen):
     """Subclasses name their step, the verbs that it has, and what comes after it."""
 
-    following: ClassVar[str] = "Result"
+    following = "Result"
     help_text = (
         "The work goes on without this window: close it, and come back with airgap-tui attach."
         " Stop ends it cleanly; finished layers are kept, and it continues from there. What failed"
@@ -270,3 +268,6 @@ class SavingScreen(WorkingScreen):
     step = "Save"
     verbs = ("save",)
     following = "Verify"
+
+    def move_on(self) -> None:
+        self.wizard.renew_step(self.following)

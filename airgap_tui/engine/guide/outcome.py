@@ -1,0 +1,191 @@
+"""What came of a crossing's half: the sentences of a verify's result, and of both sides' ends."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from airgap_tui.engine.bundle.findings import ABSENT, Finding
+from airgap_tui.engine.guide.commands import PROGRAM
+from airgap_tui.engine.guide.sentences import media
+from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.jobs.chain import Ended
+from airgap_tui.engine.jobs.load import LoadResult
+from airgap_tui.engine.jobs.push import PushResult
+from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.jobs.save import SaveResult
+from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.quantities import count, elapsed, rate, size
+
+READ_AGAIN, FETCH_AGAIN, GO_ON = "read-again", "fetch-again", "go-on"
+_PLACE = "/media/DISK"
+
+
+def findings(result: VerifyResult) -> tuple[Finding, ...]:
+    """Everything wrong: what images need comes first."""
+    return tuple(sorted((*result.bad, *result.missing), key=lambda one: not one.items))
+
+
+def failed(items: Sequence[ItemResult]) -> tuple[ItemResult, ...]:
+    return tuple(item for item in items if not item.succeeded)
+
+
+def read(result: VerifyResult) -> str:
+    """`67.5 GB in 4 min 10 s, 270 MB/s`."""
+    speed = f", {rate(result.bytes / result.seconds)}" if result.seconds >= 1 else ""
+    return f"{size(result.bytes)} in {elapsed(result.seconds)}{speed}"
+
+
+def content(result: VerifyResult) -> str:
+    """`1 layer is not what it should be`."""
+    damaged, missing = len(result.bad), len(result.missing)
+    if not damaged and not missing:
+        return f"All {count(result.blobs, 'file')} are what they should be"
+    parts = []
+    if damaged:
+        are = "is" if damaged == 1 else "are"
+        parts.append(f"{count(damaged, 'file')} {are} not what {_it(damaged)} should be")
+    if missing:
+        parts.append(f"{count(missing, 'file')} {'is' if missing == 1 else 'are'} not there")
+    return ", and ".join(parts)
+
+
+def problem(finding: Finding) -> str:
+    """What is wrong with one file, and how that was seen."""
+    if finding.problem == ABSENT:
+        return "It is not there."
+    mark = "its content has the digest "
+    if finding.problem.startswith(mark):
+        found = finding.problem.removeprefix(mark)
+        return (
+            "The size is right, the content is not. Its digest should\nbe"
+            f" {_short(finding.digest)} and is {_short(found)}."
+        )
+    return f"{finding.problem[:1].upper()}{finding.problem[1:]}."
+
+
+def remedies(result: VerifyResult, side: Side, sizes: Mapping[str, int]) -> dict[str, str]:
+    """What can be done about a verify that found something: key and words, the likeliest first."""
+    wrong = findings(result)
+    if not wrong and not (side is Side.ONLINE and failed(result.items)):
+        return {}
+    them = "this layer" if len(wrong) == 1 else f"these {len(wrong)} files"
+    total = sum(sizes.get(finding.digest, 0) for finding in wrong)
+    whole = sum(item.succeeded for item in result.items)
+    lacking = len(result.items) - whole
+    choices = {}
+    if side is Side.ONLINE:
+        weight = f", {size(total)}" if total else ""
+        unsaved = f"Try {count(lacking, 'image')} again"
+        choices[FETCH_AGAIN] = f"Fetch {them} again{weight}" if wrong else unsaved
+    if wrong and any(finding.digest for finding in wrong):
+        choices[READ_AGAIN] = f"Read {them} again"
+    if whole:
+        without = f"Go on without {count(lacking, 'image')}" if lacking else "Go on all the same"
+        with_them = f"Go on with {count(whole, 'image')}" if lacking else without
+        choices[GO_ON] = without if side is Side.ONLINE else with_them
+    return choices
+
+
+def remedy_in_words(choice: str, result: VerifyResult, side: Side, name: str) -> str:
+    """What a choice means."""
+    lacking = len(failed(result.items))
+    if choice == READ_AGAIN:
+        return "Helps with a dirty disc or a bad cable"
+    if choice == FETCH_AGAIN:
+        return "From the registry; what is whole stays"
+    if not lacking:
+        return "No image needs what is wrong"
+    other = "The other" if lacking == 1 else f"The other {lacking}"
+    if side is Side.ONLINE:
+        return f"The bundle holds {'it' if lacking == 1 else 'them'} not; it can be had later"
+    return f"{other} stay{'s' if lacking == 1 else ''} out; online side: verify and save {name}"
+
+
+def saved(result: SaveResult) -> str:
+    """`All 13 images, 58.9 GB downloaded in 9 min 1 s`."""
+    wrong = len(failed(result.items))
+    there = len(result.items)
+    images = f"{there - wrong} of {count(there, 'image')}" if wrong else _all(there)
+    if not result.downloaded:
+        return f"{images}; nothing new had to be downloaded"
+    return f"{images}, {size(result.downloaded)} downloaded in {elapsed(result.seconds)}"
+
+
+def verified(result: VerifyResult) -> str:
+    """`486 files, 67.5 GB, every byte read in 4 min 10 s`."""
+    files, seconds = count(result.blobs, "file"), elapsed(result.seconds)
+    return f"{files}, {size(result.bytes)}, every byte read in {seconds}"
+
+
+def ready(name: str, whole: int, total: int) -> str:
+    """The top of the online side's result."""
+    return f"{name} is ready to carry: {count(whole, 'image')}, {size(total)}."
+
+
+def carry(total: int) -> str:
+    return f"{media(total)}."
+
+
+def offline_commands(bundle: Path) -> tuple[tuple[str, str], ...]:
+    """What to type on the other side, and what each does."""
+    there = shlex.quote(f"{_PLACE}/{bundle.name}")
+    return (
+        (PROGRAM, "leads on from there: Bring images in"),
+        (f"{PROGRAM} verify {there}", "did all of it arrive"),
+        (f"{PROGRAM} push {there} REGISTRY", "into a registry"),
+        (f"{PROGRAM} load {there}", "into Docker there"),
+    )
+
+
+def carried_message(name: str, bundle: Path, total: int) -> str:
+    """What stands in the shell after the online side."""
+    return f"{name} is ready to carry: {bundle}, {size(total)}."
+
+
+def delivered(ended: Ended, target: str) -> str:
+    """The top of the offline side's result."""
+    items = ended.result.items if ended.result is not None else ()
+    wrong, there = len(failed(items)), len(items)
+    if wrong:
+        are = "is" if there - wrong == 1 else "are"
+        return f"{there - wrong} of {count(there, 'image')} {are} in {target}. {wrong} failed."
+    are = "is" if there == 1 else "are"
+    return f"{_all(there)} {are} in {target}, each with the digest that it should have."
+
+
+def target_of(ended: Ended, spec: object) -> str:
+    """What took the images, in a word: a registry, or an engine with its version."""
+    if isinstance(ended.result, LoadResult):
+        return ended.result.engine
+    if isinstance(ended.result, PushResult):
+        names = [item.target for item in ended.result.items if item.target]
+        if names:
+            return names[0].partition("/")[0]
+    naming = getattr(spec, "naming", None)
+    return str(getattr(naming, "registry", "")) or "the target"
+
+
+def next_command(ended: Ended, engine: str = "docker") -> str:
+    """What to type to use an image that has arrived; empty where none did."""
+    items = ended.result.items if ended.result is not None else ()
+    for item in items:
+        if item.succeeded:
+            verb = "pull" if ended.verb == "push" else "run --rm"
+            return f"{engine} {verb} {item.target or item.reference}"
+    return ""
+
+
+def _short(digest: str) -> str:
+    """`sha256:7c1d0f93a6b2..`."""
+    algorithm, _, rest = digest.partition(":")
+    return f"{algorithm}:{rest[:12]}.."
+
+
+def _it(number: int) -> str:
+    return "it" if number == 1 else "they"
+
+
+def _all(number: int) -> str:
+    return "The image" if number == 1 else f"All {count(number, 'image')}"

@@ -1,0 +1,356 @@
+"""What a verify found, and what can be done about it; the same on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from airgap_tui.engine.bundle.findings import Finding
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError
+from airgap_tui.engine.guide import chains, commands, outcome, restart, sentences
+from airgap_tui.engine.guide.outcome import FETCH_AGAIN, GO_ON, READ_AGAIN
+from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.jobs import read_again
+from airgap_tui.engine.jobs.chain import Chain, Ended, Step
+from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
+from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import size
+from screens import names
+from screens.base import WizardScreen
+from screens.collected import CollectedScreen
+from screens.crossing import Crossing
+from screens.errands import ErrandScreen
+from screens.job_rows import layer_name
+from screens.keys import key
+from screens.look import Mark
+from screens.modals.pages import TextPage
+from screens.steps import StepState
+from screens.watch import Seen
+from screens.widgets.options import Choice, Option
+from screens.widgets.rows import Column, TableRow
+from screens.widgets.table import Table
+from screens.widgets.text import Fact, Facts, Gap, Line
+from screens.working import WorkingScreen
+
+_NEEDED_BY = 3
+"""Images that are named below one damaged file; the rest are counted."""
+
+
+def verify_step(crossing: Crossing, side: Side) -> WizardScreen[Any]:
+    """The screen of step Verify as things are: the work, or what came of it."""
+    job = crossing.job
+    if job is not None and "verify" in job.order.verbs:
+        ended = Seen.of(job).of_verbs("verify")
+        result = ended.result if ended is not None else None
+        if not isinstance(result, VerifyResult):
+            return VerifyingScreen(crossing, side)
+        crossing.verified = result
+    if crossing.verified is None:
+        return VerifyingScreen(crossing, side)
+    if side is Side.ONLINE and crossing.verified.ok:
+        return CollectedScreen(crossing)
+    return VerifiedScreen(crossing, side)
+
+
+def bundle_of(crossing: Crossing, side: Side) -> Path | None:
+    """The bundle that this side is about."""
+    chosen = crossing.collection.bundle if side is Side.ONLINE else crossing.delivery.path
+    if chosen is None and crossing.job is not None:
+        return crossing.job.order.place
+    return chosen
+
+
+class VerifyingScreen(WorkingScreen):
+    """The verify at work; begins it where no job has it."""
+
+    step = "Verify"
+    verbs = ("verify",)
+
+    def __init__(self, crossing: Crossing, side: Side) -> None:
+        super().__init__(crossing)
+        self._side = side
+        self.following = "Result" if side is Side.ONLINE else "Destination"
+
+    def on_open(self) -> None:
+        super().on_open()
+        path = bundle_of(self.crossing, self._side)
+        if self.seen is None and path is not None:
+            chain = Chain((Step("verify", VerifySpec(path, self.crossing.settings)),))
+            self.excerpt, self.not_yet = "Starting ..", "Not yet: the verify is being started."
+            self.send_for(
+                "start",
+                restart.starting(self.crossing, chain, commands.verify(path)),
+                self._started,
+            )
+
+    def leads_on(self, job: JobInfo, ended: Ended) -> bool:
+        return ended.result is not None
+
+    def move_on(self) -> None:
+        self.wizard.renew_step(self.step)
+
+
+class VerifiedScreen(ErrandScreen[None]):
+    """All is whole, or what is not: which layer, who needs it, and what can be done."""
+
+    step = "Verify"
+    help_text = (
+        "Every byte of the bundle was read and compared with its digest, the SHA-256 checksum that"
+        " names a layer. Reading again drops what the system keeps in memory first, so that the"
+        " disk is asked. On the online side a damaged layer is fetched again by itself; all others"
+        " stay."
+    )
+    BINDINGS = [key("c", "copy", "copy")]  # noqa: RUF012
+
+    def __init__(self, crossing: Crossing, side: Side) -> None:
+        super().__init__()
+        self._crossing, self._side = crossing, side
+        self._job_id = _job_id(crossing)
+        self._sizes: dict[str, int] = {}
+        self._facts = Facts(id="facts")
+        self._one = Facts(id="one")
+        self._table = Table(
+            [
+                Column("Layer", 14),
+                Column("Size", 8, right=True),
+                Column("Problem", 18, grow=1),
+                Column("Needed by", 26, grow=2),
+            ],
+            enter="details",
+            filters=False,
+            more="more rows",
+            id="findings",
+        )
+        self._choice = Choice((), id="choice")
+        self._what = Line("What to do", tone="strong")
+
+    def body(self) -> ComposeResult:
+        yield self._facts
+        yield Gap()
+        yield self._one
+        yield self._table
+        yield Gap()
+        yield self._what
+        yield self._choice
+
+    def on_open(self) -> None:
+        self._show()
+        path = bundle_of(self._crossing, self._side)
+        if path is not None and outcome.findings(self._result):
+            wrong = outcome.findings(self._result)
+            self.send_for(
+                "sizes",
+                lambda _token: read_again.sizes(path, wrong),
+                self._take_sizes,
+                lambda _error: None,
+            )
+
+    def on_return(self) -> None:
+        now = _job_id(self._crossing)
+        if now and now != self._job_id:
+            self.wizard.renew_step(self.step)
+        else:
+            self._show()
+
+    def likeliest(self) -> Widget | None:
+        return self._choice if self._choice.display else self.way_on
+
+    @property
+    def _result(self) -> VerifyResult:
+        result = self._crossing.verified
+        assert result is not None  # noqa: S101 - this screen is only made for one
+        return result
+
+    @property
+    def _path(self) -> Path:
+        return bundle_of(self._crossing, self._side) or Path("BUNDLE")
+
+    # Drawing
+
+    def _take_sizes(self, sizes: dict[str, int]) -> None:
+        self._sizes = sizes
+        self._show()
+
+    def _show(self) -> None:
+        result, wrong = self._result, outcome.findings(self._result)
+        self.excerpt = sentences.verified(result)
+        self.command = commands.verify(self._path)
+        lacking = outcome.failed(result.items)
+        facts = [
+            Fact("Read", outcome.read(result), Mark.DONE),
+            Fact("Content", outcome.content(result), Mark.NEEDS_YOU if wrong else Mark.DONE),
+        ]
+        if lacking and not wrong:
+            reasons = sentences.causes((item.reference, item.error) for item in lacking)
+            facts += [Fact("Images", reason, Mark.NEEDS_YOU) for reason in reasons[:_NEEDED_BY]]
+        self._facts.show(facts)
+        self._one.display = len(wrong) == 1
+        self._table.display = len(wrong) > 1
+        if len(wrong) == 1:
+            self._one.show(_facts_of(wrong[0], self._sizes))
+        common = names.common_registry(item.reference for item in result.items)
+        self._table.show([_row(finding, self._sizes, common) for finding in wrong])
+        self._show_choices()
+        self._mark_step()
+
+    def _show_choices(self) -> None:
+        result = self._result
+        choices = outcome.remedies(result, self._side, self._sizes)
+        shown = bool(choices)
+        self._what.display = self._choice.display = shown
+        self._choice.show(
+            [
+                Option(k, text, outcome.remedy_in_words(k, result, self._side, self._path.name))
+                for k, text in choices.items()
+            ]
+        )
+        self._say_onward()
+
+    def _say_onward(self) -> None:
+        if self.under_way("read") or self.under_way("start"):
+            return
+        whole = sum(item.succeeded for item in self._result.items)
+        following = "Next: Result" if self._side is Side.ONLINE else "Next: Destination"
+        words = {READ_AGAIN: "Read it again", FETCH_AGAIN: "Fetch it again", GO_ON: following}
+        self.onward = words.get(self._choice.current, following)
+        self.not_yet = "" if whole or self._choice.display else "Not yet: no image is whole."
+
+    def _mark_step(self) -> None:
+        route = self.wizard.route
+        if route is not None:
+            fine = not self._choice.display or self._choice.current == GO_ON
+            route.set_state(self.step, StepState.DONE if fine else StepState.NEEDS_YOU)
+
+    # What to do
+
+    def on_options_moved(self, _event: Choice.Moved) -> None:
+        self._say_onward()
+
+    def go_on(self) -> None:
+        if self.not_yet:
+            return
+        if self._choice.display and self._choice.current == READ_AGAIN:
+            self._read_again()
+        elif self._choice.display and self._choice.current == FETCH_AGAIN:
+            self._fetch_again()
+        else:
+            self._leave_out()
+            self._mark_step()
+            if self._side is Side.ONLINE:
+                self.app.push_screen(CollectedScreen(self._crossing))
+            else:
+                self.wizard.step_on(self)
+
+    def _leave_out(self) -> None:
+        """On the offline side only what is whole goes on."""
+        result = self._result
+        if self._side is Side.OFFLINE and outcome.failed(result.items):
+            whole = tuple(Reference.parse(i.reference) for i in result.items if i.succeeded)
+            self._crossing.delivery = replace(self._crossing.delivery, images=whole)
+
+    def _read_again(self) -> None:
+        path, before = self._path, self._result
+        self.not_yet = "Reading it again .."
+
+        def done(result: VerifyResult) -> None:
+            self._crossing.verified = result
+            self.not_yet = ""
+            self._show()
+            still = bool(outcome.findings(result))
+            self.say("It is damaged still." if still else "It is whole now.")
+            self.focus_likeliest()
+
+        def work(token: CancelToken) -> VerifyResult:
+            return read_again.run(path, before, token)
+
+        self.send_for("read", work, done, self._failed)
+
+    def _fetch_again(self) -> None:
+        """The save again, which fetches just what is noted as damaged; then the verify again."""
+        crossing, job = self._crossing, self._crossing.job
+        try:
+            saves = job is not None and "save" in job.order.verbs
+            chain = (
+                job.directory.chain
+                if job is not None and saves
+                else chains.saving(crossing.collection)
+            )
+        except AirgapError as error:
+            self.wizard.show_error(error)
+            return
+        verify = Step("verify", VerifySpec(self._path, crossing.settings))
+        steps = tuple(step for step in chain.steps if step.verb == "save")
+        command = commands.save(crossing.collection)
+        self.not_yet = "Starting .."
+        work = restart.starting(crossing, Chain((*steps, verify)), command)
+        self.send_for("start", work, self._started, self._failed)
+
+    def _started(self, job: JobInfo) -> None:
+        self._crossing.job, self._crossing.verified = job, None
+        self.not_yet = ""
+        self.wizard.show_step("Save")
+        if self.wizard.route is not None:
+            self.wizard.route.forget(self.step)
+
+    def _failed(self, error: AirgapError) -> None:
+        self.not_yet = ""
+        self.wizard.show_error(error)
+
+    # Looking closer
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        finding = next((f for f in outcome.findings(self._result) if f.file == event.key), None)
+        if finding is not None:
+            self.app.push_screen(TextPage(self, finding.file, _told(finding, self._sizes)))
+
+    def action_copy(self) -> None:
+        wrong = outcome.findings(self._result)
+        text = "\n\n".join([self.excerpt, *(_told(f, self._sizes) for f in wrong), self.command])
+        self.app.copy_to_clipboard(text)
+        self.say("Copied, if this terminal lets programs copy (OSC 52).")
+
+
+def _job_id(crossing: Crossing) -> str:
+    """The job that verifies, if there is one; a delivery that came later is another matter."""
+    job = crossing.job
+    return job.id if job is not None and "verify" in job.order.verbs else ""
+
+
+def _facts_of(finding: Finding, sizes: dict[str, int]) -> list[Fact]:
+    """One damaged file: which, how that was seen, and who needs it."""
+    needed = list(finding.items[:_NEEDED_BY])
+    if len(finding.items) > _NEEDED_BY:
+        needed.append(f"and {len(finding.items) - _NEEDED_BY} more")
+    name = "Layer" if finding.digest else "File"
+    weight = sizes.get(finding.digest)
+    called = layer_name(finding.digest) if finding.digest else finding.file
+    return [
+        Fact(name, f"{called}, {size(weight)}" if weight else called),
+        Fact("Problem", outcome.problem(finding)),
+        Fact("Needed by", "\n".join(needed) if needed else "No image"),
+    ]
+
+
+def _row(finding: Finding, sizes: dict[str, int], common: str) -> TableRow:
+    weight = sizes.get(finding.digest)
+    first = names.short(finding.items[0], common) if finding.items else "No image"
+    more = f" and {len(finding.items) - 1} more" if len(finding.items) > 1 else ""
+    problem = outcome.problem(finding).partition(".")[0].partition(",")[0]
+    called = layer_name(finding.digest) if finding.digest else finding.file
+    cells = (called, size(weight) if weight else "-", problem, f"{first}{more}")
+    return TableRow(finding.file, cells)
+
+
+def _told(finding: Finding, sizes: dict[str, int]) -> str:
+    lines = [f"File       {finding.file}"]
+    if finding.digest in sizes:
+        lines.append(f"Size       {size(sizes[finding.digest])}")
+    lines.append(f"Problem    {finding.problem}")
+    lines += [f"Needed by  {item}" for item in finding.items]
+    return "\n".join(lines)
