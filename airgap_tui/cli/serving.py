@@ -9,7 +9,9 @@ import click
 from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
+from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.events import Note, Sink
 
 
 @verb(
@@ -46,9 +48,14 @@ def serve(
     from airgap_tui.engine.jobs import serve as job
 
     spec = job.ServeSpec(paths, host, port, tls_cert, tls_key, htpasswd)
+
+    def run(sink: Sink, token: CancelToken) -> job.ServeResult:
+        sink(Note("Ctrl-C ends it."))
+        return job.run(spec, sink, token)
+
     result = run_job(
         output,
-        lambda sink, token: job.run(spec, sink, token),
+        run,
         stopping="Stopping; transfers under way may end. Press Ctrl-C once more to end at once.",
     )
     output.document(result.to_json())

@@ -142,6 +142,15 @@ class LoginSettled:
     given: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What was served until now: requests, those of them refused, bytes of answers."""
+
+    requests: int
+    refused: int
+    sent: int
+
+
 class Level(str, Enum):
     """How much a `Note` matters."""
 
@@ -180,6 +189,7 @@ Event = (
     | BlobPaused
     | LoginNeeded
     | LoginSettled
+    | Served
     | Note
     | JobFinished
 )

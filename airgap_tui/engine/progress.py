@@ -33,6 +33,7 @@ from airgap_tui.engine.events import (
     LoginNeeded,
     LoginSettled,
     Note,
+    Served,
 )
 
 RATE_WINDOW = 15.0
@@ -92,7 +93,7 @@ class Snapshot:
 
     `done` of `total` never goes backwards except by what `repeated` counts: bytes that were thrown
     away and have to be moved again. `time_left` is None while it is not known. `quiet_for` is how
-    long nothing has moved.
+    long nothing has moved. `served` is None but for a job that serves.
     """
 
     verb: str = ""
@@ -112,6 +113,7 @@ class Snapshot:
     pauses: tuple[Pause, ...] = ()
     logins: tuple[LoginWanted, ...] = ()
     notes: tuple[Note, ...] = ()
+    served: Served | None = None
     exit_code: int | None = None
 
     @property
@@ -139,7 +141,9 @@ class Snapshot:
             "logins": tuple(LoginWanted(**wanted) for wanted in value["logins"]),
             "notes": tuple(Note(note["text"], Level(note["level"])) for note in value["notes"]),
         }
-        return cls(**{**value, **rows})
+        served = value.get("served")
+        known = None if served is None else Served(**served)
+        return cls(**{**value, **rows, "served": known})
 
 
 @dataclass(slots=True)
@@ -187,6 +191,7 @@ class _Job:
     pauses: dict[str, tuple[float, str]] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
     samples: deque[tuple[float, int]] = field(default_factory=deque)
+    served: Served | None = None
 
 
 class Progress:
@@ -212,6 +217,7 @@ class Progress:
             BlobPaused: self._blob_paused,
             LoginNeeded: self._login_needed,
             LoginSettled: self._login_settled,
+            Served: self._served,
             Note: self._note,
         }
 
@@ -310,6 +316,11 @@ class Progress:
     def _login_settled(self, event: LoginSettled, _now: float) -> None:
         self._job.logins.pop(event.registry, None)
 
+    def _served(self, event: Served, now: float) -> None:
+        job = self._job
+        job.moved, job.last_moved, job.served = event.sent, now, event
+        self._sample(now)
+
     def _note(self, event: Note, _now: float) -> None:
         self._notes.append(event)
 
@@ -394,6 +405,7 @@ class Progress:
             ),
             logins=tuple(LoginWanted(*wanted) for wanted in job.logins.items()),
             notes=tuple(self._notes),
+            served=job.served,
             exit_code=job.exit_code,
         )
 

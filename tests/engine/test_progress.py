@@ -30,6 +30,7 @@ from airgap_tui.engine.events import (
     LoginNeeded,
     LoginSettled,
     Note,
+    Served,
 )
 from airgap_tui.engine.progress import LoginWanted, Progress, Snapshot
 
@@ -277,6 +278,13 @@ def test_a_snapshot_is_json(progress: Progress) -> None:
     assert value["transfers"][0]["blob"] == "a"
     assert value["notes"][0]["level"] == "warning"
     assert value["time_left"] is None
+
+
+def test_what_was_served_is_counted_and_comes_back(progress: Progress) -> None:
+    assert progress.snapshot().served is None
+    snapshot = take(progress, JobStarted("serve", "h:5000", ()), Served(3, 1, 4_000))
+    assert snapshot.served == Served(3, 1, 4_000)
+    assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
 
 
 def test_a_snapshot_does_not_change_afterwards(progress: Progress) -> None:

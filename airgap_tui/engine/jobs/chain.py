@@ -49,6 +49,7 @@ _VERBS = {
     "verify": _Verb("verify", "path"),
     "load": _Verb("load", "paths"),
     "push": _Verb("push", "bundle", remote=True),
+    "serve": _Verb("serve", "paths"),
 }
 
 

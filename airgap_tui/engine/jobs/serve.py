@@ -20,10 +20,12 @@ from airgap_tui.engine.events import (
     JobStarted,
     Level,
     Note,
+    Served,
     Sink,
     discard,
 )
-from airgap_tui.engine.jobs.catalogue import BundleCatalogue
+from airgap_tui.engine.jobs.catalogue import BundleCatalogue, Held
+from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.serve.api import Api
@@ -36,7 +38,7 @@ from airgap_tui.engine.serve.tls import server_context
 DEFAULT_PORT = 5000
 _SAID_AGAIN_AFTER = 60.0
 _MOST_SAID = 4096
-_WAIT = 3600.0
+_TELL_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class ServeSpec:
 
 @dataclass(frozen=True, slots=True)
 class ServeResult:
-    """What was served until the end; `sent` counts the bytes of bodies."""
+    """What was served until the end; `items` could be had, `sent` counts the bytes of bodies."""
 
+    items: tuple[ItemResult, ...]
     address: str
-    images: int
     requests: int
     refused: int
     sent: int
@@ -71,7 +73,7 @@ class ServeResult:
     def to_json(self) -> dict[str, Any]:
         return {
             "address": self.address,
-            "images": self.images,
+            "images": len(self.items),
             "requests": self.requests,
             "refused": self.refused,
             "bytes": {"sent": self.sent},
@@ -102,6 +104,12 @@ class AccessLog:
                 self._said.clear()
             self._said[key] = now
         self._sink(_note(access))
+
+    @property
+    def served(self) -> Served:
+        """The counts until now."""
+        with self._lock:
+            return Served(self.requests, self.refused, self.sent)
 
 
 def _note(access: Access) -> Note:
@@ -167,13 +175,19 @@ def run(spec: ServeSpec, sink: Sink, token: CancelToken) -> ServeResult:
         held = under_way.catalogue.held
         sink(JobStarted("serve", under_way.address, ()))
         _introduce(spec, under_way, sink)
+        told: Served | None = None
         with contextlib.suppress(Stopped):
             while True:
-                token.sleep(_WAIT)
+                now = under_way.log.served
+                if now != told:
+                    sink(now)
+                    told = now
+                token.sleep(_TELL_EVERY)
     log = under_way.log
+    sink(log.served)
     result = ServeResult(
+        tuple(_result(one) for one in held),
         under_way.address,
-        len(held),
         log.requests,
         log.refused,
         log.sent,
@@ -181,6 +195,11 @@ def run(spec: ServeSpec, sink: Sink, token: CancelToken) -> ServeResult:
     )
     sink(JobFinished("serve", result.exit_code))
     return result
+
+
+def _result(one: Held) -> ItemResult:
+    item = one.item
+    return ItemResult(item.name, ItemState.DONE, str(item.digest or ""), item.bytes)
 
 
 def _logins(spec: ServeSpec) -> Htpasswd | None:
@@ -198,7 +217,7 @@ def _introduce(spec: ServeSpec, under_way: Serving, sink: Sink) -> None:
     catalogue = under_way.catalogue
     names = ", ".join(str(path) for path in spec.paths)
     items = count(len(catalogue.held), "item")
-    sink(Note(f"Serving {items} of {names} at {under_way.url}, read-only; Ctrl-C ends it."))
+    sink(Note(f"Serving {items} of {names} at {under_way.url}, read-only."))
     tagged = [held.item.reference for held in catalogue.held if held.item.reference.tag]
     if tagged:
         host, _, port = under_way.address.rpartition(":")
