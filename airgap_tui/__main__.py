@@ -36,7 +36,7 @@ def _prompts_refused() -> str | None:
 
 
 def _prompts() -> int:
-    from airgap_tui.cli.guide import run
+    from airgap_tui.cli.guide.start import run
     from airgap_tui.engine.settings import Settings
 
     return run(Settings.load())

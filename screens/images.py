@@ -12,7 +12,6 @@ from airgap_tui.engine import images_list
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import choices, commands, sentences
 from airgap_tui.engine.guide.answers import (
-    Collection,
     Origination,
     Wish,
     check_name,
@@ -129,17 +128,13 @@ class ImagesScreen(ErrandScreen[None]):
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        self._set(self._crossing.collection.with_list(path, listed.references))
+        self._crossing.wish(self._crossing.collection.with_list(path, listed.references))
         self.say(f"{count(len(listed.references), 'image')} read from {path.name}.")
         self._fill(select=listed.references[0] if listed.references else None)
         self.query_one("#images").focus()
 
     def _take(self, wishes: tuple[Wish, ...]) -> None:
-        self._set(self._crossing.collection.with_wishes(wishes))
-
-    def _set(self, answers: Collection) -> None:
-        self._crossing.collection = answers
-        self._crossing.access = self._crossing.plan = None
+        self._crossing.wish(self._crossing.collection.with_wishes(wishes))
 
     # The table
 
@@ -147,13 +142,13 @@ class ImagesScreen(ErrandScreen[None]):
         keys = set(event.keys)
         answers = self._crossing.collection
         chosen = [w.reference for w in answers.wishes if str(w.reference) in keys]
-        self._set(answers.choosing(event.chosen, *chosen))
+        self._crossing.wish(answers.choosing(event.chosen, *chosen))
         self._fill()
 
     def on_table_deleted(self, event: Table.Deleted) -> None:
         answers = self._crossing.collection
         gone = [w.reference for w in answers.wishes if str(w.reference) == event.key]
-        self._set(answers.without(*gone))
+        self._crossing.wish(answers.without(*gone))
         self._fill()
 
     def on_table_moved(self, event: Table.Moved) -> None:

@@ -21,7 +21,7 @@ def tell_outcome(output: Output, verb: str, result: Any) -> None:
     outcome = f"in {result.engine}" if verb == "load" else word
     show_items(output, result.items, done=word.capitalize())
     tell_failures(output, result.items)
-    output.say(f"{of_all(result.items, outcome)}. {_numbers(verb, result)}")
+    output.say(f"{of_all(result.items, outcome)}. {numbers(verb, result)}")
 
 
 def tell_steps(output: Output, steps: Sequence[Ended]) -> None:
@@ -41,7 +41,8 @@ def _as_json(step: Ended) -> dict[str, Any]:
     return {**value, "error": step.error, "hint": step.hint}
 
 
-def _numbers(verb: str, result: Any) -> str:
+def numbers(verb: str, result: Any) -> str:
+    """What was moved or read, and how long that took."""
     took = f"in {elapsed(result.seconds)}"
     if verb == "save":
         return f"{size(result.unique)} in all, {size(result.downloaded)} fetched {took}."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from airgap_tui.engine.guide.answers import Collection, Origination, Wish
+from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Origination, Wish
+from airgap_tui.engine.guide.arrival import of_the_internet
+from airgap_tui.engine.guide.remembered import LAST_DESTINATION, LAST_REGISTRY, Remembered
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 
@@ -42,6 +45,20 @@ KEEPING = (
     Choice("run", "For this run only, in memory"),
     Choice("file", "In Docker's config.json: readable by you, not encrypted"),
 )
+SECURITY = (
+    Choice("tls", "TLS", "Its certificate is signed by an authority that this host trusts"),
+    Choice("own-ca", "TLS, our own CA", "The file of your site's authority is named"),
+    Choice("plain", "Plain HTTP", "Nothing is encrypted, a password neither"),
+)
+EVERY_HOST, THIS_HOST = "0.0.0.0", "127.0.0.1"  # noqa: S104 - the user chooses whom to serve
+SERVED = (
+    Choice(EVERY_HOST, "All hosts that reach this"),
+    Choice(THIS_HOST, "This host only"),
+)
+SERVE_SECURITY = (
+    Choice("plain", "Plain HTTP", "Hosts must name it among their insecure registries"),
+    Choice("tls", "TLS", "With a certificate that the hosts trust"),
+)
 OFFERED = Wish(
     Reference.parse("docker.io/library/registry:2"),
     Origination.OFFERED,
@@ -49,6 +66,56 @@ OFFERED = Wish(
     note="Lets you start a registry on the offline side",
 )
 """What a new list begins with."""
+
+
+def places(docker: str, podman: str) -> tuple[Choice, ...]:
+    """The destinations, with what the engines of this host said."""
+    return (
+        Choice("registry", "An existing registry", "All hosts pull from it"),
+        Choice("docker", "Docker on this host", docker),
+        Choice("podman", "Podman on this host", podman),
+        Choice("serve", "Serve from here", "Hosts pull straight from the media; no copy"),
+    )
+
+
+def naming(source: str) -> tuple[Choice, ...]:
+    """How the new names are made of those that came from the registry `source`."""
+    return (
+        Choice("without", f"Without {source}", "As on most mirrors"),
+        Choice("with", f"With {source} in the path", "Tells the sources apart"),
+    )
+
+
+def proposed_destination(
+    answers: Delivery, remembered: Remembered, kept: Iterable[str]
+) -> tuple[Delivery, bool]:
+    """What was chosen last, else a registry that this host has a login for; and whether anything
+    is proposed at all. `kept` are the registries with a login."""
+    registry = remembered.get(LAST_REGISTRY) or next(
+        (name for name in kept if not of_the_internet(name)), ""
+    )
+    if not answers.registry and registry:
+        host, _, project = registry.partition("/")
+        answers = replace(answers, registry=host, project=project)
+    last = remembered.get(LAST_DESTINATION) or ("registry" if registry else "")
+    decided = last in {place.value for place in Destination}
+    if decided:
+        answers = replace(answers, destination=Destination(last))
+    return answers, decided
+
+
+def remember_destination(answers: Delivery, remembered: Remembered) -> None:
+    """For the next time."""
+    remembered.set(LAST_DESTINATION, answers.destination.value)
+    if answers.destination is Destination.REGISTRY:
+        remembered.set(LAST_REGISTRY, f"{answers.registry}/{answers.project}".rstrip("/"))
+
+
+def with_registry(answers: Delivery, typed: str, project: str) -> Delivery:
+    """The registry as it was typed: an address copied from a browser, or with a path, is meant."""
+    host, _, path = typed.removeprefix("https://").removeprefix("http://").partition("/")
+    parts = (path.strip("/"), project.strip().strip("/"))
+    return replace(answers, registry=host, project="/".join(part for part in parts if part))
 
 
 def platform_key(platform: Platform | None) -> str:

@@ -33,6 +33,11 @@ class Crossing:
         self.verified: VerifyResult | None = None
         self.job: JobInfo | None = None
 
+    def wish(self, answers: Collection) -> None:
+        """Other images: what was found out about the earlier ones is known no more."""
+        self.collection = answers
+        self.access = self.plan = None
+
     def credentials(self) -> CredentialStore:
         """The logins that are kept, and before them those given in this run; None of a registry
         says that it is spoken to without one."""

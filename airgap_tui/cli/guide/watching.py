@@ -1,0 +1,142 @@
+"""A worker's job, told line by line until it ends; and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from airgap_tui.cli.attaching import ask_for_login, follow
+from airgap_tui.cli.guide.dialogue import Back, HungUp, Leave, sentence
+from airgap_tui.cli.guide.guide import Guide
+from airgap_tui.cli.outcomes import numbers
+from airgap_tui.cli.results import tell_failures
+from airgap_tui.cli.stopping import Terminated
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import Stopped
+from airgap_tui.engine.guide import restart, sentences
+from airgap_tui.engine.guide.choices import Choice
+from airgap_tui.engine.guide.ended import snapshot_of
+from airgap_tui.engine.jobs import worker
+from airgap_tui.engine.jobs.chain import Chain, Ended
+from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
+from airgap_tui.engine.jobs.survival import survival
+from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.quantities import elapsed
+
+_EXPLAINED = (
+    "The work is done by a process of its own: closing this window or losing the line does not end"
+    " it. Stopping keeps what is finished, and it continues from there."
+)
+
+
+def begin(guide: Guide, chain: Chain, command: str) -> None:
+    """Start a worker on the chain. Raises as `worker.start`."""
+    surviving = survival()
+    if surviving.warning:
+        guide.dialogue.say(f"! {sentence(surviving.warning)} {surviving.remedy}")
+    crossing = guide.crossing
+    crossing.job = worker.start(
+        chain,
+        guide.settings.state_dir,
+        logins=crossing.logins,
+        command=command,
+        surviving=surviving,
+    )
+    guide.dialogue.say("It goes on without this window. The command that does the same:")
+    guide.dialogue.command(command)
+
+
+def watch(guide: Guide) -> JobInfo:
+    """Tell how the crossing's job goes until it runs no more."""
+    job = guide.crossing.job
+    if job is None:
+        raise Back
+    job = describe(job.directory)
+    if job.state is JobState.RUNNING:
+        guide.dialogue.say("Ctrl-C asks whether to stop it, or to leave it running.")
+    while job.state is JobState.RUNNING:
+        try:
+            job = follow(guide.output, job)
+        except Terminated:
+            raise HungUp from None
+        except Stopped:
+            job = _asked(guide, describe(job.directory))
+    guide.crossing.job = job
+    guide.exit_code = job.exit_code if job.exit_code is not None else 1
+    return job
+
+
+def _asked(guide: Guide, job: JobInfo) -> JobInfo:
+    """What to do with the job that still runs."""
+    dialogue, doing = guide.dialogue, sentences.doing(job.verb).lower()
+    dialogue.say()
+    dialogue.say(f"{sentence(', '.join(filter(None, sentences.amounts(job.snapshot))))}")
+    choices = [Choice("show", "Go on telling how it goes")]
+    if job.may_control:
+        choices.append(Choice("stop", f"Stop {doing}", "what is finished is kept"))
+    choices.append(Choice("leave", "Leave", "it goes on without you"))
+    answer = dialogue.choose(choices, "show", explanation=_EXPLAINED)
+    if answer == "leave":
+        raise Leave
+    if answer == "stop" and dialogue.confirm(sentences.stop_question(job.snapshot)[:-1], False):
+        worker.stop(job)
+        dialogue.say("Stopping.")
+    return job
+
+
+def step_of(job: JobInfo, verb: str) -> Ended | None:
+    """How a step of the job ended; None where it did not come to its end."""
+    return next((ended for ended in job.directory.ended if ended.verb == verb), None)
+
+
+def tell(guide: Guide, job: JobInfo, verb: str) -> None:
+    """How a step of the job ended: its failures with what to do, and the numbers."""
+    dialogue, ended = guide.dialogue, step_of(job, verb)
+    if ended is None:
+        died = job.state is JobState.DIED
+        snapshot = job.snapshot if job.snapshot.verb == verb else Snapshot(verb)
+        dialogue.say(sentences.cut_short(verb, snapshot, died=died, rebooted=job.rebooted))
+    elif ended.result is None:
+        dialogue.say(sentences.ended_early(verb))
+        dialogue.say(f"! {sentence(ended.error)}")
+        if ended.hint:
+            dialogue.say(ended.hint, indent=2)
+    else:
+        tell_failures(guide.output, ended.result.items)
+        dialogue.say(sentences.worked(snapshot_of(ended)))
+        dialogue.say(numbers(verb, ended.result))
+
+
+def again(guide: Guide, job: JobInfo, verb: str) -> None:
+    """Start the job's steps from this one on again. Raises as `worker.start`."""
+    crossing, dialogue = guide.crossing, guide.dialogue
+    for registry in restart.logins_lacking(crossing, job):
+        dialogue.say(f"The login for {registry} was given for that run only.")
+        if dialogue.confirm("Give it again", True):
+            crossing.logins[registry] = ask_for_login(registry)
+    start: Callable[[CancelToken], JobInfo] = restart.from_step(
+        crossing, job, job.order.verbs.index(verb)
+    )
+    crossing.job = start(CancelToken())
+
+
+def ways_on(job: JobInfo, verb: str, onward: str) -> list[Choice]:
+    """What can be done after a step of the job, the likeliest first; empty where all is well."""
+    ended = step_of(job, verb)
+    if ended is None:
+        return [Choice("again", f"Continue {sentences.doing(verb).lower()}")]
+    failed = sum(not item.succeeded for item in ended.result.items) if ended.result else 0
+    if not failed and ended.achieved:
+        return []
+    found = [Choice("again", f"Try {failed} again" if failed else "Try again")]
+    return [*found, Choice("next", onward)] if ended.achieved else found
+
+
+def tell_verified(guide: Guide, result: VerifyResult) -> None:
+    """What is whole; and each file that is not, with the images that need it."""
+    dialogue = guide.dialogue
+    dialogue.say(sentences.verified(result))
+    for finding in (*result.bad, *result.missing):
+        needed = f" Needed by {', '.join(finding.items)}." if finding.items else ""
+        dialogue.say(f"! {finding.file}: {sentence(finding.problem)}{needed}", indent=2)
+    dialogue.say(f"It took {elapsed(result.seconds)}.")
