@@ -7,7 +7,9 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,9 +39,8 @@ def main() -> int:
     )
     say(text)
     report = Report(machine(), text)
-    work = cache / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # cleans up
+    work = Path(tempfile.mkdtemp(prefix="work-", dir=cache))
     bench = cases.Bench(data, work, options.repeats, say, report)
     bench.registry = services.start_distribution(root=cache / "registry")
     failed = []
