@@ -17,6 +17,7 @@ from airgap_tui.engine.plain_text import cells, cut_at_word, right
 from screens.keys import key
 from screens.widgets.drawn import Drawn, Piece, Pieces
 from screens.widgets.rows import Column, TableRow, line, widths
+from screens.widgets.window import RowWindow
 
 _FOCUS_CELLS = 2
 _FILTER_CELLS = 26
@@ -102,12 +103,7 @@ class Table(Drawn, can_focus=True):
         self._boxes, self._marks, self._belongs, self._status = boxes, marks, belongs, status
         self._words = {"open": enter, "delete": delete}
         self._filters, self._more, self._empty = filters, more, empty
-        self._rows: tuple[TableRow, ...] = ()
-        self._shown: tuple[TableRow, ...] = ()
-        self._index: dict[str, int] = {}
-        self._current = ""
-        self._top = 0
-        self._filter = ""
+        self._window = RowWindow(follow=reachable)
         self._always_typing = self._typing = typing
         self._sum: tuple[str, ...] = ()
         self._left: str | None = None
@@ -119,27 +115,26 @@ class Table(Drawn, can_focus=True):
     @property
     def rows(self) -> tuple[TableRow, ...]:
         """All rows, filtered out or not."""
-        return self._rows
+        return self._window.rows
 
     @property
     def shown(self) -> tuple[TableRow, ...]:
         """The rows that pass the filter."""
-        return self._shown
+        return self._window.shown
 
     @property
     def current(self) -> str:
         """The key of the current row; empty where there is none."""
-        return self._current
+        return self._window.current
 
     @current.setter
     def current(self, key: str) -> None:
-        if key in self._index:
-            self._go(self._index[key], tell=False)
+        if key in self._window:
+            self._go(self._window.number(key), tell=False)
 
     @property
     def current_row(self) -> TableRow | None:
-        index = self._index.get(self._current)
-        return None if index is None else self._shown[index]
+        return self._window.current_row
 
     def show(
         self,
@@ -162,8 +157,7 @@ class Table(Drawn, can_focus=True):
         if columns is not None:
             self._columns = tuple(columns)
         if rows is not None:
-            self._rows = tuple(rows)
-            self._sift()
+            self._window.take(rows)
         self._sum = self._sum if total is None else tuple(total)
         self._left = self._left if left is None else left
         self._right = self._right if right is None else right
@@ -181,24 +175,6 @@ class Table(Drawn, can_focus=True):
         else:
             self._repaint(before)
 
-    def _sift(self) -> None:
-        """Filter anew; keep the current row, the position and the window where they can be."""
-        old = self._index.get(self._current, 0)
-        words = self._filter.casefold().split()
-        if words:
-            self._shown = tuple(
-                row
-                for row in self._rows
-                if all(word in " ".join(row.cells).casefold() for word in words)
-            )
-        else:
-            self._shown = self._rows
-        self._index = {row.key: index for index, row in enumerate(self._shown)}
-        if self._current not in self._index:
-            last = len(self._shown) - 1
-            self._current = self._shown[min(old, last)].key if self._shown else ""
-        self._keep_in_window()
-
     # Moving
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -207,13 +183,13 @@ class Table(Drawn, can_focus=True):
         if action == "open" and self._typing and not self._always_typing:
             return True
         if action in self._words:
-            return bool(self._words[action]) and bool(self._shown)
+            return bool(self._words[action]) and bool(self.shown)
         if action in ("choose", "choose_all"):
-            return self._boxes and bool(self._shown)
+            return self._boxes and bool(self.shown)
         if action == "filter":
-            return self._filters and bool(self._rows)
+            return self._filters and bool(self.rows)
         if action == "clear_filter":
-            return bool(self._filter) or (self._typing and not self._always_typing)
+            return bool(self._window.filter) or (self._typing and not self._always_typing)
         return True
 
     def key_text(self, action: str) -> str | None:
@@ -223,56 +199,39 @@ class Table(Drawn, can_focus=True):
         return self._words.get(action)
 
     def action_move(self, by: int) -> None:
-        self._go(self._index.get(self._current, 0) + by)
+        self._go(self._window.position + by)
 
     def action_page(self, by: int) -> None:
-        self._go(self._index.get(self._current, 0) + by * self._page())
+        self._go(self._window.position + by * self._page())
 
     def action_ends(self, index: int) -> None:
-        self._go(0 if index == 0 else len(self._shown) - 1)
+        self._go(0 if index == 0 else len(self.shown) - 1)
 
     def scroll_rows(self, by: int, pages: bool = False) -> None:
         """Show other rows without moving the current one."""
         before = self._frame()
-        self._top += by * (self._page() if pages else 1)
-        self._top = max(0, min(self._top, len(self._shown) - self._page()))
+        self._window.scroll(by * (self._page() if pages else 1))
         self._repaint(before)
 
     @property
     def scrolls(self) -> bool:
         """Whether there is more than is seen."""
-        return len(self._shown) > self._page()
+        return len(self.shown) > self._page()
 
-    def _go(self, index: int, *, tell: bool = True) -> None:
-        if not self._shown:
-            return
-        index = max(0, min(index, len(self._shown) - 1))
-        key = self._shown[index].key
-        if key == self._current:
-            return
+    def _go(self, number: int, *, tell: bool = True) -> None:
         before = self._frame()
-        self._current = key
-        self._keep_in_window()
-        self._repaint(before)
-        if tell:
-            self.post_message(self.Moved(self, key))
-
-    def _keep_in_window(self) -> None:
-        if not self.size:
-            return  # not laid out yet: there is no window
-        page = self._page()
-        index = self._index.get(self._current, 0)
-        if self.can_focus:
-            self._top = max(min(self._top, index), index - page + 1)
-        self._top = max(0, min(self._top, len(self._shown) - page))
+        if self._window.go(number):
+            self._repaint(before)
+            if tell:
+                self.post_message(self.Moved(self, self.current))
 
     # Choosing and filtering
 
     def action_open(self) -> None:
-        self.post_message(self.Opened(self, self._current))
+        self.post_message(self.Opened(self, self.current))
 
     def action_delete(self) -> None:
-        self.post_message(self.Deleted(self, self._current))
+        self.post_message(self.Deleted(self, self.current))
 
     def action_choose(self) -> None:
         row = self.current_row
@@ -280,8 +239,8 @@ class Table(Drawn, can_focus=True):
             self.post_message(self.Chosen(self, (row.key,), not row.chosen))
 
     def action_choose_all(self) -> None:
-        chosen = not all(row.chosen for row in self._shown)
-        keys = tuple(row.key for row in self._shown if row.chosen is not chosen)
+        chosen = not all(row.chosen for row in self.shown)
+        keys = tuple(row.key for row in self.shown if row.chosen is not chosen)
         self.post_message(self.Chosen(self, keys, chosen))
 
     def action_filter(self) -> None:
@@ -302,11 +261,11 @@ class Table(Drawn, can_focus=True):
         elif event.key == "enter" and not self._always_typing:
             self._type(False)
         elif event.key == "backspace":
-            self._set_filter(self._filter[:-1])
+            self._set_filter(self._window.filter[:-1])
         elif event.key == "ctrl+u":
             self._set_filter("")
         elif event.is_printable and event.character is not None:
-            self._set_filter(self._filter + event.character)
+            self._set_filter(self._window.filter + event.character)
         else:
             return
         event.stop()
@@ -315,7 +274,7 @@ class Table(Drawn, can_focus=True):
     def on_paste(self, event: Paste) -> None:
         if self._typing:
             event.stop()
-            self._set_filter(self._filter + event.text.strip())
+            self._set_filter(self._window.filter + event.text.strip())
 
     def on_blur(self) -> None:
         self._type(self._always_typing)
@@ -327,14 +286,13 @@ class Table(Drawn, can_focus=True):
             self.screen.refresh_bindings()
 
     def _set_filter(self, text: str) -> None:
-        current = self._current
-        self._filter = text
-        self._sift()
+        current = self.current
+        self._window.set_filter(text)
         self.redraw()
         if self.is_attached:
             self.screen.refresh_bindings()
-        if self._current != current:
-            self.post_message(self.Moved(self, self._current))
+        if self.current != current:
+            self.post_message(self.Moved(self, self.current))
 
     # Drawing
 
@@ -348,29 +306,34 @@ class Table(Drawn, can_focus=True):
         return self._height_wanted()
 
     def _height_wanted(self) -> int:
-        return 1 + max(1, len(self._shown)) + self._tail_height()
+        return 1 + max(1, len(self.shown)) + self._tail_height()
 
     def _tail_height(self) -> int:
         return bool(self._sum) + self._status + bool(self._detail)
 
     def _page(self) -> int:
-        """How many rows are seen at once."""
-        return max(1, self.size.height - 1 - self._tail_height())
+        """How many rows are seen at once; the window is told whenever it is asked for."""
+        if not self.size:
+            return 1  # not laid out yet
+        page = max(1, self.size.height - 1 - self._tail_height())
+        self._window.resize(page)
+        return page
 
     def _prefix(self) -> int:
         return _FOCUS_CELLS + (4 if self._boxes else 0) + (2 if self._marks else 0)
 
     def _pieces(self, y: int, width: int) -> Pieces:
+        self._page()
         if y == 0:
             return [(" " * self._prefix(), ""), (self._in_columns(self._titles(), width), "strong")]
-        seen = self._shown[self._top : self._top + self._page()]
+        seen = self._window.seen
         y -= 1
         if y < len(seen):
             return self._row(seen[y], width)
         y -= len(seen)
         if not seen:
             if y == 0:
-                nothing = "Nothing matches the filter." if self._filter else self._empty
+                nothing = "Nothing matches the filter." if self._window.filter else self._empty
                 return [("    ", ""), (nothing, "")]
             y -= 1
         tail: list[list[Piece]] = []
@@ -392,7 +355,7 @@ class Table(Drawn, can_focus=True):
         return line(self._columns, sizes, texts, self.look.text)
 
     def _row(self, row: TableRow, width: int) -> Pieces:
-        current = row.key == self._current and self.can_focus
+        current = row.key == self.current and self.can_focus
         focused = current and self.pointed
         tone = "focus" if focused else row.tone
         pieces: list[Piece] = []
@@ -408,12 +371,12 @@ class Table(Drawn, can_focus=True):
 
     def _status_pieces(self, room: int) -> Pieces:
         if self._typing:
-            text = self.look.text(self._filter)[-_FILTER_CELLS + 1 :]
+            text = self.look.text(self._window.filter)[-_FILTER_CELLS + 1 :]
             blanks = " " * (_FILTER_CELLS - 1 - cells(text))
-            counted = f"{len(self._shown)} of {len(self._rows)} match"
+            counted = f"{len(self.shown)} of {len(self.rows)} match"
             return [(f"Filter [{text}", ""), (" ", "focus"), (f"{blanks}]  {counted}", "")]
-        first, total, page = self._top + 1, len(self._shown), self._page()
-        last = min(self._top + page, total)
+        first, total = self._window.top + 1, len(self.shown)
+        last = self._window.top + len(self._window.seen)
         at_left = self._left
         if at_left is None:
             at_left = f"Rows {first} to {last} of {total}" if total else ""
@@ -421,8 +384,8 @@ class Table(Drawn, can_focus=True):
         if at_right is None:
             hidden = total - last if self._more.endswith("below") else total - (last - first + 1)
             at_right = f"{hidden} {self._more}" if hidden > 0 else ""
-        if self._filter:
-            at_right = f"Filter {self._filter}: {total} of {len(self._rows)}"
+        if self._window.filter:
+            at_right = f"Filter {self._window.filter}: {total} of {len(self.rows)}"
         at_right = cut_at_word(self.look.text(at_right), room)
         at_left = cut_at_word(self.look.text(at_left), max(0, room - cells(at_right) - 2))
         return [(at_left, ""), (right(at_right, room - cells(at_left)), "")]
@@ -448,15 +411,14 @@ class Table(Drawn, can_focus=True):
             self.refresh(*changed)
 
     def on_resize(self) -> None:
-        self._keep_in_window()
+        self._page()
         self.screen.refresh_bindings()
 
     # The mouse, where it is switched on
 
     def on_click(self, event: Click) -> None:
-        index = self._top + event.y - 1
-        if event.y >= 1 and index < min(len(self._shown), self._top + self._page()):
-            self._go(index)
+        if 1 <= event.y <= len(self._window.seen):
+            self._go(self._window.top + event.y - 1)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         event.stop()

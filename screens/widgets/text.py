@@ -209,7 +209,11 @@ def wrapped(text: str, width: int, clean: Callable[[str], str]) -> list[str]:
         line = clean(raw)
         start = " " * min(len(line) - len(line.lstrip()), width // 2)
         lines += textwrap.wrap(
-            line.strip(), width, initial_indent=start, subsequent_indent=start
+            line.strip(),
+            width,
+            initial_indent=start,
+            subsequent_indent=start,
+            break_on_hyphens=False,
         ) or [""]
     return lines
 
