@@ -17,9 +17,9 @@ from screens.keys import key
 from screens.look import Mark
 from screens.steps import StepState
 from screens.watch import Seen
-from screens.widgets.text import Fact, Facts, Gap, Line, Paragraph
+from screens.widgets.text import Fact, Facts, Gap, Line
 
-_COMMAND_WIDTH = 46
+_COMMANDS = 4
 
 
 class CollectedScreen(WizardScreen[None]):
@@ -45,7 +45,8 @@ class CollectedScreen(WizardScreen[None]):
         yield Line(id="media", indent=4)
         yield Gap()
         yield Line("Type there, with the disk mounted", tone="strong")
-        yield Paragraph(id="commands", indent=4)
+        for number in range(_COMMANDS):
+            yield Line(id=f"command-{number}", indent=4)
 
     def on_open(self) -> None:
         result = self._crossing.verified
@@ -60,11 +61,8 @@ class CollectedScreen(WizardScreen[None]):
         self.query_one("#facts", Facts).show(facts)
         self.query_one("#what", Line).show(str(path), right=size(self._bytes, up=True))
         self.query_one("#media", Line).show(outcome.carry(self._bytes))
-        lines = [
-            f"{command.ljust(_COMMAND_WIDTH)} {about}"
-            for command, about in outcome.offline_commands(path)
-        ]
-        self.query_one("#commands", Paragraph).show("\n".join(lines))
+        for number, (command, about) in enumerate(outcome.offline_commands(path)):
+            self.query_one(f"#command-{number}", Line).show(command, right=about)
         self.excerpt = outcome.ready(path.name, self._whole, self._bytes)
         self.command = commands.verify(path)
         self.onward = "Finish"

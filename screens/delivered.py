@@ -31,8 +31,8 @@ from screens.widgets.text import Gap, Line, Paragraph
 from screens.working import WorkingScreen
 
 _STATES = {
-    ItemState.DONE: ("Done", Mark.DONE),
-    ItemState.HELD: ("There before", Mark.HELD),
+    ItemState.DONE: ("Loaded", Mark.DONE),
+    ItemState.HELD: ("Was there", Mark.HELD),
     ItemState.LEFT_OUT: ("Left out", Mark.NONE),
     ItemState.FAILED: ("Failed", Mark.NEEDS_YOU),
 }
@@ -89,7 +89,7 @@ class DeliveredScreen(ErrandScreen[None]):
 
     def on_open(self) -> None:
         job, wrong = self._crossing.job, len(outcome.failed(self._items))
-        target = outcome.target_of(self._ended, None)
+        target = outcome.target_of(self._ended)
         self.excerpt = outcome.delivered(self._ended, target)
         self.command = job.order.command if job is not None else ""
         self.onward = "Finish"
@@ -97,14 +97,12 @@ class DeliveredScreen(ErrandScreen[None]):
         self.query_one("#choices").display = bool(wrong)
         common = names.common_registry(item.reference for item in self._items)
         pushed = self._ended.verb == "push"
-        there = "In the registry" if pushed else "Image ID there"
         self._table.show(
-            [_row(item, common, pushed) for item in sorted(self._items, key=_place)],
+            [_row(item, common) for item in sorted(self._items, key=_place)],
             columns=[
-                Column(names.heading(common), 29, grow=1),
-                Column("State", 12, gap=1),
-                Column("Digest here" if pushed else "", 12 if pushed else 0, gap=1),
-                Column(there, 15, gap=1),
+                Column(names.heading(common), 43, grow=1),
+                Column("Digest" if pushed else "Image ID", 12),
+                Column("There", 13),
             ],
         )
         command = outcome.next_command(self._ended, self._engine)
@@ -187,19 +185,14 @@ class DeliveredScreen(ErrandScreen[None]):
         self.wizard.leave(self.excerpt, self._ended.exit_code)
 
 
-def _row(item: ItemResult, common: str, pushed: bool) -> TableRow:
+def _row(item: ItemResult, common: str) -> TableRow:
     words, mark = _STATES.get(item.state, (item.state.value.capitalize(), Mark.NONE))
+    if item.state is ItemState.DONE and item.target_digest:
+        same = item.target_digest == item.digest
+        words = "Same digest" if same else layer_name(item.target_digest)
+        mark = Mark.DONE if same else Mark.NEEDS_YOU
     here = layer_name(item.digest) if item.digest else "-"
-    there = layer_name(item.target_digest) if item.target_digest else "-"
-    same = item.succeeded and item.digest and (not pushed or item.digest == item.target_digest)
-    said = f"{there} +" if same and pushed else there
-    cells = (
-        names.short(item.reference, common),
-        words,
-        here if pushed else "",
-        said if pushed else here,
-    )
-    return TableRow(item.reference, cells, mark=mark)
+    return TableRow(item.reference, (names.short(item.reference, common), here, words), mark=mark)
 
 
 def _place(item: ItemResult) -> int:

@@ -18,6 +18,7 @@ from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import size
@@ -119,25 +120,28 @@ class VerifiedScreen(ErrandScreen[None]):
             [
                 Column("Layer", 14),
                 Column("Size", 8, right=True),
-                Column("Problem", 18, grow=1),
-                Column("Needed by", 26, grow=2),
+                Column("Problem", 10, grow=1),
+                Column("Needed by", 34, grow=2),
             ],
             enter="details",
             filters=False,
             more="more rows",
             id="findings",
         )
+        self._images = Table((), marks=True, filters=False, more="more rows", id="images")
         self._choice = Choice((), id="choice")
-        self._what = Line("What to do", tone="strong")
+        self._what, self._elsewhere = Line("What to do", tone="strong"), Line(indent=2)
 
     def body(self) -> ComposeResult:
         yield self._facts
         yield Gap()
         yield self._one
         yield self._table
+        yield self._images
         yield Gap()
         yield self._what
         yield self._choice
+        yield self._elsewhere
 
     def on_open(self) -> None:
         self._show()
@@ -187,26 +191,46 @@ class VerifiedScreen(ErrandScreen[None]):
             Fact("Content", outcome.content(result), Mark.NEEDS_YOU if wrong else Mark.DONE),
         ]
         if lacking and not wrong:
-            reasons = sentences.causes((item.reference, item.error) for item in lacking)
-            facts += [Fact("Images", reason, Mark.NEEDS_YOU) for reason in reasons[:_NEEDED_BY]]
+            facts.append(Fact("Images", outcome.unsaved(lacking), Mark.NEEDS_YOU))
         self._facts.show(facts)
         self._one.display = len(wrong) == 1
-        self._table.display = len(wrong) > 1
+        self._table.display, self._images.display = len(wrong) > 1, not wrong
         if len(wrong) == 1:
             self._one.show(_facts_of(wrong[0], self._sizes))
         common = names.common_registry(item.reference for item in result.items)
         self._table.show([_row(finding, self._sizes, common) for finding in wrong])
+        self._images.show(
+            [_image_row(item, common) for item in (*lacking, *_whole(result))],
+            columns=[
+                Column(names.heading(common), 48, grow=1),
+                Column("State", 12, gap=1),
+                Column("Size", 9, gap=2, right=True),
+            ],
+        )
+        self._tell_image()
         self._show_choices()
         self._mark_step()
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        if event.table is self._images:
+            self._tell_image()
+
+    def _tell_image(self) -> None:
+        items = {item.reference: item for item in self._result.items}
+        item = items.get(self._images.current)
+        self._images.show(detail=(item.error or item.digest) if item is not None else "")
 
     def _show_choices(self) -> None:
         result = self._result
         choices = outcome.remedies(result, self._side, self._sizes)
         shown = bool(choices)
         self._what.display = self._choice.display = shown
+        elsewhere = outcome.other_remedy(result, self._side, self._path.name)
+        self._elsewhere.display = bool(elsewhere)
+        self._elsewhere.show(elsewhere)
         self._choice.show(
             [
-                Option(k, text, outcome.remedy_in_words(k, result, self._side, self._path.name))
+                Option(k, text, outcome.remedy_in_words(k, result, self._side))
                 for k, text in choices.items()
             ]
         )
@@ -217,7 +241,8 @@ class VerifiedScreen(ErrandScreen[None]):
             return
         whole = sum(item.succeeded for item in self._result.items)
         following = "Next: Result" if self._side is Side.ONLINE else "Next: Destination"
-        words = {READ_AGAIN: "Read it again", FETCH_AGAIN: "Fetch it again", GO_ON: following}
+        fetch = "Fetch it again" if outcome.findings(self._result) else "Try again"
+        words = {READ_AGAIN: "Read it again", FETCH_AGAIN: fetch, GO_ON: following}
         self.onward = words.get(self._choice.current, following)
         self.not_yet = "" if whole or self._choice.display else "Not yet: no image is whole."
 
@@ -337,11 +362,21 @@ def _facts_of(finding: Finding, sizes: dict[str, int]) -> list[Fact]:
     ]
 
 
+def _whole(result: VerifyResult) -> tuple[ItemResult, ...]:
+    return tuple(item for item in result.items if item.succeeded)
+
+
+def _image_row(item: ItemResult, common: str) -> TableRow:
+    words, mark = ("Whole", Mark.DONE) if item.succeeded else ("Not saved", Mark.NEEDS_YOU)
+    weight = size(item.bytes) if item.bytes else "-"
+    return TableRow(item.reference, (names.short(item.reference, common), words, weight), mark=mark)
+
+
 def _row(finding: Finding, sizes: dict[str, int], common: str) -> TableRow:
     weight = sizes.get(finding.digest)
     first = names.short(finding.items[0], common) if finding.items else "No image"
     more = f" and {len(finding.items) - 1} more" if len(finding.items) > 1 else ""
-    problem = outcome.problem(finding).partition(".")[0].partition(",")[0]
+    problem = outcome.problem_word(finding)
     called = layer_name(finding.digest) if finding.digest else finding.file
     cells = (called, size(weight) if weight else "-", problem, f"{first}{more}")
     return TableRow(finding.file, cells)

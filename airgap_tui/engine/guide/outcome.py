@@ -51,6 +51,19 @@ def content(result: VerifyResult) -> str:
     return ", and ".join(parts)
 
 
+def unsaved(items: Sequence[ItemResult]) -> str:
+    """`1 image was not saved to its end`."""
+    was = "was" if len(items) == 1 else "were"
+    return f"{count(len(items), 'image')} {was} not saved to the end"
+
+
+def problem_word(finding: Finding) -> str:
+    """The same in a column of a table."""
+    if finding.problem == ABSENT:
+        return "Not there"
+    return "Damaged" if finding.digest else finding.problem
+
+
 def problem(finding: Finding) -> str:
     """What is wrong with one file, and how that was seen."""
     if finding.problem == ABSENT:
@@ -60,7 +73,7 @@ def problem(finding: Finding) -> str:
         found = finding.problem.removeprefix(mark)
         return (
             "The size is right, the content is not. Its digest should\nbe"
-            f" {_short(finding.digest)} and is {_short(found)}."
+            f" {_short(finding.digest)} and is {_short(found)}"
         )
     return f"{finding.problem[:1].upper()}{finding.problem[1:]}."
 
@@ -88,7 +101,7 @@ def remedies(result: VerifyResult, side: Side, sizes: Mapping[str, int]) -> dict
     return choices
 
 
-def remedy_in_words(choice: str, result: VerifyResult, side: Side, name: str) -> str:
+def remedy_in_words(choice: str, result: VerifyResult, side: Side) -> str:
     """What a choice means."""
     lacking = len(failed(result.items))
     if choice == READ_AGAIN:
@@ -99,8 +112,15 @@ def remedy_in_words(choice: str, result: VerifyResult, side: Side, name: str) ->
         return "No image needs what is wrong"
     other = "The other" if lacking == 1 else f"The other {lacking}"
     if side is Side.ONLINE:
-        return f"The bundle holds {'it' if lacking == 1 else 'them'} not; it can be had later"
-    return f"{other} stay{'s' if lacking == 1 else ''} out; online side: verify and save {name}"
+        return "Carry what is whole; more can be saved later"
+    return f"{other} stay{'s' if lacking == 1 else ''} out"
+
+
+def other_remedy(result: VerifyResult, side: Side, name: str) -> str:
+    """What can be done elsewhere; told across the gap by voice, so it is short."""
+    if side is Side.ONLINE or not findings(result):
+        return ""
+    return f"Or copy it again; online side: airgap-tui verify {shlex.quote(name)}"
 
 
 def saved(result: SaveResult) -> str:
@@ -132,8 +152,8 @@ def offline_commands(bundle: Path) -> tuple[tuple[str, str], ...]:
     """What to type on the other side, and what each does."""
     there = shlex.quote(f"{_PLACE}/{bundle.name}")
     return (
-        (PROGRAM, "leads on from there: Bring images in"),
-        (f"{PROGRAM} verify {there}", "did all of it arrive"),
+        (PROGRAM, "leads on from there"),
+        (f"{PROGRAM} verify {there}", "has all of it arrived"),
         (f"{PROGRAM} push {there} REGISTRY", "into a registry"),
         (f"{PROGRAM} load {there}", "into Docker there"),
     )
@@ -152,10 +172,10 @@ def delivered(ended: Ended, target: str) -> str:
         are = "is" if there - wrong == 1 else "are"
         return f"{there - wrong} of {count(there, 'image')} {are} in {target}. {wrong} failed."
     are = "is" if there == 1 else "are"
-    return f"{_all(there)} {are} in {target}, each with the digest that it should have."
+    return f"{_all(there)} {are} in {target}, not a bit different."
 
 
-def target_of(ended: Ended, spec: object) -> str:
+def target_of(ended: Ended) -> str:
     """What took the images, in a word: a registry, or an engine with its version."""
     if isinstance(ended.result, LoadResult):
         return ended.result.engine
@@ -163,8 +183,7 @@ def target_of(ended: Ended, spec: object) -> str:
         names = [item.target for item in ended.result.items if item.target]
         if names:
             return names[0].partition("/")[0]
-    naming = getattr(spec, "naming", None)
-    return str(getattr(naming, "registry", "")) or "the target"
+    return "the target"
 
 
 def next_command(ended: Ended, engine: str = "docker") -> str:

@@ -256,7 +256,10 @@ def verified(result: VerifyResult) -> str:
     if missing:
         parts.append(f"{count(missing, 'file')} {_are(missing)} missing")
     beginning = f"{' and '.join(parts)}. " if parts else ""
-    return f"{beginning}{whole} of {count(everything, 'image')} {_are(whole)} whole."
+    lacking = everything - whole
+    needed = "this file" if damaged + missing == 1 else "these files"
+    ending = f"; {lacking} need{'s' if lacking == 1 else ''} {needed}" if parts and lacking else ""
+    return f"{beginning}{whole} of {count(everything, 'image')} {_are(whole)} whole{ending}."
 
 
 def chosen_images(names: Sequence[str]) -> str:
