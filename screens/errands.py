@@ -99,9 +99,9 @@ class ErrandScreen(WizardScreen[R]):
             if errand is not None:
                 errand.token.cancel()
 
-    def under_way(self, name: str) -> bool:
-        """Whether an errand of this name has not ended."""
-        return name in self._errands
+    def under_way(self, name: str = "") -> bool:
+        """Whether an errand of this name, or any, has not ended."""
+        return name in self._errands if name else bool(self._errands)
 
     def on_errand_ended(self, event: Errand.Ended) -> None:
         for name, errand in list(self._errands.items()):
