@@ -141,7 +141,7 @@ class LoginsScreen(ErrandScreen[None]):
         reason, unread, hint = logins.explained(one)
         self.query_one("#reason", Paragraph).show(reason)
         self.query_one("#unread", Line).show(unread)
-        self.query_one("#hint", Line).show(hint)
+        self._show_hint(hint)
         self.command = commands.login(one.registry)
         self._form(logins.may_be_given(one))
         self.query_one("#again").display = bool(one.unreadable)
@@ -153,7 +153,14 @@ class LoginsScreen(ErrandScreen[None]):
             user.value = logins.username(one)
         user.note("The same for everybody" if one.registry == NGC_REGISTRY else "")
         secret = self.query_one("#secret", SecretField)
-        secret.note(logins.secret_name(one.registry)[1])
+        name, remark = logins.secret_name(one.registry)
+        secret.rename(name)
+        secret.note(remark)
+
+    def _show_hint(self, hint: str) -> None:
+        line = self.query_one("#hint", Line)
+        line.show(hint)
+        line.display = bool(hint)
 
     def _form(self, shown: bool) -> None:
         for name in ("#user", "#secret", "#keep", "#test"):
@@ -210,7 +217,7 @@ class LoginsScreen(ErrandScreen[None]):
         def failed(error: AirgapError) -> None:
             secret.note("Refused", Mark.NEEDS_YOU)
             self.query_one("#reason", Paragraph).show(error.message)
-            self.query_one("#hint", Line).show(error.hint)
+            self._show_hint(error.hint)
 
         self.send_for("login", work, done, failed)
 

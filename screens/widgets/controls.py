@@ -36,6 +36,12 @@ class Control(Drawn, can_focus=True):
         self._label = label
         self._label_width = label_width or (LABEL_WIDTH if label else 0)
 
+    def rename(self, label: str) -> None:
+        """Give it another label of the same width."""
+        if label != self._label:
+            self._label = label
+            self.redraw()
+
     @property
     def head_width(self) -> int:
         """Cells before the control itself."""

@@ -39,7 +39,9 @@ def explained(one: RegistryAccess) -> tuple[str, str, str]:
     public = f" {readable} of its images can be read without." if one.refusal and readable else ""
     message = error.message if error is not None else ""
     message = message.removeprefix(f"{first.reference}: ")
-    said = f"{message[:1].upper()}{message[1:]}.{public}"
+    said = f"{message}.{public}"
+    if not message.startswith(one.registry):
+        said = said[:1].upper() + said[1:]
     return said, f"{first.reference}{more}", error.hint if error else left
 
 
