@@ -40,7 +40,7 @@ class WorkingScreen(WatchingScreen):
     def __init__(self, crossing: Crossing) -> None:
         super().__init__(crossing)
         self._rows = JobRows()
-        self._moved_by_user = self._moved_on = self._over = False
+        self._moved_by_user = self._moved_on = self._left_behind = self._over = False
         self._bar, self._rates = Bar(id="bar"), Stops(id="rates")
         self._table = Table(
             self._rows.columns(Snapshot()),
@@ -71,6 +71,9 @@ class WorkingScreen(WatchingScreen):
 
     def on_return(self) -> None:
         self._take()
+        if self._left_behind and self.is_current:
+            self._left_behind = False
+            self.call_after_refresh(self._focus_end)
 
     def likeliest(self) -> Widget | None:
         return self._table
@@ -78,7 +81,7 @@ class WorkingScreen(WatchingScreen):
     def _take(self) -> None:
         if self.take_job():
             self._rows = JobRows()
-            self._moved_by_user = self._moved_on = self._over = False
+            self._moved_by_user = self._moved_on = self._left_behind = self._over = False
         self._draw()
 
     def on_table_moved(self, _event: Table.Moved) -> None:
@@ -152,7 +155,7 @@ class WorkingScreen(WatchingScreen):
             self.excerpt = sentences.worked(snapshot)
             self._lead_from(job, ended)
         if ended is not None and not self._moved_on and self.leads_on(job, ended):
-            self._moved_on = self._over = True
+            self._moved_on = self._left_behind = self._over = True
             self._mark_step(ended)
             self.move_on()
         elif not self._over:

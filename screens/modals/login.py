@@ -40,8 +40,8 @@ class LoginPrompt(Overlay["Credential | Without | None"]):
     ) -> None:
         super().__init__(text)
         ngc = registry == NGC_REGISTRY
-        self._user = Field("User name", username or (NGC_USERNAME if ngc else ""), width=36)
-        self._secret = SecretField("NGC key" if ngc else "Password", width=36, enter="use it")
+        self._user = Field("User name", username or (NGC_USERNAME if ngc else ""), width=28)
+        self._secret = SecretField("NGC key" if ngc else "Password", width=28, enter="use it")
         self._accept, self._without = Button(accept), without
 
     def content(self) -> ComposeResult:

@@ -228,9 +228,11 @@ def load_ended() -> Ended:
 class WrittenJob:
     """A job's directory; this process is its worker, so that it counts as running."""
 
-    def __init__(self, state_dir: Path, what: Chain, *, command: str = "") -> None:
+    def __init__(
+        self, state_dir: Path, what: Chain, *, command: str = "", logins: Sequence[str] = ()
+    ) -> None:
         command = command or f"airgap-tui {' --then '.join(what.verbs)} -b {BUNDLE}"
-        self.directory = JobDirectory.create(state_dir, what, command=command)
+        self.directory = JobDirectory.create(state_dir, what, command=command, logins=logins)
         self.occupy(Identity.own())
         self.step = 0
 
