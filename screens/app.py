@@ -109,11 +109,9 @@ class WizardApp(App[None]):
     def renew_step(self, name: str) -> None:
         """Make the screen of a step anew and show it: it is about something else by now."""
         old = self.route.screens.pop(name, None) if self.route is not None else None
-        if old is not None:
-            self.uninstall_screen(old)
-        shown = old is not None and old in self.screen_stack
         self.show_step(name)
-        if old is not None and not shown:
+        if old is not None:
+            self.uninstall_screen(old)  # only what is not on the stack any more can be
             old.remove()
 
     def step_on(self, screen: WizardScreen[Any]) -> None:

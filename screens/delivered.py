@@ -22,6 +22,7 @@ from screens.job_rows import layer_name
 from screens.keys import key
 from screens.look import Mark
 from screens.modals.pages import TextPage
+from screens.serving import ServingScreen
 from screens.steps import StepState
 from screens.watch import Seen
 from screens.widgets.controls import Button, Row
@@ -42,6 +43,8 @@ _VERBS = ("push", "load")
 def deliver_step(crossing: Crossing) -> WizardScreen[Any]:
     """The screen of step Deliver as things are: the work, or what came of it."""
     job = crossing.job
+    if job is not None and job.order.verbs[0] == "serve":
+        return ServingScreen(crossing)
     if job is not None and job.order.verbs[0] in _VERBS:
         ended = Seen.of(job).of_verbs(*_VERBS)
         if ended is not None and ended.result is not None:

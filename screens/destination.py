@@ -7,9 +7,8 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from airgap_tui.engine.guide import arrival, commands
+from airgap_tui.engine.guide import arrival, choices, commands
 from airgap_tui.engine.guide.answers import Destination
-from airgap_tui.engine.guide.remembered import LAST_DESTINATION, LAST_REGISTRY
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.media import Contents
 from airgap_tui.engine.quantities import count
@@ -17,7 +16,7 @@ from screens.crossing import Crossing
 from screens.destinations.engine import EngineForm
 from screens.destinations.form import DestinationForm
 from screens.destinations.registry import RegistryForm
-from screens.destinations.serve import EVERY_HOST, ServeForm
+from screens.destinations.serve import ServeForm
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.modals.pages import TextPage
@@ -74,11 +73,7 @@ class DestinationScreen(ErrandScreen[None]):
     def go_on(self) -> None:
         if self.not_yet:
             return
-        answers = self._crossing.delivery
-        self.wizard.remembered.set(LAST_DESTINATION, answers.destination.value)
-        if answers.destination is Destination.REGISTRY:
-            whole = f"{answers.registry}/{answers.project}".rstrip("/")
-            self.wizard.remembered.set(LAST_REGISTRY, whole)
+        choices.remember_destination(self._crossing.delivery, self.wizard.remembered)
         if self.wizard.route is not None:
             self.wizard.route.set_state(self.step, StepState.DONE)
         self.wizard.step_on(self)
@@ -101,20 +96,12 @@ class DestinationScreen(ErrandScreen[None]):
 
     def _propose(self) -> None:
         """What was chosen last, else a registry that this host has a login for."""
-        answers, remembered = self._crossing.delivery, self.wizard.remembered
-        registry = remembered.get(LAST_REGISTRY)
-        if not registry:
-            kept = (name for name, _origin in self._crossing.credentials().kept)
-            registry = next((name for name in kept if not arrival.of_the_internet(name)), "")
-        if not answers.registry and registry:
-            host, _, project = registry.partition("/")
-            answers = replace(answers, registry=host, project=project)
-        last = remembered.get(LAST_DESTINATION) or ("registry" if registry else "")
-        self._decided = last in {place.value for place in Destination}
-        if self._decided:
-            answers = replace(answers, destination=Destination(last))
+        kept = (name for name, _origin in self._crossing.credentials().kept)
+        answers, self._decided = choices.proposed_destination(
+            self._crossing.delivery, self.wizard.remembered, kept
+        )
         port = answers.listen.rpartition(":")[2]
-        self._crossing.delivery = replace(answers, listen=f"{EVERY_HOST}:{port}")
+        self._crossing.delivery = replace(answers, listen=f"{choices.EVERY_HOST}:{port}")
 
     # The choice
 
@@ -124,13 +111,8 @@ class DestinationScreen(ErrandScreen[None]):
         return self._forms[self._crossing.delivery.destination]
 
     def _places(self) -> list[Option]:
-        abouts = {k: f.about() for k, f in self._forms.items() if isinstance(f, EngineForm)}
-        return [
-            Option("registry", "An existing registry", "All hosts pull from it"),
-            Option("docker", "Docker on this host", abouts[Destination.DOCKER]),
-            Option("podman", "Podman on this host", abouts[Destination.PODMAN]),
-            Option("serve", "Serve from here", "Hosts pull straight from the media; no copy"),
-        ]
+        abouts = [f.about() for f in self._forms.values() if isinstance(f, EngineForm)]
+        return [Option(one.key, one.text, one.about) for one in choices.places(*abouts)]
 
     def on_options_moved(self, event: Choice.Moved) -> None:
         self._decided = True

@@ -11,10 +11,9 @@ from textual.widget import Widget
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import arrival, commands
+from airgap_tui.engine.guide import arrival, chains, commands, restart
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
-from airgap_tui.engine.jobs import media, worker
-from airgap_tui.engine.jobs.chain import Chain, Step
+from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
 from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
 from airgap_tui.engine.quantities import count, size
@@ -183,7 +182,8 @@ class OpenScreen(ErrandScreen[None]):
         crossing.contents = contents
         if str(path) not in self._found:
             whole, lacking = len(contents.whole), len(contents.lacking)
-            found = FoundBundle(path, contents.name, whole, lacking, contents.bytes)
+            total = media.weight(contents.whole)[1]
+            found = FoundBundle(path, contents.name, whole, lacking, total)
             self._found[str(path)] = found
         field = self.query_one("#path", Field)
         if field.value and Path(field.value).expanduser().absolute() == path:
@@ -228,13 +228,9 @@ class OpenScreen(ErrandScreen[None]):
         if crossing.verified is not None or self._verifying(crossing.contents.path):
             self._go_to_verify()
             return
-        spec, command = crossing.delivery.verify_spec(), self.command
-
-        def work(_token: CancelToken) -> JobInfo:
-            chain = Chain((Step("verify", spec),))
-            return worker.start(chain, crossing.settings.state_dir, command=command)
-
+        chain, command = chains.verifying(crossing.delivery), self.command
         self.not_yet = "Starting .."
+        work = restart.starting(crossing, chain, command)
         self.send_for("start", work, self._started, self._not_started)
 
     def _verifying(self, path: Path) -> bool:
@@ -246,16 +242,18 @@ class OpenScreen(ErrandScreen[None]):
 
     def _started(self, job: JobInfo) -> None:
         self._job = self._crossing.job = job
+        self._crossing.verified = None
         self.wizard.log_path = job.directory.log
         self.not_yet = ""
-        if self.wizard.route is not None:
-            self.wizard.route.forget("Verify")
-        self._go_to_verify()
+        self._go_to_verify(anew=True)
 
-    def _go_to_verify(self) -> None:
+    def _go_to_verify(self, *, anew: bool = False) -> None:
         if self.wizard.route is not None:
             self.wizard.route.set_state(self.step, StepState.DONE)
-        self.wizard.step_on(self)
+        if anew:
+            self.wizard.renew_step("Verify")
+        else:
+            self.wizard.step_on(self)
 
     def _not_started(self, error: AirgapError) -> None:
         self.not_yet = ""

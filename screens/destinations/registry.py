@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -9,7 +10,7 @@ from textual.app import ComposeResult
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.errors import AirgapError, NameConflict
-from airgap_tui.engine.guide import arrival
+from airgap_tui.engine.guide import arrival, choices
 from airgap_tui.engine.guide.answers import Security
 from airgap_tui.engine.jobs import destination
 from airgap_tui.engine.jobs.destination import DestinationAnswers
@@ -21,11 +22,7 @@ from screens.widgets.fields import Field
 from screens.widgets.options import Option
 from screens.widgets.select import Select
 
-_SECURITY = [
-    Option("tls", "TLS", "Its certificate is signed by an authority that this host trusts"),
-    Option("own-ca", "TLS, our own CA", "The file of your site's authority is named below"),
-    Option("plain", "Plain HTTP", "Nothing is encrypted, a password neither"),
-]
+_SECURITY = [Option(one.key, one.text, one.about) for one in choices.SECURITY]
 _SECURITY_NOTES = {"tls": "", "own-ca": "", "plain": "Nothing is encrypted"}
 
 
@@ -50,21 +47,15 @@ class RegistryForm(DestinationForm):
 
     def _show_choices(self) -> None:
         source = arrival.main_source(image.reference for image in self.images)
-        options = [
-            Option("without", f"Without {source}", "As on most mirrors"),
-            Option("with", f"With {source} in the path", "Tells the sources apart"),
-        ]
+        options = [Option(one.key, one.text, one.about) for one in choices.naming(source)]
         self.select("#names").show(options, "with" if self.answers.keep_registry else "without")
         self.field("#ca").display = self.answers.security is Security.OWN_CA
 
     def take(self) -> None:
-        typed = self.field("#registry").value.removeprefix("https://").removeprefix("http://")
-        host, _, path = typed.partition("/")
-        parts = (path.strip("/"), self.field("#project").value.strip("/"))
+        registry, project = self.field("#registry").value, self.field("#project").value
         ca_file = self.field("#ca").value
-        self.change(
-            registry=host,
-            project="/".join(part for part in parts if part),
+        self.crossing.delivery = replace(
+            choices.with_registry(self.answers, registry, project),
             security=Security(self.select("#security").current),
             ca_file=Path(ca_file).expanduser() if ca_file else None,
             keep_registry=self.select("#names").current == "with",

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import arrival
+from airgap_tui.engine.guide import arrival, choices
 from airgap_tui.engine.jobs import serve
 from screens.destinations.form import DestinationForm, Said
 from screens.look import Mark
@@ -16,15 +16,8 @@ from screens.widgets.fields import Field
 from screens.widgets.options import Option
 from screens.widgets.select import Select
 
-EVERY_HOST, THIS_HOST = "0.0.0.0", "127.0.0.1"  # noqa: S104 - the user chooses whom to serve
-_FOR = [
-    Option(EVERY_HOST, "All hosts that reach this"),
-    Option(THIS_HOST, "This host only"),
-]
-_SECURITY = [
-    Option("plain", "Plain HTTP", "Hosts must name it among their insecure registries"),
-    Option("tls", "TLS", "With a certificate that the hosts trust"),
-]
+_FOR = [Option(one.key, one.text, one.about) for one in choices.SERVED]
+_SECURITY = [Option(one.key, one.text, one.about) for one in choices.SERVE_SECURITY]
 
 
 class ServeForm(DestinationForm):
@@ -35,7 +28,9 @@ class ServeForm(DestinationForm):
     def compose(self) -> ComposeResult:
         host, _, port = self.answers.listen.rpartition(":")
         certificate, key = self.answers.tls_certificate, self.answers.tls_key
-        yield Select("For", _FOR, current=host if host == THIS_HOST else EVERY_HOST, id="for")
+        yield Select(
+            "For", _FOR, current=host if host == choices.THIS_HOST else choices.EVERY_HOST, id="for"
+        )
         yield Field("Port", port, width=26, enter="try it", id="port")
         yield Select("Security", _SECURITY, current="tls" if certificate else "plain", id="tls")
         yield Field("Certificate", str(certificate or ""), width=26, enter="try it", id="cert")
@@ -113,7 +108,7 @@ class ServeForm(DestinationForm):
             return Said(problem)
         said = f"{conflicts[0]}." if conflicts else ""
         host, _, port = self.answers.listen.rpartition(":")
-        if not said and not self._secured and host == EVERY_HOST:
+        if not said and not self._secured and host == choices.EVERY_HOST:
             said = arrival.unencrypted(self.desk.wizard.host, port)
         pull = arrival.pulled_as(self.answers.listen, self.desk.wizard.host, images[0].reference)
         return Said(said, "Hosts then pull with, for example:", pull)

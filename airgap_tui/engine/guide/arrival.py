@@ -1,4 +1,4 @@
-"""The sentences of the offline side: what was carried here, where it goes, what that changes."""
+"""The sentences of the offline side up to Destination: what was carried here, where it can go."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
 from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
-from airgap_tui.engine.jobs.media import Carried, Contents
+from airgap_tui.engine.jobs.media import Carried, Contents, weight
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
 
@@ -53,7 +53,8 @@ def inside(contents: Contents) -> str:
         return ""
     saved = f", saved {contents.updated}" if contents.updated else ""
     saving = "; its save did not come to an end" if contents.saving else ""
-    return f"{size(contents.bytes)} in {count(contents.files, 'file')}{saved}{saving}"
+    files, total = weight(contents.whole)
+    return f"{size(total)} in {count(files, 'file')}{saved}{saving}"
 
 
 def going(contents: Contents, answers: Delivery) -> tuple[Carried, ...]:

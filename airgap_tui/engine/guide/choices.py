@@ -52,7 +52,7 @@ SECURITY = (
 )
 EVERY_HOST, THIS_HOST = "0.0.0.0", "127.0.0.1"  # noqa: S104 - the user chooses whom to serve
 SERVED = (
-    Choice(EVERY_HOST, "All hosts that reach this"),
+    Choice(EVERY_HOST, "All hosts that reach it"),
     Choice(THIS_HOST, "This host only"),
 )
 SERVE_SECURITY = (

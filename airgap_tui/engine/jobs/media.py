@@ -40,26 +40,25 @@ class FoundBundle:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """One image, or what is like one, of a bundle. `bytes` counts all of it; `problem` says why it
-    cannot be delivered, and is empty where every file of it is there with its size."""
+    """One image, or what is like one, of a bundle. `bytes` counts all of it, `files` are digests
+    with sizes; `problem` says why it cannot be delivered, and is empty where every file of it is
+    there with its size."""
 
     reference: Reference
     bytes: int
     platform: str = ""
     problem: str = ""
+    files: frozenset[tuple[Digest, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is inside a bundle. `files` and `bytes` are what the whole images need, each file once;
-    `updated` is the day of the last save, ISO 8601; `saving` says that a save is under way or was
-    cut short."""
+    """What is inside a bundle. `updated` is the day of the last save, ISO 8601; `saving` says that
+    a save is under way or was cut short."""
 
     path: Path
     name: str
     images: tuple[Carried, ...]
-    files: int = 0
-    bytes: int = 0
     updated: str = ""
     saving: bool = False
 
@@ -72,32 +71,34 @@ class Contents:
         return tuple(image for image in self.images if image.problem)
 
 
+def weight(images: Iterable[Carried]) -> tuple[int, int]:
+    """How many files these images need, and their bytes: each file once."""
+    files = frozenset[tuple[Digest, int]]().union(*(image.files for image in images))
+    return len(files), sum(size for _digest, size in files)
+
+
 def look_inside(path: Path, token: CancelToken) -> Contents:
     """What a bundle holds, and whether every file is there with its size. No layer is read.
 
     Raises what `BundleReader.open` raises, and `Stopped`.
     """
     bundle = BundleReader.open(path)
-    needed: dict[Digest, int] = {}
     images = []
     for item in bundle.items:
         token.check()
         if item.kind != SIGNATURE:
-            images.append(_carried(bundle, item, needed))
+            images.append(_carried(bundle, item))
     inventory = bundle.inventory
     return Contents(
         path,
         bundle.name,
         tuple(images),
-        len(needed),
-        sum(needed.values()),
         inventory.updated[:10],
         inventory.saving,
     )
 
 
-def _carried(bundle: BundleReader, item: Item, needed: dict[Digest, int]) -> Carried:
-    """The item; what it needs joins `needed` where all of it is there."""
+def _carried(bundle: BundleReader, item: Item) -> Carried:
     platform = "" if item.platform is None else str(item.platform)
     if item.state is not ItemState.DONE:
         problem = item.error or "was not saved to its end"
@@ -110,10 +111,14 @@ def _carried(bundle: BundleReader, item: Item, needed: dict[Digest, int]) -> Car
     if absent:
         problem = f"{count(absent, 'file')} of it missing or cut short"
         return Carried(item.reference, item.bytes, platform, problem)
-    for one in (closure, *closure.signatures):
-        needed.update((document.digest, len(document.raw)) for document in one.documents)
-    needed.update((blob.digest, blob.size) for blob in closure.needed)
-    return Carried(item.reference, item.bytes, platform)
+    documents = [d for one in (closure, *closure.signatures) for d in one.documents]
+    files = frozenset(
+        [
+            *((document.digest, len(document.raw)) for document in documents),
+            *((blob.digest, blob.size) for blob in closure.needed),
+        ]
+    )
+    return Carried(item.reference, item.bytes, platform, files=files)
 
 
 def mount_points(mounts: Path = Path("/proc/self/mountinfo")) -> tuple[Path, ...]:
