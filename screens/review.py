@@ -19,12 +19,14 @@ from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import plan, worker
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
+from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
 from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
+from screens.modals.question import Question
 from screens.steps import StepState
 from screens.widgets.controls import Checkbox
 from screens.widgets.fields import Field
@@ -36,6 +38,7 @@ from screens.widgets.text import Gap
 
 _LAYERS = [Option(one.key, one.text, one.about) for one in choices.LAYERS]
 _PLATFORMS = [Option(one.key, one.text, one.about) for one in choices.PLATFORMS]
+_ALL_THE_SAME = "Save all the same"
 _NAME, _NUMBER = Column("Image", 41, grow=1), 8
 
 
@@ -50,7 +53,10 @@ class ReviewScreen(ErrandScreen[None]):
     def __init__(self, crossing: Crossing) -> None:
         super().__init__()
         self._crossing = crossing
-        self._sorted = False
+        self._sorted = self._warned = False
+        self._surviving = Survival()
+        self._planned_for: Path | None = None
+        self._seen = False
 
     def body(self) -> ComposeResult:
         answers = self._crossing.collection
@@ -66,10 +72,15 @@ class ReviewScreen(ErrandScreen[None]):
     def on_open(self) -> None:
         self._take_place(self.query_one("#place", Field).value)
         self.onward = "Save"
+        self._say_command()
+        self.send_for("survival", lambda _token: survival(), self._outlives)
         self._plan()
 
+    def _outlives(self, surviving: Survival) -> None:
+        self._surviving = surviving
+
     def on_return(self) -> None:
-        if self._crossing.plan is None:
+        if self._crossing.plan is None and not self.under_way("plan"):
             self._plan()
 
     def likeliest(self) -> Widget | None:
@@ -79,16 +90,35 @@ class ReviewScreen(ErrandScreen[None]):
         result = self._crossing.plan
         if result is None or self.not_yet or self.under_way("start"):
             return
+        if self._surviving.warning and not self._warned:
+            self._warn()
+            return
         answers, crossing = self._crossing.collection, self._crossing
         chain, command = chains.saving(answers), commands.save(answers)
 
         def work(_token: CancelToken) -> JobInfo:
             return worker.start(
-                chain, crossing.settings.state_dir, logins=crossing.logins, command=command
+                chain,
+                crossing.settings.state_dir,
+                logins=crossing.logins,
+                command=command,
+                surviving=self._surviving,
             )
 
         self.not_yet = "Starting .."
         self.send_for("start", work, self._started, self._not_started)
+
+    def _warn(self) -> None:
+        """Say once what would end the job at the logout, before it is started."""
+
+        def answered(answer: str | None) -> None:
+            self._warned = answer == _ALL_THE_SAME
+            if self._warned:
+                self.go_on()
+
+        warning = self._surviving.warning
+        said = f"{warning[:1].upper()}{warning[1:]}. {self._surviving.remedy}"
+        self.app.push_screen(Question(said, "Not yet", _ALL_THE_SAME), answered)
 
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job
@@ -113,8 +143,7 @@ class ReviewScreen(ErrandScreen[None]):
         self._take_place(event.value)
 
     def on_descendant_blur(self) -> None:
-        place = self._crossing.collection.bundle
-        if self._crossing.plan is None and place is not None and not self.under_way("plan"):
+        if self._crossing.collection.bundle != self._planned_for:
             self._plan()
 
     def on_select_changed(self, event: Select.Changed) -> None:
@@ -163,6 +192,7 @@ class ReviewScreen(ErrandScreen[None]):
         if crossing.collection.bundle is None:
             return
         spec = crossing.collection.save_spec()
+        self._planned_for = spec.bundle
         self.excerpt = f"Looking up {count(len(spec.references), 'image')} .."
         self.not_yet = "Not yet: the sizes are being looked up."
 
@@ -177,6 +207,13 @@ class ReviewScreen(ErrandScreen[None]):
 
     def _planned(self, result: PlanResult) -> None:
         self._crossing.plan = result
+        self._show_plan(result)
+        if not self._seen:
+            self._seen = True
+            self.refresh_frame()
+            self.focus_likeliest()
+
+    def _show_plan(self, result: PlanResult) -> None:
         there = len(result.images)
         failed = [image for image in result.images if image.result.error]
         self.excerpt = sentences.review(result)
