@@ -32,7 +32,7 @@ from screens.widgets.text import Gap, Line, Paragraph
 from screens.working import WorkingScreen
 
 _STATES = {
-    ItemState.DONE: ("Loaded", Mark.DONE),
+    ItemState.DONE: ("Done", Mark.DONE),
     ItemState.HELD: ("Was there", Mark.HELD),
     ItemState.LEFT_OUT: ("Left out", Mark.NONE),
     ItemState.FAILED: ("Failed", Mark.NEEDS_YOU),
@@ -190,9 +190,10 @@ class DeliveredScreen(ErrandScreen[None]):
 
 def _row(item: ItemResult, common: str) -> TableRow:
     words, mark = _STATES.get(item.state, (item.state.value.capitalize(), Mark.NONE))
-    if item.state is ItemState.DONE and item.target_digest:
-        same = item.target_digest == item.digest
-        words = "Same digest" if same else layer_name(item.target_digest)
+    if item.state is ItemState.DONE:
+        same = item.target_digest in ("", item.digest)
+        loaded = "Same digest" if item.target_digest else "Loaded"
+        words = loaded if same else layer_name(item.target_digest)
         mark = Mark.DONE if same else Mark.NEEDS_YOU
     here = layer_name(item.digest) if item.digest else "-"
     return TableRow(item.reference, (names.short(item.reference, common), here, words), mark=mark)

@@ -1,0 +1,365 @@
+"""What came of a verify on both sides, and both sides' ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from airgap_tui.engine.bundle.findings import ABSENT, Finding
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.guide.crossing import Crossing
+from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.jobs import read_again, worker
+from airgap_tui.engine.jobs.chain import Chain
+from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.progress import Snapshot
+from screens.app import WizardApp
+from screens.base import WizardScreen
+from screens.delivered import deliver_step
+from screens.look import Look
+from screens.steps import Route
+from screens.verified import verify_step
+from screens.widgets.table import Table
+from screens.working import SavingScreen
+from tests.screens import jobs
+from tests.screens.conftest import ASCII, UTF8, rows
+from tests.screens.gallery import PlaceholderScreen
+from tests.screens.test_working import app_of, said_to_the_shell, seen
+
+Drive = Callable[..., WizardApp]
+NEEDING = (jobs.NAMES[5], jobs.NAMES[4])
+
+
+def route(crossing: Crossing, side: Side) -> Route:
+    """A side with the screens of this module, and placeholders for the others."""
+    made: dict[str, Callable[[], WizardScreen[Any]]] = {
+        "Save": partial(SavingScreen, crossing),
+        "Verify": partial(verify_step, crossing, side),
+        "Deliver": partial(deliver_step, crossing),
+    }
+    return Route(
+        side.heading,
+        {name: made.get(name, partial(PlaceholderScreen, name)) for name in side.steps},
+    )
+
+
+def damaged(number: int = 1) -> VerifyResult:
+    """So many files are not what they should be; two images need them."""
+    bad = tuple(
+        Finding(
+            f"blobs/sha256/{n}",
+            jobs.LAYER if n == 0 else jobs.digest((n + 1) << 250),
+            f"its content has the digest {jobs.OTHER}" if n % 2 == 0 else ABSENT,
+            NEEDING,
+        )
+        for n in range(number)
+    )
+    return replace(failing(NEEDING, "1 file damaged", 3), bad=bad)
+
+
+def failing(names: tuple[str, ...], error: str, code: int) -> VerifyResult:
+    result = jobs.verify_result()
+    items = tuple(
+        replace(item, state=ItemState.FAILED, error=error, exit_code=code)
+        if item.reference in names
+        else item
+        for item in result.items
+    )
+    return replace(result, items=items)
+
+
+def verified_job(state_dir: Path, side: Side, result: VerifyResult) -> jobs.WrittenJob:
+    """A job that has verified, after a save on the online side."""
+    online = side is Side.ONLINE
+    job = jobs.WrittenJob(state_dir, jobs.chain(*(["save"] if online else []), "verify"))
+    if online:
+        job.end_step(jobs.save_ended(), jobs.over())
+    job.end_step(jobs.verify_ended(result), Snapshot("verify"), result.exit_code)
+    return job
+
+
+@pytest.fixture(autouse=True)
+def no_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundle of these jobs is nowhere; its layer has a size all the same."""
+    monkeypatch.setattr(read_again, "sizes", lambda _path, _wrong: {jobs.LAYER: 1_900_000_000})
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> list[Chain]:
+    chains: list[Chain] = []
+
+    def start(chain: Chain, _state_dir: Path, **_options: object) -> JobInfo:
+        chains.append(chain)
+        made = jobs.WrittenJob(state_dir, chain)
+        made.now(replace(jobs.saving(), verb=chain.verbs[0]))
+        return made.info
+
+    monkeypatch.setattr(worker, "start", start)
+    return chains
+
+
+# --- verify
+
+
+PICTURES = [
+    ("80x24", (80, 24), UTF8),
+    ("120x40", (120, 40), UTF8),
+    ("ascii", (80, 24), Look(ascii=True, ansi=True)),
+]
+OUTCOMES = {
+    "online_whole": (Side.ONLINE, jobs.verify_result(), "is ready to carry"),
+    "online_damaged": (Side.ONLINE, damaged(), "Fetch this layer again, 1.9 GB"),
+    "offline_whole": (Side.OFFLINE, jobs.verify_result(), "All 13 images are whole"),
+    "offline_damaged": (Side.OFFLINE, damaged(), "7c1d0f93a6b2, 1.9 GB"),
+    "offline_many": (Side.OFFLINE, damaged(4), "1.9 GB"),
+}
+
+
+@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@pytest.mark.parametrize("what", OUTCOMES)
+def test_pictures_of_verify(
+    wizard: Drive,
+    state_dir: Path,
+    snapshot: Callable[..., None],
+    what: str,
+    name: str,
+    size: tuple[int, int],
+    look: Look,
+) -> None:
+    side, result, shown = OUTCOMES[what]
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, side, result))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, shown)
+        snapshot(pilot.app, f"verified_{what}_{name}")
+
+    wizard(steps, route=route(crossing, side), at="Verify", size=size, look=look)
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_all_that_is_damaged_is_seen(wizard: Drive, state_dir: Path, number: int) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, damaged(number)))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "What to do")
+        got = await seen(pilot, "> (*) Read")
+        shown = [row for row in got if "  Damaged  " in row or "  Not there  " in row]
+        assert len(shown) == (number if number > 1 else 0)
+        assert any("7c1d0f93a6b2" in row for row in got)
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
+
+
+def test_reading_again_may_find_it_whole(
+    wizard: Drive, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def run(_path: Path, _before: VerifyResult, _token: CancelToken) -> VerifyResult:
+        assert may_end.wait(10)
+        return jobs.verify_result()
+
+    monkeypatch.setattr(read_again, "run", run)
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, damaged()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "[ Read it again ]")
+        await pilot.press("tab", "enter")
+        await seen(pilot, "Reading it again ..")
+        may_end.set()
+        await seen(pilot, "All 13 images are whole: 486 files, 67.5 GB, every byte read.")
+        await seen(pilot, "> [ Next: Destination ]")
+        await pilot.press("enter")
+        await seen(pilot, "[3 Destination]")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify")
+    assert crossing.verified is not None
+    assert crossing.verified.ok
+    assert crossing.delivery.images == ()
+
+
+def test_offline_going_on_leaves_out_what_is_damaged(wizard: Drive, state_dir: Path) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, damaged()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "> (*) Read this layer again")
+        await pilot.press("down")
+        await seen(pilot, "> (*) Go on with 11 images")
+        await pilot.press("tab", "enter")
+        await seen(pilot, "[3 Destination]")
+        assert any("+ Verify" in row for row in rows(app_of(pilot)))
+        await pilot.press("escape")  # Back keeps what was chosen
+        await seen(pilot, "(*) Go on with 11 images")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify")
+    chosen = {str(reference) for reference in crossing.delivery.images}
+    assert len(chosen) == 11
+    assert not chosen & set(NEEDING)
+
+
+def test_online_the_damaged_layer_is_fetched_again(
+    wizard: Drive, state_dir: Path, started: list[Chain]
+) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.ONLINE, damaged()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "> (*) Fetch this layer again, 1.9 GB")
+        await pilot.press("tab", "enter")
+        await seen(pilot, "[4 Save]")
+        await seen(pilot, "Saving 13 images.")
+
+    wizard(steps, route=route(crossing, Side.ONLINE), at="Verify")
+    assert [chain.verbs for chain in started] == [("save", "verify")]
+
+
+def test_online_going_on_says_what_is_carried(wizard: Drive, state_dir: Path) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.ONLINE, damaged()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "> (*) Fetch")
+        await pilot.press("down", "down", "tab", "enter")
+        await seen(pilot, "pod-2025-07 is ready to carry: 11 images")
+        await pilot.press("escape")
+        await seen(pilot, "What to do")
+
+    wizard(steps, route=route(crossing, Side.ONLINE), at="Verify")
+
+
+def test_nothing_whole_shuts_the_way_on(wizard: Drive, state_dir: Path) -> None:
+    result = failing(jobs.NAMES, "it was not saved to its end", 1)
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, result))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "Not yet: no image is whole.")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify")
+
+
+# --- the online side's end
+
+
+def test_the_online_result_says_what_to_carry_and_to_type(wizard: Drive, state_dir: Path) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.ONLINE, jobs.verify_result()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        got = "\n".join(await seen(pilot, "is ready to carry"))
+        assert "/data/pod-2025-07" in got
+        assert "Fits on one 128 GB disk, or on 15 DVDs." in got
+        assert "airgap-tui verify /media/DISK/pod-2025-07" in got
+        await pilot.press("c")
+        assert "airgap-tui load /media/DISK/pod-2025-07" in pilot.app.clipboard
+
+    wizard(steps, route=route(crossing, Side.ONLINE), at="Verify")
+
+
+# --- the offline side's end
+
+
+@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@pytest.mark.parametrize("what", ["push", "push_failed", "load"])
+def test_pictures_of_delivery(
+    wizard: Drive,
+    state_dir: Path,
+    snapshot: Callable[..., None],
+    what: str,
+    name: str,
+    size: tuple[int, int],
+    look: Look,
+) -> None:
+    crossing = delivered(state_dir, what)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "13 images are in")
+        snapshot(pilot.app, f"delivered_{what}_{name}")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Deliver", size=size, look=look)
+
+
+def delivered(state_dir: Path, what: str) -> Crossing:
+    verb = what.partition("_")[0]
+    failed = jobs.NAMES[:3] if what.endswith("failed") else ()
+    ended = jobs.load_ended() if verb == "load" else jobs.push_ended(failed)
+    target = " harbor.pod.lan/ngc" if verb == "push" else ""
+    command = f"airgap-tui {verb} /media/usb1/pod-2025-07{target}"
+    job = jobs.WrittenJob(state_dir, jobs.chain(verb), command=command)
+    job.end_step(ended, Snapshot(verb), ended.exit_code)
+    return jobs.crossing(state_dir, job)
+
+
+def test_a_push_watched_ends_in_its_result(wizard: Drive, state_dir: Path) -> None:
+    job = jobs.WrittenJob(state_dir, jobs.chain("push"))
+    running = replace(jobs.saving(), verb="push")
+    job.now(running)
+    crossing = jobs.crossing(state_dir, job)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "Pushing 13 images.")
+        await seen(pilot, "Opens by itself when pushing ends.")
+        job.end_step(jobs.push_ended(), running, 0)
+        got = await seen(pilot, "All 13 images are in harbor.pod.lan, not a bit different.")
+        assert sum("Same digest" in row for row in got) > 5
+        await seen(pilot, "docker pull harbor.pod.lan/ngc/nvidia/cuda:12.9.1-base-ubuntu24.04")
+        await seen(pilot, "> [ Finish ]")
+        await pilot.press("enter")
+        assert "All 13 images are in harbor.pod.lan" in said_to_the_shell(pilot)
+
+    assert wizard(steps, route=route(crossing, Side.OFFLINE), at="Deliver").return_code == 0
+
+
+def test_what_was_not_delivered_is_told_with_its_remedy_and_tried_again(
+    wizard: Drive, state_dir: Path, started: list[Chain]
+) -> None:
+    crossing = delivered(state_dir, "push_failed")
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "10 of 13 images are in harbor.pod.lan. 3 failed.")
+        await seen(pilot, "3 images failed for one reason")
+        await seen(pilot, "Ask for the right to push into the project ngc.")
+        await seen(pilot, "> [ Try 3 again ]")
+        await pilot.press("enter")
+        await seen(pilot, "Pushing 13 images.")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Deliver")
+    assert [chain.verbs for chain in started] == [("push",)]
+
+
+def test_another_digest_there_is_shown(wizard: Drive, state_dir: Path) -> None:
+    ended = jobs.push_ended()
+    assert ended.result is not None
+    first, *others = ended.result.items
+    changed = replace(first, target_digest=jobs.OTHER)
+    result: Any = ended.result
+    other = replace(ended, result=replace(result, items=(changed, *others)))
+    job = jobs.WrittenJob(state_dir, jobs.chain("push"))
+    job.end_step(other, Snapshot("push"), 0)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "b07e41d5c82a")
+        table = pilot.app.screen.query_one(Table)
+        table.focus()
+        await pilot.press("enter")
+        await seen(pilot, "sha256:b07e41d5c82a")
+
+    wizard(steps, route=route(jobs.crossing(state_dir, job), Side.OFFLINE), at="Deliver")
+
+
+def test_leaving_a_result_with_failures_ends_with_their_code(
+    wizard: Drive, state_dir: Path
+) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "3 failed.")
+        await pilot.press("f10")
+
+    app = wizard(
+        steps, route=route(delivered(state_dir, "push_failed"), Side.OFFLINE), at="Deliver"
+    )
+    assert app.return_code == 1
