@@ -71,6 +71,10 @@ class OpenScreen(ErrandScreen[None]):
         self.action_again()
         self.every(_MEDIA_EVERY, self._notice_media)
 
+    def on_return(self) -> None:
+        if not self.not_yet:
+            self.way_on.focus()
+
     def likeliest(self) -> Widget:
         if self._crossing.contents is not None and self._crossing.contents.whole:
             return self.query_one("#found" if len(self._found) > 1 else "#onward")
@@ -169,7 +173,7 @@ class OpenScreen(ErrandScreen[None]):
         self._crossing.contents = self._crossing.verified = None
         self.command, self.wizard.bundle = commands.verify(path), ""
         self.excerpt = "This cannot be opened. Choose another bundle, or give another path."
-        self.not_yet = "Not yet: no bundle is open."
+        self.onward, self.not_yet = "Verify", "Not yet: no bundle is open."
         self.query_one("#about", Line).show("")
         self.query_one("#inside").display = False
         self._settle()
@@ -201,7 +205,10 @@ class OpenScreen(ErrandScreen[None]):
         self.query_one("#about", Line).show(arrival.inside(contents))
         table = self.query_one("#inside", Table)
         table.display = bool(contents.images)
-        table.show([_row(image) for image in (*contents.lacking, *contents.whole)])
+        rows = [_row(image) for image in (*contents.lacking, *contents.whole)]
+        table.show(rows)
+        if rows:
+            table.current = rows[0].key
         self._tell_row()
         self._settle()
 
@@ -257,6 +264,7 @@ class OpenScreen(ErrandScreen[None]):
 
     def _not_started(self, error: AirgapError) -> None:
         self.not_yet = ""
+        self.way_on.focus()
         self.wizard.show_error(error)
 
 

@@ -47,6 +47,7 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
 
     def on_return(self) -> None:
         self._fill()
+        self.focus_likeliest()
 
     def likeliest(self) -> Widget | None:
         return self.way_on
@@ -152,6 +153,7 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
 
     def _not_started(self, error: AirgapError) -> None:
         self.not_yet = ""
+        self.way_on.focus()
         self.wizard.show_error(error)
 
 
