@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import socket
+
 from airgap_tui.cli.guide import watching
 from airgap_tui.cli.guide.dialogue import Back, Leave
 from airgap_tui.cli.guide.guide import Guide, ToTheStart
+from airgap_tui.cli.results import tell_failures
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import arrival, chains, commands
+from airgap_tui.engine.guide import arrival, chains, commands, handover, outcome
 from airgap_tui.engine.guide.answers import Destination
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.jobs.chain import Ended
+from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.result import ItemResult
-from airgap_tui.engine.quantities import count, size
 
-_VERBS = {
-    Destination.REGISTRY: "Push",
-    Destination.DOCKER: "Load",
-    Destination.PODMAN: "Load",
-    Destination.SERVE: "Serve",
-}
+_EXPLAINED = (
+    "Layers that images share are sent once. Each layer is compared with its digest on its way, and"
+    " each image's digest with what the target says afterwards."
+)
+_DELIVERED = (
+    "The digest is the SHA-256 checksum of an image: the same here and there means that not a bit"
+    " differs. For Docker and Podman it is the image ID, as docker images shows it."
+)
 
 
 def review_delivery(guide: Guide) -> None:
@@ -28,23 +33,23 @@ def review_delivery(guide: Guide) -> None:
     if contents is None:
         raise Back
     images = arrival.going(contents, answers)
-    number = count(len(images), "image")
-    place = _place(guide)
-    dialogue.say(
-        f"{number}, {size(sum(i.bytes for i in images))}, from {contents.path} to {place}."
-    )
+    dialogue.say(handover.review(answers, images))
+    dialogue.say(f"From {contents.path}. {handover.checked(crossing.verified)}.")
+    dialogue.say(f"To {handover.target(answers)}.")
     for image in arrival.staying(contents, answers):
-        reason = f", {image.problem}" if image.problem else ""
-        dialogue.say(f"! {image.reference} stays here{reason}.", indent=2)
+        dialogue.say(f"! {image.reference} stays out: {image.problem or 'damaged'}.", indent=2)
     dialogue.say("The command that does the same:")
     dialogue.command(commands.deliver(answers))
+    missing = handover.missing(answers, images)
+    if missing:
+        dialogue.say(missing)
+        raise Back
+    offered = [
+        Choice("begin", handover.begin(answers, len(images))),
+        Choice("names", "Show what each image is called there"),
+    ]
     while True:
-        offered = [
-            Choice("begin", f"{_VERBS[answers.destination]} {number}"),
-            Choice("names", "Show what each image is called there"),
-        ]
-        answer = dialogue.choose(offered, "begin")
-        if answer == "names":
+        if dialogue.choose(offered, "begin", explanation=_EXPLAINED) == "names":
             _tell_names(guide)
             continue
         try:
@@ -60,15 +65,20 @@ def deliver(guide: Guide) -> None:
     while True:
         job = watching.watch(guide)
         verb = job.order.verbs[-1]
-        watching.tell(guide, job, verb)
         ended = watching.step_of(job, verb)
-        if ended is not None:
-            _tell_images(guide, ended)
-        offered = [*watching.ways_on(job, verb, ""), Choice("finish", "Finish")]
-        offered = [choice for choice in offered if choice.key != "next"]
-        offered.append(Choice("where", "Deliver to a further place"))
-        offered.append(Choice("start", "Back to the first question"))
-        answer = dialogue.choose(offered, offered[0].key)
+        if verb == "serve" and ended is not None and ended.result is not None:
+            dialogue.say(handover.serving_ended(job.snapshot.served))
+        elif ended is None or ended.result is None:
+            watching.tell(guide, job, verb)
+        else:
+            _tell(guide, job, ended)
+        offered = [one for one in watching.ways_on(job, verb, "") if one.key != "next"]
+        offered += [
+            Choice("finish", "Finish"),
+            Choice("where", "Deliver to a further place"),
+            Choice("start", "Back to the first question"),
+        ]
+        answer = dialogue.choose(offered, offered[0].key, explanation=_DELIVERED)
         if answer == "finish":
             raise Leave
         if answer == "start":
@@ -81,14 +91,34 @@ def deliver(guide: Guide) -> None:
             dialogue.error(error)
 
 
-def _place(guide: Guide) -> str:
-    answers = guide.crossing.delivery
-    if answers.destination is Destination.REGISTRY:
-        return f"{answers.registry}/{answers.project}".rstrip("/")
-    if answers.destination is Destination.SERVE:
-        return f"whoever pulls from {answers.listen}"
-    name = "Podman" if answers.destination is Destination.PODMAN else "Docker"
-    return f"{name} on this host"
+def _tell(guide: Guide, job: JobInfo, ended: Ended) -> None:
+    """Each image's digest, what the target says of it, and what to type now."""
+    dialogue = guide.dialogue
+    dialogue.say(outcome.delivered(ended, outcome.target_of(ended)))
+    items = ended.result.items if ended.result is not None else ()
+    for item in items:
+        if item.succeeded:
+            dialogue.say(_in_words(item, pushed=ended.verb == "push"), indent=2)
+    tell_failures(guide.output, items)
+    engine = "podman" if "podman" in job.order.command else "docker"
+    command = outcome.next_command(ended, engine)
+    if command:
+        pushed = ended.verb == "push"
+        dialogue.say("On any host that may read there:" if pushed else "To try one:")
+        dialogue.command(command)
+
+
+def _in_words(item: ItemResult, *, pushed: bool) -> str:
+    """What the source said, and what the target says now."""
+    there = f" as {item.target}" if item.target and item.target != item.reference else ""
+    here, what = item.digest, "digest" if pushed else "image ID"
+    if not item.target_digest:
+        digest = f", digest {here}" if here else ""
+    elif item.target_digest == here:
+        digest = f", {what} {here}, the same there"
+    else:
+        digest = f", digest {here} here, {what} {item.target_digest} there"
+    return f"{item.reference} is there{there}{digest}"
 
 
 def _tell_names(guide: Guide) -> None:
@@ -98,25 +128,8 @@ def _tell_names(guide: Guide) -> None:
         for source, target in arrival.assigned(answers, images).items():
             dialogue.say(f"{source} becomes {target}", indent=2)
     elif answers.destination is Destination.SERVE:
+        own = socket.gethostname().partition(".")[0]
         for image in images:
-            dialogue.say(arrival.pulled_as(answers.listen, "HOST", image.reference), indent=2)
+            dialogue.command(arrival.pulled_as(answers.listen, own, image.reference))
     else:
         dialogue.say(arrival.names_stay())
-
-
-def _tell_images(guide: Guide, ended: Ended) -> None:
-    for item in ended.result.items if ended.result is not None else ():
-        if item.succeeded:
-            guide.dialogue.say(_in_words(item), indent=2)
-
-
-def _in_words(item: ItemResult) -> str:
-    """What the source said and what the target says now."""
-    there = f" as {item.target}" if item.target and item.target != item.reference else ""
-    if not item.target_digest:
-        digest = f", digest {item.digest}" if item.digest else ""
-    elif item.target_digest == item.digest:
-        digest = f", digest {item.digest}, the same there"
-    else:
-        digest = f", digest {item.digest} here, {item.target_digest} there"
-    return f"{item.reference} is there{there}{digest}"

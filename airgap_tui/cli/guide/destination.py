@@ -123,7 +123,7 @@ def _engine(
         if answer == "other":
             raise Back
         if answer == "address":
-            host = dialogue.ask(f"Address of {name}", host or "") or None
+            host = dialogue.optional(f"Address of {name}", host or "") or None
         standing = _ask_engine(guide, kind, host, images)
 
 
@@ -149,7 +149,7 @@ def _registry(guide: Guide, images: tuple[Carried, ...]) -> None:
             dialogue.say(f"! {sentence(found.first_problem.finding)}")
             if found.first_problem.remedy:
                 dialogue.say(found.first_problem.remedy, indent=2)
-        _change(guide, login_first=found is not None and found.login is not None)
+        _change(guide, login_first=found is not None and found.registry.good)
 
 
 def _where(guide: Guide) -> None:
@@ -162,12 +162,12 @@ def _where(guide: Guide) -> None:
         if not registry:
             dialogue.say("Name the registry that takes the images.")
             continue
-        project = dialogue.ask("Project or path in it, may be empty", answers.project)
-        answers = choices.with_registry(answers, registry, project)
-        if not arrival.of_the_internet(answers.registry):
+        named = choices.with_registry(answers, registry, "")
+        if not arrival.of_the_internet(named.registry):
             break
-        dialogue.say(f"! {arrival.registry_refused(answers.registry)}.")
-    crossing.delivery = answers
+        dialogue.say(f"! {arrival.registry_refused(named.registry)}.")
+    project = dialogue.optional("Project or path in it", named.project or answers.project)
+    crossing.delivery = choices.with_registry(answers, named.registry, project)
 
 
 def _ask_registry(guide: Guide, first: Reference) -> DestinationAnswers | None:
@@ -282,7 +282,7 @@ def _serve(guide: Guide, images: tuple[Carried, ...]) -> None:
         certificate = key = None
         if secured:
             certificate = _file(guide, "Certificate, PEM", answers.tls_certificate)
-            key = _file(guide, "Its key, PEM; empty where it is in the same file", answers.tls_key)
+            key = _file(guide, "Its key, PEM, if it is not in the same file", answers.tls_key)
         crossing.delivery = replace(
             answers, listen=f"{host}:{port}", tls_certificate=certificate, tls_key=key
         )
@@ -306,5 +306,5 @@ def _serve(guide: Guide, images: tuple[Carried, ...]) -> None:
 
 
 def _file(guide: Guide, question: str, known: Path | None) -> Path | None:
-    text = guide.dialogue.ask(question, "" if known is None else str(known))
+    text = guide.dialogue.optional(question, "" if known is None else str(known))
     return Path(text).expanduser() if text else None

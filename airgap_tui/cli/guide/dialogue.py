@@ -35,7 +35,7 @@ class Back(Exception):
 
 
 class Leave(Exception):
-    """The user leaves."""
+    """The user leaves; what is said last is this, if anything."""
 
 
 class HungUp(Exception):
@@ -93,6 +93,12 @@ class Dialogue:
                 raise Leave
             else:
                 return answer or default
+
+    def optional(self, question: str, default: str = "", *, explanation: str = "") -> str:
+        """As `ask`, for what may be empty: a dash alone empties it."""
+        empties = ", - for none" if default else ", may be empty"
+        answer = self.ask(f"{question}{empties}", default, explanation=explanation)
+        return "" if answer == "-" else answer
 
     def choose(
         self,

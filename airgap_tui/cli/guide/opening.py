@@ -1,4 +1,4 @@
-"""Open: which bundle was carried here, and what is inside; then every byte of it is read."""
+"""Open: which bundle was carried here, and what is inside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.cli.guide import watching
-from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, chains, commands
@@ -15,8 +14,6 @@ from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.job_list import JobState, describe
 from airgap_tui.engine.jobs.media import Contents, FoundBundle
-from airgap_tui.engine.jobs.verify import VerifyResult
-from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
 
 _EXPLAINED = (
@@ -54,49 +51,6 @@ def open_bundle(guide: Guide) -> None:
         else:
             crossing.delivery = replace(crossing.delivery, path=None, images=())
             crossing.contents = crossing.verified = None
-
-
-def verify(guide: Guide) -> None:
-    """What reading every byte said; ends when the user goes on with what is whole."""
-    crossing, dialogue = guide.crossing, guide.dialogue
-    while True:
-        if crossing.verified is None:
-            job = watching.watch(guide)
-            ended = watching.step_of(job, "verify")
-            if ended is None or not isinstance(ended.result, VerifyResult):
-                watching.tell(guide, job, "verify")
-                dialogue.choose([Choice("again", "Verify again")], "again")
-                _again(guide)
-                continue
-            crossing.verified = ended.result
-        result = crossing.verified
-        watching.tell_verified(guide, result)
-        whole = [item.reference for item in result.items if item.succeeded]
-        offered = []
-        if result.exit_code:
-            offered.append(
-                Choice("again", "Read it again", "helps with a dirty disc or a bad cable")
-            )
-        if whole:
-            images = count(len(whole), "image")
-            offered.append(Choice("next", f"Go on with {images} to Destination"))
-        answer = dialogue.choose(offered, offered[0].key, explanation=_EXPLAINED)
-        if answer == "next":
-            chosen = tuple(Reference.parse(name) for name in whole) if result.exit_code else ()
-            crossing.delivery = replace(crossing.delivery, images=chosen)
-            return
-        _again(guide)
-
-
-def _again(guide: Guide) -> None:
-    crossing = guide.crossing
-    try:
-        chain = chains.verifying(crossing.delivery)
-        watching.begin(guide, chain, commands.verify(crossing.delivery.path))
-    except AirgapError as error:
-        guide.dialogue.error(error)
-        raise Back from None
-    crossing.verified = None
 
 
 def _choose(guide: Guide) -> Path:

@@ -41,6 +41,7 @@ def review(guide: Guide) -> None:
             if answer == "save":
                 watching.begin(guide, chains.saving(answers), commands.save(answers))
                 guide.remembered.set(LAST_BUNDLE, str(answers.bundle))
+                crossing.verified = None
                 return
             _ACTIONS[answer](guide)
         except Back:

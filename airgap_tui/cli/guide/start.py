@@ -45,8 +45,8 @@ def run(settings: Settings) -> int:
     guide = Guide(settings, Dialogue(sys.stdin, sys.stdout))
     try:
         _lead(guide)
-    except Leave:
-        farewell = _farewell(guide)
+    except Leave as leave:
+        farewell = _farewell(guide) or str(leave)
         if farewell:
             guide.dialogue.say(farewell)
         return guide.exit_code

@@ -19,9 +19,7 @@ from airgap_tui.engine.jobs import worker
 from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
 from airgap_tui.engine.jobs.survival import survival
-from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.progress import Snapshot
-from airgap_tui.engine.quantities import elapsed
 
 _EXPLAINED = (
     "The work is done by a process of its own: closing this window or losing the line does not end"
@@ -70,17 +68,21 @@ def _asked(guide: Guide, job: JobInfo) -> JobInfo:
     """What to do with the job that still runs."""
     dialogue, doing = guide.dialogue, sentences.doing(job.verb).lower()
     dialogue.say()
-    dialogue.say(f"{sentence(', '.join(filter(None, sentences.amounts(job.snapshot))))}")
+    if job.snapshot.total:
+        dialogue.say(sentence(", ".join(sentences.amounts(job.snapshot))))
     choices = [Choice("show", "Go on telling how it goes")]
     if job.may_control:
-        choices.append(Choice("stop", f"Stop {doing}", "what is finished is kept"))
+        kept = "the bundle stays as it is" if job.verb == "serve" else "what is finished is kept"
+        choices.append(Choice("stop", f"Stop {doing}", kept))
     choices.append(Choice("leave", "Leave", "it goes on without you"))
     answer = dialogue.choose(choices, "show", explanation=_EXPLAINED)
     if answer == "leave":
         raise Leave
-    if answer == "stop" and dialogue.confirm(sentences.stop_question(job.snapshot)[:-1], False):
-        worker.stop(job)
-        dialogue.say("Stopping.")
+    if answer == "stop":
+        dialogue.say(sentences.stop_question(job.snapshot))
+        if dialogue.confirm("Stop it", False, explanation=_EXPLAINED):
+            worker.stop(job)
+            dialogue.say("Stopping.")
     return job
 
 
@@ -130,13 +132,3 @@ def ways_on(job: JobInfo, verb: str, onward: str) -> list[Choice]:
         return []
     found = [Choice("again", f"Try {failed} again" if failed else "Try again")]
     return [*found, Choice("next", onward)] if ended.achieved else found
-
-
-def tell_verified(guide: Guide, result: VerifyResult) -> None:
-    """What is whole; and each file that is not, with the images that need it."""
-    dialogue = guide.dialogue
-    dialogue.say(sentences.verified(result))
-    for finding in (*result.bad, *result.missing):
-        needed = f" Needed by {', '.join(finding.items)}." if finding.items else ""
-        dialogue.say(f"! {finding.file}: {sentence(finding.problem)}{needed}", indent=2)
-    dialogue.say(f"It took {elapsed(result.seconds)}.")

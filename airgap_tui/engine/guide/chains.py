@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Wish
 from airgap_tui.engine.jobs.chain import Chain, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.verify import VerifySpec
+from airgap_tui.engine.settings import Settings
 
 
 def saving(answers: Collection) -> Chain:
@@ -21,7 +22,22 @@ def saving(answers: Collection) -> Chain:
 
 
 def verifying(answers: Delivery) -> Chain:
-    return Chain((Step("verify", answers.verify_spec()),))
+    return verifying_at(answers.bundle, answers.settings)
+
+
+def verifying_at(bundle: Path, settings: Settings) -> Chain:
+    return Chain((Step("verify", VerifySpec(bundle, settings)),))
+
+
+def fetching_again(answers: Collection, job: JobInfo | None) -> Chain:
+    """The save again, which fetches just what a verify noted as damaged; then the verify again.
+
+    Raises as `saving`, and as `JobDirectory.chain`.
+    """
+    chain = job.directory.chain if job is not None and "save" in job.order.verbs else None
+    steps = [step for step in (chain or saving(answers)).steps if step.verb == "save"]
+    verify = VerifySpec(steps[0].place, answers.settings)
+    return Chain((*steps, Step("verify", verify)))
 
 
 def delivering(answers: Delivery) -> Chain:
@@ -44,8 +60,3 @@ def collection_of(job: JobInfo) -> Collection | None:
     wishes = tuple(Wish(reference) for reference in spec.references)
     verified = "verify" in job.order.verbs
     return Collection(wishes, spec.bundle, spec.settings, spec.compression, verified)
-
-
-def of_job(answers: Delivery, job: JobInfo) -> Delivery:
-    """The offline side's answers, about the bundle of this job."""
-    return replace(answers, path=job.order.place)

@@ -21,7 +21,13 @@ from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
 _USUAL_RATE = 100_000_000
 _DISKS = (32, 64, 128, 256, 512, 1000, 2000, 4000)
 _DVD = 4_700_000_000
-_DOING = {"save": "Saving", "verify": "Verifying", "push": "Pushing", "load": "Loading"}
+_DOING = {
+    "save": "Saving",
+    "verify": "Verifying",
+    "push": "Pushing",
+    "load": "Loading",
+    "serve": "Serving",
+}
 _DONE = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"}
 _UNDER_WAY = (
     ItemState.RESOLVING,
@@ -184,6 +190,8 @@ def ended_early(verb: str) -> str:
 def stop_question(snapshot: Snapshot) -> str:
     if snapshot.verb == "verify":
         return "Stop verifying? Nothing is changed, but it begins anew then."
+    if snapshot.verb == "serve":
+        return "Stop serving? Hosts that pull at this moment get an error; the bundle stays."
     kept = f"{size(snapshot.done)} are kept, and it continues" if snapshot.done else "It continues"
     return f"Stop {doing(snapshot.verb).lower()}? {kept} from there."
 
