@@ -30,6 +30,7 @@ class RegistryForm(DestinationForm):
     """Asked anew whenever a field is left that the answer depends on."""
 
     _asked: tuple[object, DestinationAnswers] | None = None
+    _asking: object = None
 
     def compose(self) -> ComposeResult:
         answers, login = self.answers, self._login
@@ -43,12 +44,12 @@ class RegistryForm(DestinationForm):
         yield Select("Names", (), id="names")
 
     def on_mount(self) -> None:
-        self._show_choices()
+        self._show_choices("with" if self.answers.keep_registry else "without")
 
-    def _show_choices(self) -> None:
+    def _show_choices(self, current: str | None = None) -> None:
         source = arrival.main_source(image.reference for image in self.images)
         options = [Option(one.key, one.text, one.about) for one in choices.naming(source)]
-        self.select("#names").show(options, "with" if self.answers.keep_registry else "without")
+        self.select("#names").show(options, current)
         self.field("#ca").display = self.answers.security is Security.OWN_CA
 
     def take(self) -> None:
@@ -110,7 +111,8 @@ class RegistryForm(DestinationForm):
 
     def ask(self) -> None:
         answers, question, images = self.answers, self._question, self.images
-        if self._answer is not None:
+        under_way = self.desk.under_way("registry") and self._asking == question
+        if self._answer is not None or under_way:
             return
         self.desk.call_off("registry")
         if not answers.registry or not images or self._ca_problem():
@@ -122,6 +124,8 @@ class RegistryForm(DestinationForm):
         except AirgapError:
             return
         settings, credentials = answers.network_settings, self.crossing.credentials()
+
+        self._asking = question
 
         def work(token: CancelToken) -> DestinationAnswers:
             return destination.ask(answers.naming, repository, settings, token, credentials)
@@ -189,6 +193,8 @@ class RegistryForm(DestinationForm):
 
     def missing(self) -> str:
         _names, problem = self._assigned()
+        if arrival.of_the_internet(self.answers.registry):
+            return arrival.registry_missing(self.answers, None)
         if isinstance(problem, NameConflict):
             return "Not yet: 2 images would get one name."
         if problem is not None:
@@ -199,10 +205,10 @@ class RegistryForm(DestinationForm):
 
     def said(self) -> Said:
         names, problem = self._assigned()
-        if problem is not None:
-            return Said(f"{problem.message}. {problem.hint}")
         if arrival.of_the_internet(self.answers.registry):
             return Said(f"{arrival.registry_refused(self.answers.registry)}.")
+        if problem is not None:
+            return Said(f"{arrival.capital(problem.message)}. {problem.hint}")
         if self._answer is not None and not self._answer.good:
             return Said(arrival.registry_trouble(self.answers, self._answer))
         if not names:

@@ -24,6 +24,7 @@ class ServeForm(DestinationForm):
     """The port is tried whenever a field is left that it depends on; nothing is served yet."""
 
     _tried: tuple[object, str, tuple[str, ...]] | None = None
+    _trying: object = None
 
     def compose(self) -> ComposeResult:
         host, _, port = self.answers.listen.rpartition(":")
@@ -65,6 +66,9 @@ class ServeForm(DestinationForm):
         answers, question = self.answers, self._question
         if self._result is not None or arrival.listening_missing(answers, secured=self._secured):
             return
+        if self.desk.under_way("address") and self._trying == question:
+            return
+        self._trying = question
 
         def work(_token: CancelToken) -> tuple[str, ...]:
             return serve.check(answers.serve_spec())

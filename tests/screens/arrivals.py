@@ -41,7 +41,7 @@ def contents(damaged: Sequence[str] = (), path: Path = PLACE) -> Contents:
     """13 images; the damaged ones lack a file."""
     sizes = dict(zip(NAMES, SIZES, strict=True))
     images = [
-        carried(name, sizes[name], n, "1 file of it missing or cut short" * (name in damaged))
+        carried(name, sizes[name], n, "1 file of it is missing or cut short" * (name in damaged))
         for n, name in enumerate(_NAMES)
     ]
     return Contents(path, path.name, tuple(images), "2025-07-02")

@@ -144,7 +144,7 @@ def test_an_incomplete_bundle_says_what_is_missing(
         assert shown[22].endswith("[ Verify 11 images ]")
         table = pilot.app.screen.query_one("#inside", Table)
         assert [row.cells[1] for row in table.rows[:3]] == [*["Not complete"] * 2, "Complete"]
-        assert any("1 file of it missing or cut short" in row for row in shown)
+        assert any("1 file of it is missing or cut short" in row for row in shown)
         snapshot(pilot.app, "open_incomplete")
 
     wizard(steps, route=route(crossing), host="mgmt01")

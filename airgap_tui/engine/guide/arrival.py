@@ -197,7 +197,7 @@ def engine_in_words(standing: EngineStanding) -> str:
     if not standing.needed:
         return f"Version {version}; it has all of them already"
     free = "" if standing.free is None else f", {size(standing.free, down=True)} free"
-    return f"Version {version}; needs about {size(standing.needed, up=True)}{free}"
+    return f"Version {version}; needs {_about(standing.needed)}{free}"
 
 
 def engine_missing(name: str, standing: EngineStanding | None) -> str:
@@ -213,7 +213,7 @@ def engine_missing(name: str, standing: EngineStanding | None) -> str:
 
 def engine_room(standing: EngineStanding) -> str:
     """`about 190 GB needed, 1.1 TB free in /var/lib/docker`."""
-    needed = f"about {size(standing.needed, up=True)} needed" if standing.needed else "none needed"
+    needed = f"{_about(standing.needed)} needed" if standing.needed else "none needed"
     if standing.free is None:
         return f"{needed}; how much is free cannot be seen from here"
     where = f" in {standing.root}" if standing.root else ""
@@ -250,6 +250,15 @@ def pulled_as(address: str, host: str, reference: Reference) -> str:
         listening = host
     tag = f":{reference.tag}" if reference.tag else f"@{reference.digest}"
     return f"docker pull {listening}:{port}/{reference.repository}{tag}"
+
+
+def _about(number: int) -> str:
+    """An estimate, without a decimal that it does not have: `about 190 GB`."""
+    text = size(number, up=True)
+    whole, _, decimal = text.partition(".")
+    if decimal.endswith(" GB") and int(whole) >= 10:
+        text = f"{int(whole) + (decimal[0] != '0')} GB"
+    return f"about {text}"
 
 
 def _command_of(remedy: str) -> str:

@@ -109,7 +109,8 @@ def _carried(bundle: BundleReader, item: Item) -> Carried:
         return Carried(item.reference, item.bytes, platform, error.message)
     absent = sum(not bundle.holds(blob) for blob in closure.needed)
     if absent:
-        problem = f"{count(absent, 'file')} of it missing or cut short"
+        verb = "is" if absent == 1 else "are"
+        problem = f"{count(absent, 'file')} of it {verb} missing or cut short"
         return Carried(item.reference, item.bytes, platform, problem)
     documents = [d for one in (closure, *closure.signatures) for d in one.documents]
     files = frozenset(
