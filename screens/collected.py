@@ -59,7 +59,7 @@ class CollectedScreen(WizardScreen[None]):
             mark = Mark.DONE if result.ok else Mark.NEEDS_YOU
             facts.append(Fact("Verified", outcome.verified(result), mark))
         self.query_one("#facts", Facts).show(facts)
-        self.query_one("#what", Line).show(str(path), right=size(self._bytes, up=True))
+        self.query_one("#what", Line).show(str(path), right=size(self._bytes))
         self.query_one("#media", Line).show(outcome.carry(self._bytes))
         for number, (command, about) in enumerate(outcome.offline_commands(path)):
             self.query_one(f"#command-{number}", Line).show(command, right=about)

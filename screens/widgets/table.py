@@ -154,6 +154,7 @@ class Table(Drawn, can_focus=True):
         """
         before = self._frame()
         height = self._height_wanted()
+        had_rows = bool(self.shown)
         if columns is not None:
             self._columns = tuple(columns)
         if rows is not None:
@@ -167,7 +168,7 @@ class Table(Drawn, can_focus=True):
         changed, self._words["open"] = word != self._words["open"], word
         if not self.is_attached:
             return
-        if changed:
+        if changed or had_rows != bool(self.shown):
             self.screen.refresh_bindings()
         fits = self.styles.height is not None and self.styles.height.is_auto
         if fits and self._height_wanted() != height:

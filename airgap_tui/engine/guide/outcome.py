@@ -34,7 +34,7 @@ def failed(items: Sequence[ItemResult]) -> tuple[ItemResult, ...]:
 def read(result: VerifyResult) -> str:
     """`67.5 GB in 4 min 10 s, 270 MB/s`."""
     speed = f", {rate(result.bytes / result.seconds)}" if result.seconds >= 1 else ""
-    return f"{size(result.bytes)} in {elapsed(result.seconds)}{speed}"
+    return f"{size(result.bytes)} in {_took(result.seconds)}{speed}"
 
 
 def content(result: VerifyResult) -> str:
@@ -130,13 +130,13 @@ def saved(result: SaveResult) -> str:
     images = f"{there - wrong} of {count(there, 'image')}" if wrong else _all(there)
     if not result.downloaded:
         return f"{images}; nothing new had to be downloaded"
-    return f"{images}, {size(result.downloaded)} downloaded in {elapsed(result.seconds)}"
+    return f"{images}, {size(result.downloaded)} downloaded in {_took(result.seconds)}"
 
 
 def verified(result: VerifyResult) -> str:
     """`486 files, 67.5 GB, every byte read in 4 min 10 s`."""
-    files, seconds = count(result.blobs, "file"), elapsed(result.seconds)
-    return f"{files}, {size(result.bytes)}, every byte read in {seconds}"
+    files, took = count(result.blobs, "file"), _took(result.seconds)
+    return f"{files}, {size(result.bytes)}, every byte read in {took}"
 
 
 def ready(name: str, whole: int, total: int) -> str:
@@ -200,6 +200,10 @@ def _short(digest: str) -> str:
     """`sha256:7c1d0f93a6b2..`."""
     algorithm, _, rest = digest.partition(":")
     return f"{algorithm}:{rest[:12]}.."
+
+
+def _took(seconds: float) -> str:
+    return elapsed(seconds) if seconds >= 1 else "less than a second"
 
 
 def _it(number: int) -> str:
