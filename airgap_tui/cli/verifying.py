@@ -62,7 +62,7 @@ def verify(
     if kind is not None:
         return _against_engine(output, paths, kind, host, settings)
 
-    from airgap_tui.engine.jobs.verify_archives import archives_in
+    from airgap_tui.engine.jobs.sources import archives_in
 
     archives = [path for path in paths if archives_in(path)]
     if archives and detach:

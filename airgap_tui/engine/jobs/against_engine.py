@@ -16,9 +16,9 @@ from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.docker.hosts import Kind
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, Stopped
 from airgap_tui.engine.events import ItemChanged, ItemState, JobFinished, JobStarted, Sink
-from airgap_tui.engine.jobs.load import open_sources
 from airgap_tui.engine.jobs.load_bundles import choose
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sources import open_sources
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 from airgap_tui.engine.oci.read_ahead import ReadAhead

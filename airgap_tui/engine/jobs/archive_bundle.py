@@ -19,8 +19,8 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NoRoom, NotFound
 from airgap_tui.engine.events import Note, Sink
 from airgap_tui.engine.jobs.ingest import ingest_archive
-from airgap_tui.engine.jobs.load import open_sources
 from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.jobs.sources import open_sources
 from airgap_tui.engine.quantities import size
 
 

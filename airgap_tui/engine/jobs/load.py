@@ -7,16 +7,10 @@ engine has already is not sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.archive_file import archive_codec, is_archive_name
-from airgap_tui.engine.bundle.compression import Codec
-from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import open_storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.docker.hosts import Kind
@@ -31,6 +25,7 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.load_archive import load_archive
 from airgap_tui.engine.jobs.load_bundles import BundleLoading, choose
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sources import open_sources
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 from airgap_tui.engine.oci.reference import Reference
@@ -106,36 +101,3 @@ def run(spec: LoadSpec, sink: Sink, token: CancelToken) -> LoadResult:
         )
     sink(JobFinished("load", result.exit_code))
     return result
-
-
-def open_sources(paths: Sequence[Path]) -> tuple[list[BundleReader], list[Path]]:
-    """The bundles and the archives that the paths stand for; a directory may hold archives."""
-    bundles: list[BundleReader] = []
-    archives: list[Path] = []
-    for path in paths:
-        if path.is_dir() and not any((path / n).exists() for n in (layout.INVENTORY, layout.INDEX)):
-            found = sorted(file for file in path.iterdir() if is_archive_name(file.name))
-            if not found:
-                raise UsageError(
-                    f"{path} holds neither a bundle nor archives",
-                    hint="Name the directory that  airgap-tui save  filled, or files.",
-                )
-            archives += found
-        elif path.is_dir() or not _is_archive(path):
-            bundles.append(BundleReader.open(path))
-        else:
-            archives.append(path)
-    return bundles, archives
-
-
-def _is_archive(path: Path) -> bool:
-    """Whether a file is what an engine saved. A bundle in a tar also holds a `manifest.json`."""
-    if archive_codec(path) is not Codec.NONE:
-        return True
-    try:
-        storage = open_storage(path)
-    except UsageError:
-        return True
-    if storage.extent(layout.INVENTORY) is not None:
-        return False
-    return storage.extent(layout.DOCKER_MANIFEST) is not None or not any(storage.names())

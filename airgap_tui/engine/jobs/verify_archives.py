@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.archive import take_apart
-from airgap_tui.engine.bundle.archive_file import ArchiveReader, is_archive_name, open_archive
+from airgap_tui.engine.bundle.archive_file import ArchiveReader, open_archive
 from airgap_tui.engine.bundle.archive_writer import ContentsChecksum
 from airgap_tui.engine.bundle.compression import Codec, Compression
 from airgap_tui.engine.bundle.inventory import LayerRecord
@@ -38,6 +37,7 @@ from airgap_tui.engine.events import (
     discard,
 )
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sources import archives_in
 from airgap_tui.engine.oci.content import Reader, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -79,15 +79,6 @@ class VerifyArchivesResult:
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
         }
-
-
-def archives_in(path: Path) -> tuple[Path, ...]:
-    """The archives of a directory that is no bundle, or the file itself if its name says so."""
-    if not path.is_dir():
-        return (path,) if is_archive_name(path.name) else ()
-    if any((path / name).exists() for name in (layout.INVENTORY, layout.INDEX)):
-        return ()
-    return tuple(sorted(file for file in path.iterdir() if is_archive_name(file.name)))
 
 
 def run(spec: VerifyArchivesSpec, sink: Sink, token: CancelToken) -> VerifyArchivesResult:

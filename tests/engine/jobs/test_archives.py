@@ -18,7 +18,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import Stopped, UsageError
 from airgap_tui.engine.events import BlobPlanned, BlobProgress, ItemState
-from airgap_tui.engine.jobs import compress, verify_archives
+from airgap_tui.engine.jobs import compress, sources, verify_archives
 from airgap_tui.engine.jobs.archives import write_archives
 from airgap_tui.engine.jobs.result import ItemResult
 from tests.conftest import EventLog
@@ -252,7 +252,7 @@ def test_which_directories_hold_archives(sample_images: SampleImages, tmp_path: 
     (tmp_path / "a").mkdir()
     (tmp_path / "a/x.tar.xz").touch()
     (tmp_path / "a/x.tar.xz.contents.md5").touch()
-    assert verify_archives.archives_in(tmp_path / "b") == ()
-    assert verify_archives.archives_in(tmp_path / "a") == (tmp_path / "a/x.tar.xz",)
+    assert sources.archives_in(tmp_path / "b") == ()
+    assert sources.archives_in(tmp_path / "a") == (tmp_path / "a/x.tar.xz",)
     with pytest.raises(UsageError, match="no archives"):
         verified(tmp_path / "b")
