@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from airgap_tui.cli.attaching import ask_for_login, follow
 from airgap_tui.cli.guide.dialogue import Back, HungUp, Leave, sentence
@@ -79,7 +80,7 @@ def _asked(guide: Guide, job: JobInfo) -> JobInfo:
     if answer == "leave":
         raise Leave
     if answer == "stop":
-        dialogue.say(sentences.stop_question(job.snapshot))
+        dialogue.say(sentences.stop_question(replace(job.snapshot, verb=job.verb)))
         if dialogue.confirm("Stop it", False, explanation=_EXPLAINED):
             worker.stop(job)
             dialogue.say("Stopping.")
