@@ -74,7 +74,7 @@ class WelcomeScreen(ErrandScreen[None]):
     def body(self) -> ComposeResult:
         yield Menu(_START, text_width=21, id="menu")
         yield Gap()
-        yield Line("This machine")
+        yield Line("This machine", tone="strong")
         yield Facts([Fact("Checks", "under way ..", Mark.UNDER_WAY)], name_width=19, id="checks")
         yield Gap()
         yield Line("Nothing is sent over the network before you choose a side.")

@@ -60,7 +60,9 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"airgap-tui {__version__}\n"
 
 
-def test_without_a_verb_and_a_terminal_a_hint_goes_to_stderr_and_the_code_is_2(command: Command) -> None:
+def test_without_a_verb_and_a_terminal_a_hint_goes_to_stderr_and_the_code_is_2(
+    command: Command,
+) -> None:
     ended = command()
     assert ended.code == 2
     assert ended.out == ""
