@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from textual.app import ComposeResult
 from textual.widget import Widget
 
@@ -11,6 +13,7 @@ from airgap_tui.engine.guide.answers import Delivery, Destination
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.media import Carried, weight
 from airgap_tui.engine.jobs.survival import Survival, survival
+from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
 from screens import names
 from screens.crossing import Crossing
@@ -68,12 +71,11 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
         self.not_yet = handover.missing(answers, going)
         self.query_one("#facts", Facts).show(self._facts(answers, staying))
         common = names.common_registry(str(image.reference) for image in going)
-        columns, becomes = self._columns(answers, going, common)
+        columns, becomes = self._columns(answers, going, common, bool(staying))
         rows = [_staying(image, common) for image in staying]
         for image, name in zip(going, becomes, strict=True):
-            short = names.short(str(image.reference), common)
-            cells = (short, *([name] if name else []), size(image.bytes))
-            rows.append(TableRow(str(image.reference), cells))
+            short, middle = names.short(str(image.reference), common), [name] * (len(columns) - 2)
+            rows.append(TableRow(str(image.reference), (short, *middle, size(image.bytes))))
         self.query_one("#images", Table).show(rows, columns=columns)
         files, total = weight(going)
         shared = ", each layer once" if len(going) > 1 else ""
@@ -88,12 +90,12 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
         who = who if answers.destination is Destination.REGISTRY else ""
         facts = [
             Fact("From", str(answers.path or "")),
-            Fact("", handover.checked(verified), fine),
+            Fact("Content", handover.checked(verified), fine),
             Fact("To", f"{handover.target(answers)}{who}"),
         ]
         contents = self._crossing.contents
         if answers.destination is Destination.SERVE and contents is not None and contents.whole:
-            first = contents.whole[0].reference
+            first = arrival.example(contents.whole)
             facts.append(
                 Fact("Hosts type", arrival.pulled_as(answers.listen, self.wizard.host, first))
             )
@@ -109,24 +111,24 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
         return facts
 
     def _columns(
-        self, answers: Delivery, going: tuple[Carried, ...], common: str
+        self, answers: Delivery, going: tuple[Carried, ...], common: str, more: bool
     ) -> tuple[list[Column], list[str]]:
-        """The table's columns, and for each image what it becomes where names change."""
+        """The table's columns, and for each image what stands in the middle one: what it becomes
+        where names change. `more`: some images stay out, and say why there."""
         heading, last = names.heading(common), Column("Size", 8, right=True)
+        assigned: dict[Reference, Reference] = {}
         if answers.destination is Destination.REGISTRY:
-            try:
+            with contextlib.suppress(AirgapError):
                 assigned = arrival.assigned(answers, going)
-            except AirgapError:
-                assigned = {}
-            if assigned:
-                here = f"{answers.registry}/"
-                becomes = [str(assigned[i.reference]).removeprefix(here) for i in going]
-                columns = [
-                    Column(heading, 31, grow=1),
-                    Column(f"On {answers.registry}", 29, grow=1),
-                ]
-                return [*columns, last], becomes
-        return [Column(heading, 62, grow=1), last], ["" for _image in going]
+        if assigned:
+            here = f"{answers.registry}/"
+            becomes = [str(assigned[i.reference]).removeprefix(here) for i in going]
+            columns = [Column(heading, 31, grow=1), Column(f"On {answers.registry}", 29, grow=1)]
+            return [*columns, last], becomes
+        if more:
+            columns = [Column(heading, 39, grow=1), Column("Note", 21, grow=1)]
+            return [*columns, last], [""] * len(going)
+        return [Column(heading, 62, grow=1), last], [""] * len(going)
 
     # Beginning it
 
@@ -158,10 +160,6 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
 
 
 def _staying(image: Carried, common: str) -> TableRow:
-    short, reason = names.short(str(image.reference), common), image.problem or "damaged"
-    return TableRow(
-        f"stays {image.reference}",
-        (f"{short}: stays out, {reason}",),
-        mark=Mark.NEEDS_YOU,
-        tone="warn",
-    )
+    reason = "missing files" if image.problem else "damaged"
+    cells = (names.short(str(image.reference), common), f"Stays out: {reason}", "-")
+    return TableRow(f"stays {image.reference}", cells, mark=Mark.NEEDS_YOU, tone="warn")

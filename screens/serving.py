@@ -125,7 +125,10 @@ class ServingScreen(WatchingScreen):
         self.excerpt = handover.serving(host, address, len(images))
         many = f"P shows all {len(images)}" if len(images) > 1 else ""
         self.query_one("#how", Line).show("On each host, for example:", right=many)
-        self.query_one("#pull", Line).show(images[0] if images else "")
+        contents = self.crossing.contents
+        whole = contents.whole if contents is not None else ()
+        pull = arrival.pulled_as(address, host, arrival.example(whole)) if whole else ""
+        self.query_one("#pull", Line).show(pull)
         listening, _, port = address.rpartition(":")
         plain = self._spec is not None and self._spec.tls_certificate is None
         far = plain and not listening.startswith("127.")

@@ -100,7 +100,7 @@ class RegistryForm(DestinationForm):
     def _question(self) -> object:
         """What the registry's answer depends on."""
         a = self.answers
-        first = self.images[0].reference if self.images else None
+        first = arrival.example(self.images) if self.images else None
         return (a.registry, a.project, a.security, a.ca_file, a.keep_registry, self._login, first)
 
     @property
@@ -120,7 +120,7 @@ class RegistryForm(DestinationForm):
         if arrival.of_the_internet(answers.registry):
             return
         try:
-            repository = answers.naming.target(images[0].reference).repository
+            repository = answers.naming.target(arrival.example(images)).repository
         except AirgapError:
             return
         settings, credentials = answers.network_settings, self.crossing.credentials()
@@ -213,8 +213,8 @@ class RegistryForm(DestinationForm):
             return Said(arrival.registry_trouble(self.answers, self._answer))
         if not names:
             return Said()
-        source, target = next(iter(names.items()))
-        return Said(arrival.new_names(source.registry), f"{source} becomes", str(target))
+        source = arrival.example(self.images)
+        return Said(arrival.new_names(source.registry), f"{source} becomes", str(names[source]))
 
     def names(self) -> list[str]:
         names, _problem = self._assigned()

@@ -114,7 +114,8 @@ class ServeForm(DestinationForm):
         host, _, port = self.answers.listen.rpartition(":")
         if not said and not self._secured and host == choices.EVERY_HOST:
             said = arrival.unencrypted(self.desk.wizard.host, port)
-        pull = arrival.pulled_as(self.answers.listen, self.desk.wizard.host, images[0].reference)
+        example = arrival.example(images)
+        pull = arrival.pulled_as(self.answers.listen, self.desk.wizard.host, example)
         return Said(said, "Hosts then pull with, for example:", pull)
 
     def names(self) -> list[str]:

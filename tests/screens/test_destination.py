@@ -135,15 +135,20 @@ def test_the_registry_used_last_is_asked_and_all_is_said(
         assert "Version 27.3.1; needs about 190 GB, 1.1 TB free" in text
         assert "Not installed here" in text
         assert "13 names, all different" in text
-        assert "docker.io/library/registry:2 becomes" in text and "P shows all 13" in text
-        assert "harbor.pod.lan/ngc/library/registry:2" in text
+        assert (
+            "nvcr.io/nim/meta/llama3-8b-instruct:1.0.3 becomes" in text and "P shows all 13" in text
+        )
+        assert "harbor.pod.lan/ngc/nim/meta/llama3-8b-instruct:1.0.3" in text
         assert shown[-2].endswith("[ Next: Review ]")
         assert getattr(pilot.app.focused, "id", "") == "place"
         snapshot(pilot.app, name)
 
     drive(wizard, steps, crossing, size=size, look=look)
     ((naming, repository, _settings, _store),) = network.asked
-    assert (str(naming.registry), repository) == ("harbor.pod.lan", "ngc/library/registry")
+    assert (str(naming.registry), repository) == (
+        "harbor.pod.lan",
+        "ngc/nim/meta/llama3-8b-instruct",
+    )
 
 
 def test_without_a_history_docker_is_proposed_where_it_is_there(
@@ -433,7 +438,7 @@ def test_serving_tries_the_port_and_says_what_hosts_type(
         shown = await settled(pilot)
         text = "\n".join(shown)
         assert "Free" in line(shown, "Port")
-        assert "docker pull mgmt01:5000/library/registry:2" in text
+        assert "docker pull mgmt01:5000/nim/meta/llama3-8b-instruct:1.0.3" in text
         assert "each host must list mgmt01:5000 among its insecure" in text
         assert shown[22].endswith("[ Next: Review ]")
         snapshot(pilot.app, "destination_serve")

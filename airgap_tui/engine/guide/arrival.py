@@ -92,6 +92,12 @@ def main_source(references: Iterable[Reference]) -> str:
     return max(registries, key=registries.count, default="nvcr.io")
 
 
+def example(images: Sequence[Carried]) -> Reference:
+    """One image that stands for most: of the registry that most came from."""
+    source = main_source(image.reference for image in images)
+    return next(image.reference for image in images if image.reference.registry == source)
+
+
 def assigned(answers: Delivery, images: Sequence[Carried]) -> dict[Reference, Reference]:
     """Each image with the name that it gets. Raises `NameConflict`, in the words of this guide,
     and `UsageError` where registry or project cannot be names."""
@@ -267,5 +273,5 @@ def _command_of(remedy: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The text as the beginning of a sentence."""
-    return text[:1].upper() + text[1:]
+    """The text as the beginning of a sentence; the name of a host or file stays as it is."""
+    return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
