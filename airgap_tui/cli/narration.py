@@ -198,7 +198,7 @@ def _change(event: ItemChanged, item: ItemProgress | None, *, verbose: bool, cha
     if quiet or not (changes or verbose or event.state is ItemState.FAILED):
         return ""
     line = f"{event.item}: {state_word(event.state)}"
-    if event.reason:
+    if event.reason and event.state is not ItemState.HELD:
         return f"{line}: {event.reason.removeprefix(f'{event.item}: ')}"
     if item is not None and item.size and event.state is not ItemState.HELD:
         line += f", {size(item.to_do if not event.state.final else item.size)}"

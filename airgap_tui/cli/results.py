@@ -34,30 +34,28 @@ def show_items(
     noun: str = "image",
     target: str = "Name there",
 ) -> None:
-    """One row per item: mark, name, state, size, and its `target` where it has another name there.
-    `done` is a better word than "Done" for what this job did; `noun` what the items are."""
+    """One row per item: mark, name, state, its size where one is known, and its `target` where it
+    has another name there. `done` is a better word than "Done" for what this job did; `noun` what
+    the items are."""
     if not items:
         return
     symbols = marks(sys.stdout)
     named = any(item.target and item.target != item.reference for item in items)
-    columns = [
-        Column(""),
-        Column(noun.capitalize(), flexible=True),
-        Column("State"),
-        Column("Size", True),
-    ]
+    sized = any(item.bytes for item in items)
+    columns = [Column(""), Column(noun.capitalize(), flexible=True), Column("State")]
+    if sized:
+        columns.append(Column("Size", right=True))
     if named:
         columns.append(Column(target, flexible=True))
     rows = []
     for item in items:
         word = done if done and item.state is ItemState.DONE else state_word(item.state)
-        row = [
-            symbols[_MARKS.get(item.state, "active")],
-            item.reference,
-            word,
-            size(item.bytes) if item.bytes else "-",
-        ]
-        rows.append([*row, item.target or "-"] if named else row)
+        row = [symbols[_MARKS.get(item.state, "active")], item.reference, word]
+        if sized:
+            row.append(size(item.bytes) if item.bytes else "-")
+        if named:
+            row.append(item.target or "-")
+        rows.append(row)
     output.data(table(columns, rows, output.width))
 
 
@@ -89,12 +87,13 @@ def tell_next(output: Output, *arguments: str | Path) -> None:
 
 
 def of_all(items: Sequence[ItemResult], verb: str, noun: str = "image") -> str:
-    """`All 13 images are saved` or `12 of 13 images are saved; 1 failed`."""
-    good = sum(item.succeeded for item in items)
+    """`All 13 images are saved` or `11 of 13 images are saved; 1 failed; 1 left out`."""
     failed = sum(item.state is ItemState.FAILED for item in items)
+    left_out = sum(item.state is ItemState.LEFT_OUT for item in items)
+    good = len(items) - failed - left_out
+    are = "is" if 1 in (good, len(items)) else "are"
     if good == len(items):
-        if good == 1:
-            return f"1 {noun} is {verb}"
-        return f"All {count(good, noun)} are {verb}"
-    text = f"{good} of {count(len(items), noun)} {'is' if good == 1 else 'are'} {verb}"
-    return f"{text}; {failed} failed" if failed else text
+        return f"{'All ' if good > 1 else ''}{count(good, noun)} {are} {verb}"
+    text = f"{good} of {count(len(items), noun)} {are} {verb}"
+    text += f"; {failed} failed" if failed else ""
+    return text + (f"; {left_out} left out" if left_out else "")

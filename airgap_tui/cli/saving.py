@@ -115,13 +115,14 @@ def _spec(
         raise UsageError("--from-archive cannot be used with --from or --host")
     if host and origin == "registry":
         raise UsageError("--host needs --from docker or --from podman")
-    if not (images or lists or archives):
-        raise UsageError(
-            "no image is named", hint="Name images, or a list of them: -f images_list.txt"
-        )
     settings = settings_of(platform=platform, **network)
     listed = images_of(images, lists)
     refreshed = references_of(refresh)
+    if not (listed.references or refreshed or archives):
+        raise UsageError(
+            f"{' and '.join(lists)}: no image is named there" if lists else "no image is named",
+            hint="Name images, or a list of them: -f images_list.txt",
+        )
 
     from airgap_tui.engine.bundle.compression import Codec, Compression
     from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
@@ -280,5 +281,6 @@ def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **v
     if result.exit_code in (0, 1):
         tell_next(output, "verify", spec.bundle)
     if result.exit_code:
-        output.say(f"To try the others again: {this_command()}")
+        what = " the others" if any(item.succeeded for item in result.items) else ""
+        output.say(f"To try{what} again: {this_command()}")
     return result.exit_code

@@ -78,6 +78,15 @@ def test_every_bad_line_of_a_list_is_told(command: Command, tmp_path: Path) -> N
     assert "list.txt, line 4: 'x:': the tag after the colon is missing" in ended.err
 
 
+@pytest.mark.parametrize("verb", ["plan", "save"])
+def test_a_list_without_a_name_is_no_success(command: Command, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "list.txt").write_text("# nothing yet\n\n")
+    ended = command(verb, "-f", "list.txt", "-b", "bundle")
+    assert ended.code == 2
+    assert "list.txt: no image is named there" in ended.err
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_a_list_can_come_from_standard_input(command: Command) -> None:
     ended = command("plan", "-f", "-", "-b", "B", stdin=b"\xef\xbb\xbfBad\r\n")
     assert ended.code == 2

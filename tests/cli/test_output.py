@@ -184,6 +184,15 @@ def test_the_sentence_about_all() -> None:
     assert of_all(items(), "saved") == "2 of 5 images are saved; 3 failed"
     assert of_all(items()[:2], "saved") == "All 2 images are saved"
     assert of_all(items()[:1], "saved") == "1 image is saved"
+    assert of_all(items()[1:3], "saved") == "1 of 2 images is saved; 1 failed"
+    assert of_all(items()[4:], "saved") == "0 of 1 image is saved; 1 failed"
+    chart = ItemResult("reg.lan/charts/a:1", ItemState.LEFT_OUT)
+    assert of_all([*items()[:2], chart], "loaded") == "2 of 3 images are loaded; 1 left out"
+
+
+def test_a_table_without_sizes_has_no_column_for_them(capsys: pytest.CaptureFixture[str]) -> None:
+    show_items(Output(), [ItemResult("nvcr.io/nvidia/cuda:1", ItemState.DONE)], done="The same")
+    assert capsys.readouterr().out.splitlines()[0].split() == ["Image", "State"]
 
 
 def test_json_holds_no_secret_and_is_the_only_thing_on_stdout(

@@ -103,6 +103,14 @@ def test_save_tells_each_image_and_the_next_step(
     assert again.rows[1][2:4] == ["Already", "here"]
 
 
+def test_a_refresh_names_its_image(
+    host: str, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = f"{host}/samples/base:1"
+    shown = Shown(capsys, "plan", "-b", str(bundle), "--refresh", image, "--json", "-q")
+    assert [item["reference"] for item in shown.document["items"]] == [image]
+
+
 def test_save_as_json(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [f"{host}/samples/base:1", "-b", str(tmp_path / "b"), "--json", "--quiet"]
     shown = Shown(capsys, "save", *arguments)

@@ -92,6 +92,8 @@ def _reason(error: BaseException) -> str:
         seen.add(id(found))
         inner = [arg for arg in found.args if isinstance(arg, BaseException)]
         found = inner[0] if inner else found.__cause__ or found
+    if isinstance(found, OSError) and found.strerror:
+        return found.strerror.lower()
     return str(found)
 
 

@@ -168,8 +168,14 @@ def _not_found(answer: Answer, subject: Subject, said: str) -> AirgapError:
             hint="Check the spelling; some registries also answer so without a login.",
         )
     if "MANIFEST_UNKNOWN" in answer.codes:
-        return NotFound(f"{subject.name}: there is no such tag or digest (404)")
-    return NotFound(f"{subject.name}: {subject.registry} has no such thing (404){said}")
+        return NotFound(
+            f"{subject.name}: there is no such tag or digest (404)",
+            hint="Check the spelling; tags are also taken away by their publishers.",
+        )
+    return NotFound(
+        f"{subject.name}: {subject.registry} has no such thing (404){said}",
+        hint="Check the spelling, and that this is the address of a registry.",
+    )
 
 
 def _licence_page(name: str) -> str:
@@ -213,7 +219,7 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
                 )
             if "certificate required" in text or "bad certificate" in text:
                 return ConnectionFailure(
-                    f"{host} wants a client certificate", hint="Name one with --client-certificate."
+                    f"{host} wants a client certificate", hint="Name one with --client-cert."
                 )
             if "eof" not in text and "bad record mac" not in text:
                 return ConnectionFailure(f"TLS with {host} fails: {text}")
@@ -232,7 +238,10 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
                 f"the name {host} cannot be looked up", hint="Check the spelling and the DNS."
             )
     if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-        return TemporaryFailure(f"{host} cannot be reached: {_reason(causes)}")
+        return TemporaryFailure(
+            f"{host} cannot be reached: {_reason(causes)}",
+            hint="Check the name and the port, and whether a firewall or a proxy is between.",
+        )
     return TemporaryFailure(f"the connection with {host} broke: {_reason(causes)}")
 
 
