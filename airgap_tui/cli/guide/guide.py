@@ -60,7 +60,9 @@ class Guide:
             StopSignals(token, lambda: None, lambda: None) as signals,
         ):
             try:
-                return work(token)
+                found = work(token)
+                token.check()
+                return found
             except Stopped:
                 ended = signals.stopped("")
         if isinstance(ended, Terminated):

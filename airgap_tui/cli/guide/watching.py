@@ -58,7 +58,7 @@ def watch(guide: Guide) -> JobInfo:
             job = follow(guide.output, job)
         except Terminated:
             raise HungUp from None
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             job = _asked(guide, describe(job.directory))
     guide.crossing.job = job
     guide.exit_code = job.exit_code if job.exit_code is not None else 1
@@ -84,6 +84,8 @@ def _asked(guide: Guide, job: JobInfo) -> JobInfo:
         if dialogue.confirm("Stop it", False, explanation=_EXPLAINED):
             worker.stop(job)
             dialogue.say("Stopping.")
+            return job
+    dialogue.say("It goes on; Ctrl-C asks again.")
     return job
 
 

@@ -109,6 +109,7 @@ def test_stopped_and_continued(talk: Talk, image: str, valve: Valve, known: Know
     conversation.hear(r"Stop saving\?")
     conversation.hear(r"y or n \[n\]: ")
     conversation.answer()
+    conversation.hear("It goes on")
     conversation.press(b"\x03")
     conversation.choose("Stop saving")
     conversation.hear(r"y or n \[n\]: ")
