@@ -61,8 +61,13 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
 
     # What will happen
 
-    def _fill(self) -> None:
+    @property
+    def _answers(self) -> Delivery:
         answers, contents = self._crossing.delivery, self._crossing.contents
+        return answers if contents is None else arrival.without_staying(contents, answers)
+
+    def _fill(self) -> None:
+        answers, contents = self._answers, self._crossing.contents
         going = arrival.going(contents, answers) if contents is not None else ()
         staying = arrival.staying(contents, answers) if contents is not None else ()
         self.excerpt = handover.review(answers, going)
@@ -137,12 +142,12 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
         if self.not_yet or self.under_way("start"):
             return
         try:
-            chain = chains.delivering(crossing.delivery)
+            chain = chains.delivering(self._answers)
         except AirgapError as error:
             self.wizard.show_error(error)
             return
         self.not_yet = "Starting .."
-        work = restart.starting(crossing, chain, commands.deliver(crossing.delivery))
+        work = restart.starting(crossing, chain, commands.deliver(self._answers))
         self.send_for("start", work, self._started, self._not_started)
 
     def _started(self, job: JobInfo) -> None:

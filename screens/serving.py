@@ -41,7 +41,7 @@ class ServingScreen(WatchingScreen):
         self._over = False
 
     def body(self) -> ComposeResult:
-        yield Stops(stops=(0, 21, 42), id="counts")
+        yield Stops(stops=(0, 27, 43), id="counts")
         yield Gap()
         yield Line(id="how")
         yield Line(indent=2, id="pull")

@@ -126,6 +126,24 @@ def test_what_stays_out_is_named_with_its_reason(
     drive(wizard, steps, crossing)
 
 
+def test_what_stays_out_is_not_asked_for(
+    wizard: Drive, state_dir: Path, started: list[tuple[Chain, dict[str, object]]]
+) -> None:
+    crossing = to_registry(state_dir)
+    crossing.contents = opened(state_dir, damaged=NAMES[3:4]).contents
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, "[5 Deliver]")
+
+    drive(wizard, steps, crossing)
+    ((chain, options),) = started
+    names = [str(reference) for reference in chain.steps[0].spec.references]
+    assert sorted(names) == sorted(name for name in NAMES if name != NAMES[3])
+    assert str(options["command"]).count("--image") == 12
+
+
 def test_an_unverified_bundle_is_called_that(wizard: Drive, state_dir: Path) -> None:
     crossing = to_registry(state_dir)
     crossing.verified = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
@@ -69,6 +70,12 @@ def staying(contents: Contents, answers: Delivery) -> tuple[Carried, ...]:
     """The images of the bundle that are not delivered."""
     names = {image.reference for image in going(contents, answers)}
     return tuple(image for image in contents.images if image.reference not in names)
+
+
+def without_staying(contents: Contents, answers: Delivery) -> Delivery:
+    """The answers with the images named one by one where not all of the bundle is delivered."""
+    named = tuple(image.reference for image in going(contents, answers))
+    return replace(answers, images=named) if named and staying(contents, answers) else answers
 
 
 def destination(number: int) -> str:
