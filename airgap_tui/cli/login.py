@@ -12,6 +12,7 @@ from airgap_tui.cli.options import FILE, network_options, references_of, setting
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.oci.naming import parse_registry
 from airgap_tui.engine.redaction import remember
 
 _LONGEST_SECRET = 64 * 1024
@@ -50,6 +51,7 @@ def login(
     It is kept where docker keeps its logins, and only after the registry has accepted it. The
     password or key is asked for without showing it, or read from standard input.
     """
+    registry = parse_registry(registry)
     settings = settings_of(**network)
     tested = references_of([image])[0] if image else None
     secret = _secret_from_stdin() if password_stdin else None

@@ -10,7 +10,8 @@ _PATTERNS = (
     re.compile(r"nvapi-[A-Za-z0-9_-]+"),
     re.compile(r"(?i)(?<=\bbearer )[A-Za-z0-9._~+/=-]+"),
     re.compile(r"(?i)(?<=\bbasic )[A-Za-z0-9+/=]{6,}"),
-    re.compile(r"(?<=://)[^/@\s]+(?=@)"),
+    re.compile(r"(?<=://)(?<!ssh://)[^/@\s]+(?=@)"),
+    re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)"),  # ssh://user@host holds no secret
     re.compile(r"(?i)(?<=[?&])(?:x-amz-[a-z-]+|signature|sig|token|access_token)=[^&\s\"']+"),
 )
 _SHORTEST = 4

@@ -43,6 +43,8 @@ CASES = [
     (["doctor", "--registry", "x"], "--registry needs --online"),
     (["login"], "Missing argument 'REGISTRY'"),
     (["login", "reg.lan", "--password-stdin"], "no user name is given"),
+    (["login", "https://reg.lan", "-u", "a"], "protocol"),
+    (["login", "bad_host.lan", "-u", "a"], "is not a registry host"),
     (["login", "nvcr.io"], "there is no terminal to ask for the password"),
 ]
 

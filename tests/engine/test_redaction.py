@@ -34,6 +34,9 @@ def test_very_short_texts_are_not_remembered() -> None:
         ("authorization: basic dXNlcjpwYXNz", "authorization: basic ********"),
         ("https://user:pass@nvcr.io/v2/", "https://********@nvcr.io/v2/"),
         ("http://proxy.lan:3128", "http://proxy.lan:3128"),
+        ("https://TOKEN@git.lan/", "https://********@git.lan/"),
+        ("ssh://admin@dgx01:22", "ssh://admin@dgx01:22"),
+        ("ssh://admin:pass@dgx01", "ssh://********@dgx01"),
         (
             "https://s3/x?X-Amz-Signature=abc&X-Amz-Date=1&ok=2",
             "https://s3/x?********&********&ok=2",

@@ -40,15 +40,16 @@ class ArchiveWriter:
     """Takes a tar's bytes; use as a context manager. Leaving it without `finish` removes all.
 
     xz goes through the program pixz, then xz, then the standard library, whichever is there first.
+    `mode` is what the file permits, less what the umask takes away.
     """
 
-    def __init__(self, path: Path, codec: Codec, threads: int) -> None:
+    def __init__(self, path: Path, codec: Codec, threads: int, mode: int = 0o666) -> None:
         self.path = path
         self._partial = path.with_name(f".{path.name}.partial")
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = os.open(self._partial, flags, 0o666)
+            self._file = os.open(self._partial, flags, mode)
         program = _program() if codec is Codec.XZ else None
         self._program = None if program is None else _Program(program, self._file, path)
         self._encoder = encoder(Compression(codec), self._write, None, threads)

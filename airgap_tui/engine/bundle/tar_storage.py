@@ -48,7 +48,9 @@ def scan_tar(path: Path) -> dict[str, Extent]:
                     tar.members = []  # type: ignore[attr-defined]
                     _add(path, files, member, end)
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
-            raise MalformedContent(f"{path} cannot be read as a tar file: {error}") from None
+            raise MalformedContent(
+                f"{path} cannot be read as a tar file: {error}", hint="Copy it again."
+            ) from None
         except UnsafeContent as error:
             raise UnsafeContent(f"{path}: {error.message}", hint=error.hint) from None
     return rooted(path, files)
@@ -68,7 +70,7 @@ def _add(path: Path, files: dict[str, Extent], member: tarfile.TarInfo, end: int
     if name in files:
         raise UnsafeContent(f"the member {name} is there twice")
     if member.offset_data + member.size > end:
-        raise MalformedContent(f"{path} is cut off within {name}")
+        raise MalformedContent(f"{path} is cut off within {name}", hint="Copy it again.")
     files[name] = Extent(path, member.offset_data, member.size)
 
 

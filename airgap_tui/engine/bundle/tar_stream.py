@@ -234,7 +234,14 @@ class TarStream:
                 f"{self._what}: the engine failed while it was sending: {redact(said)}",
                 hint="Look at the engine's log: journalctl -u docker",
             )
-        return MalformedContent(f"{self._what} is not a whole tar: {reason}")
+        if self.offset <= _BLOCK:
+            return MalformedContent(
+                f"{self._what} is not a tar",
+                hint="An archive is what docker save wrote, plain or compressed.",
+            )
+        return MalformedContent(
+            f"{self._what} is not a whole tar: {reason}", hint="Copy it again, or save it anew."
+        )
 
 
 def _pax(records: bytes, what: str) -> dict[str, str]:

@@ -16,7 +16,14 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NoRoom, NotFound
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ContentError,
+    EnvironmentFailure,
+    MalformedContent,
+    NoRoom,
+    NotFound,
+)
 from airgap_tui.engine.events import Note, Sink
 from airgap_tui.engine.jobs.ingest import ingest_archive
 from airgap_tui.engine.jobs.result import ItemResult
@@ -70,4 +77,6 @@ def opened(
 
 
 def _first(failures: list[ItemResult]) -> AirgapError:
-    return NotFound(failures[0].error, hint=failures[0].hint)
+    first = failures[0]
+    kind = MalformedContent if first.exit_code == ContentError.exit_code else NotFound
+    return kind(first.error, hint=first.hint)

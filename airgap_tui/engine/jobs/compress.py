@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -112,7 +113,8 @@ def _compressed(path: Path, spec: CompressSpec, sink: Sink, token: CancelToken) 
     if path.is_symlink():
         raise UsageError(f"{path} is a link", hint="Name the file itself.")
     target = _target(path, spec.codec)
-    size = path.stat().st_size
+    status = path.stat()
+    size, mode = status.st_size, stat.S_IMODE(status.st_mode) & 0o666
     # It is read twice: to compress it, and for what was compressed to be compared with it.
     sink(BlobPlanned(str(path), 2 * size, (str(path),)))
     sink(BlobStarted(str(path)))
@@ -120,7 +122,7 @@ def _compressed(path: Path, spec: CompressSpec, sink: Sink, token: CancelToken) 
     original = hashlib.sha256()
     with (
         closing(ReadAhead(open_archive(path), token=token)) as source,
-        ArchiveWriter(target, spec.codec, len(os.sched_getaffinity(0))) as file,
+        ArchiveWriter(target, spec.codec, len(os.sched_getaffinity(0)), mode) as file,
     ):
         for chunk in PassingArchive(source, str(path), contents).chunks():
             original.update(chunk)

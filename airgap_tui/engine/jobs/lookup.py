@@ -92,6 +92,8 @@ def _look_up(
     try:
         if item and bundle and _satisfies(item, spec) and is_complete(bundle, item):
             return Planned(reference, bundle.closure(item), complete=True, moved=moved)
+        if item:
+            _tell_other_platform(reference, item, spec, sink)
         pinned = _origin_digest(item)
         wanted = reference.pinned(pinned) if pinned else reference
         closure = source.resolve(wanted, spec.settings.platform, token)
@@ -113,6 +115,15 @@ def _satisfies(item: Item, spec: SaveSpec) -> bool:
         return item.state is ItemState.DONE
     wanted = spec.settings.platform
     return item.index_digest is None if wanted is None else item.platform.matches(wanted)
+
+
+def _tell_other_platform(reference: Reference, item: Item, spec: SaveSpec, sink: Sink) -> None:
+    """A name stands for one content: the image for another platform takes its place."""
+    held, wanted = item.platform, spec.settings.platform
+    if item.state is not ItemState.DONE or held is None or wanted is None or held.matches(wanted):
+        return
+    text = f"the bundle has it for {held}, and {wanted} takes that place; --platform all keeps both"
+    sink(Note(f"{reference}: {text}", Level.WARNING))
 
 
 def is_complete(bundle: BundleReader, item: Item) -> bool:

@@ -28,6 +28,7 @@ from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.transfer import Delivered, Delivery, in_parallel, transfer
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count
 from airgap_tui.engine.registry.source import RegistrySource
 from airgap_tui.engine.registry.target import RegistryTarget
 from airgap_tui.engine.settings import Settings
@@ -175,7 +176,8 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
         absent = [blob for blob in closure.needed if not bundle.holds(blob)]
         if absent:
             raise ContentMismatch(
-                f"{reference} lacks {len(absent)} of its files, as {absent[0].digest}",
+                f"{reference}: {count(len(absent), 'file')} missing or damaged in the bundle, as"
+                f" {absent[0].digest}",
                 hint="airgap-tui verify names all that is missing or damaged.",
             )
     except AirgapError as error:

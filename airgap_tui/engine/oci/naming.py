@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from airgap_tui.engine.errors import InvalidReference, NameConflict, UsageError
-from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.oci.reference import DOCKER_HUB, Reference
 
 _PORT = re.compile(r":[0-9]+")
+_HUB_HOSTS = ("index.docker.io", "registry-1.docker.io")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ class Naming:
         if self.keep_registry:
             return f"{as_path(reference.registry)}/{reference.repository}"
         return reference.repository
+
+
+def parse_registry(text: str) -> str:
+    """A registry as references have it; raise `UsageError` for what cannot be one."""
+    return DOCKER_HUB if text.strip() in _HUB_HOSTS else Naming.parse(text).registry
 
 
 def as_path(registry: str) -> str:

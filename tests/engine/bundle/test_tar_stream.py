@@ -129,6 +129,13 @@ def test_an_archive_that_ends_too_early_is_malformed(cut: int) -> None:
         contents(tar(FILES)[:cut])
 
 
+@pytest.mark.parametrize("text", [b"", b"nvcr.io/nvidia/cuda:1\n", b"no tar header\n" * 200])
+def test_what_is_no_tar_at_all_is_called_so(text: bytes) -> None:
+    with pytest.raises(MalformedContent, match="is not a tar") as error:
+        contents(text)
+    assert "docker save" in error.value.hint
+
+
 def test_something_behind_the_end_is_malformed() -> None:
     with pytest.raises(MalformedContent):
         contents(tar(FILES) + b"more")

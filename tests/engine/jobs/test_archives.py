@@ -140,12 +140,14 @@ def test_compressing_existing_archives(
     data = engine_archives.legacy([sample_images.pytorch])
     path = tmp_path / "x.tar"
     path.write_bytes(data)
+    path.chmod(0o600)
     md5 = contents_md5(path)
     result = compress.run(compress.CompressSpec((path,), codec, keep), events, CancelToken())
     assert result.exit_code == 0
     assert path.exists() is keep
     new = tmp_path / f"x.tar{codec.extension}"
     assert (result.before, result.after) == (len(data), new.stat().st_size)
+    assert new.stat().st_mode & 0o777 == 0o600, "nobody may read more than before"
     with closing(open_archive(new)) as reader:
         out, buffer = bytearray(), memoryview(bytearray(1 << 16))
         while count := reader.readinto(buffer):

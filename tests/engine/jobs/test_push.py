@@ -136,7 +136,7 @@ def test_a_damaged_layer_fails_its_image_only(
     damaged.unlink()
     result = push.run(PushSpec(bundle, naming), lambda _e: None, token)
     (bad,) = [item for item in result.items if item.state is ItemState.FAILED]
-    assert "lacks 1 of its files" in bad.error
+    assert "1 file missing or damaged in the bundle" in bad.error
 
 
 def test_what_the_bundle_does_not_hold_is_named(

@@ -15,11 +15,12 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NameConflict, NoRoom, Stopped
-from airgap_tui.engine.events import BlobProgress, Event, ItemState, Note
+from airgap_tui.engine.events import BlobProgress, Event, ItemState, Level, Note
 from airgap_tui.engine.jobs import plan, save
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest
+from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
 from tests.images import SampleImage, SampleIndex, build_image, build_index, layer, push_image
@@ -177,6 +178,12 @@ def test_one_platform_is_the_child_and_all_is_the_index(
     assert one.items[0].digest == children["linux/amd64"].digest
     (item,) = BundleReader.open(tmp_path / "one").items
     assert str(item.index_digest) == index.digest
+    arm64 = replace(spec, settings=Settings(platform=Platform.parse("linux/arm64")))
+    said: list[Event] = []
+    other = save.run(arm64, said.append, token)
+    assert other.items[0].digest == children["linux/arm64"].digest
+    (warning,) = [e.text for e in said if isinstance(e, Note) and e.level is Level.WARNING]
+    assert "linux/amd64" in warning and "--platform all" in warning
     spec = replace(spec, bundle=tmp_path / "all", settings=Settings(platform=None))
     every = save.run(spec, lambda _event: None, token)
     assert every.items[0].digest == index.digest

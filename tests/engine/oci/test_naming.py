@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap_tui.engine.errors import NameConflict, UsageError
-from airgap_tui.engine.oci.naming import Naming
+from airgap_tui.engine.oci.naming import Naming, parse_registry
 from airgap_tui.engine.oci.reference import Reference
 
 DIGEST = "sha256:" + "ab" * 32
@@ -140,3 +140,18 @@ def test_names_are_assigned_one_to_one_or_not_at_all(
     assert list(names) == references
     assert len(set(names.values())) == len(references)
     assert all(name.registry == "reg.lan" for name in names.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("harbor.lan", "harbor.lan"),
+        ("reg.lan:5000/", "reg.lan:5000"),
+        ("harbor.lan/project", "harbor.lan"),
+        ("docker.io", "docker.io"),
+        ("index.docker.io", "docker.io"),
+    ],
+)
+def test_a_registry_is_what_references_name(text: str, registry: str) -> None:
+    assert parse_registry(text) == registry
+    assert Reference.parse(f"{registry}/a/b").registry == registry
