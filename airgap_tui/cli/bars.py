@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from airgap_tui.cli.narration import news_line, short, state_word, total_line
+from airgap_tui.cli.lines import news_line, short, state_word, total_line
 from airgap_tui.engine.events import Event, ItemState, Level, Note
 from airgap_tui.engine.plain_text import cut, harmless
 from airgap_tui.engine.progress import Snapshot, Transfer

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap_tui.cli.narration import state_word
+from airgap_tui.cli.lines import state_word
 from airgap_tui.cli.output import Output, marks, narrate
 from airgap_tui.cli.text import Column, table
 from airgap_tui.engine.events import ItemState
