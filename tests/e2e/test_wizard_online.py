@@ -1,0 +1,298 @@
+"""The online side in a real terminal, by keys alone: from Welcome to a bundle to carry.
+
+And what happens in between: stopped and continued, the wizard killed, the line dropped, the
+registry gone for a while, a login that is wrong at first and revoked later.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
+from tests import images, services
+from tests.e2e.command import airgap_tui
+from tests.e2e.terminal import Terminal
+from tests.fakes.link import Link
+from tests.fakes.registry import FakeRegistry, Tokens
+from tests.fakes.valve import Valve
+from tests.images import SampleImage
+
+pytestmark = pytest.mark.distribution
+
+MEGABYTE = 1_000_000
+LAYERS, LAYER = 6, 2 * MEGABYTE
+OLD_KEY, NEW_KEY = "correct-horse-battery", "newer-horse-battery"
+
+
+@pytest.fixture(scope="module")
+def large(distribution: services.Distribution) -> SampleImage:
+    """12 MB in six layers that do not compress, in the registry."""
+    layers = [
+        images.layer_of(images.tar_of({f"data-{n}": os.urandom(LAYER)})) for n in range(LAYERS)
+    ]
+    image = images.build_image(f"wizard/{os.urandom(4).hex()}:1", layers)
+    images.push_image(distribution.host, image)
+    return image
+
+
+@pytest.fixture
+def link(distribution: services.Distribution) -> Iterator[Link]:
+    with Link(distribution.port, rate=4 * MEGABYTE) as link:
+        yield link
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """Where everything of a test is; no worker is left behind."""
+    with services.short_directory() as directory:
+        yield directory
+        for job in jobs_in(directory):
+            if job.state is JobState.RUNNING and job.occupant is not None:
+                job.occupant.identity.send(signal.SIGKILL)
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Terminal]:
+    with Terminal(home) as terminal:
+        yield terminal
+
+
+def jobs_in(home: Path) -> tuple[JobInfo, ...]:
+    return list_jobs(home / ".local" / "state" / "airgap-tui")
+
+
+def job_in(home: Path) -> JobInfo:
+    """The latest job."""
+    found = jobs_in(home)
+    assert found
+    return found[0]
+
+
+def to_review(terminal: Terminal, bundle: Path, *references: str) -> None:
+    """From Welcome to the Review of these images, by Logins that need nothing."""
+    to_logins(terminal, *references)
+    terminal.wait("can be read. No login is missing.")
+    to_save(terminal, bundle)
+
+
+def to_logins(terminal: Terminal, *references: str) -> None:
+    terminal.start()
+    terminal.wait("Welcome", "Collect images")
+    terminal.reach("Collect images", key="Down")
+    terminal.press("Enter")
+    terminal.wait("Choose the images to carry.")
+    terminal.reach("Add one")
+    for number, reference in enumerate(references, start=1):
+        terminal.type(reference)
+        terminal.press("Enter")
+        terminal.wait(f"{number} of {number + 1} ")
+    terminal.reach("[ Next: Logins ]")
+    terminal.press("Enter")
+
+
+def to_save(terminal: Terminal, bundle: Path, before: Callable[[], object] = lambda: None) -> None:
+    terminal.reach("[ Next: Review ]")
+    terminal.press("Enter")
+    terminal.wait("to download", "▸ [ Save ")
+    terminal.reach("Save to", key="BTab")
+    terminal.press("C-a", "C-k")
+    terminal.wait("Give a directory")
+    terminal.type(str(bundle))
+    terminal.press("Enter")
+    terminal.wait("free, ", "needed", "to download")
+    terminal.reach("[ Save ")
+    before()
+    terminal.press("Enter")
+
+
+def half_way(terminal: Terminal, link: Link, count: int = 4 * MEGABYTE) -> None:
+    """Saving is seen to be under way, and so many bytes have come."""
+    terminal.wait("Saving 1 image.", until=lambda: link.received > count)
+
+
+def finish(terminal: Terminal, bundle: Path) -> None:
+    """The wizard goes on by itself to the Result; leave it, and look at the bundle."""
+    result = terminal.wait("is ready to carry", "Type there, with the disk mounted")
+    assert re.search(r"[✓+] Save\b", result)
+    assert "every byte read" in result
+    terminal.reach("[ Finish ]")
+    terminal.press("Enter")
+    assert terminal.ended() == 0
+    assert f"{bundle.name} is ready to carry" in terminal.screen
+    assert airgap_tui("verify", bundle, "--json").document["ok"] is True
+
+
+def test_from_welcome_to_result(
+    terminal: Terminal, link: Link, large: SampleImage, home: Path
+) -> None:
+    to_review(terminal, home / "pod", f"{link.host}/{large.name}")
+    half_way(terminal, link)
+    link.rate = MEGABYTE
+    terminal.press("t")
+    terminal.wait("layers are finished.")
+    terminal.press("Escape")
+    terminal.wait("S stop")
+    terminal.press("Enter")
+    terminal.wait("Layers under way")
+    terminal.press("Escape")
+    terminal.wait("S stop")
+    link.rate = None
+    finish(terminal, home / "pod")
+    assert job_in(home).order.verbs == ("save", "verify")
+    assert job_in(home).exit_code == 0
+
+
+def test_stopped_half_way_and_continued(
+    terminal: Terminal, link: Link, large: SampleImage, home: Path
+) -> None:
+    to_review(terminal, home / "pod", f"{link.host}/{large.name}")
+    half_way(terminal, link)
+    terminal.press("s")
+    terminal.wait("Stop saving?", "▸ [ Go on ]")
+    terminal.reach("[ Stop ]")
+    terminal.press("Enter")
+    terminal.wait("Stopped: 0 of 1 image are saved; it can continue.")
+    assert job_in(home).state is JobState.STOPPED
+    before = link.received
+    terminal.reach("[ Continue saving ]")
+    terminal.press("Enter")
+    finish(terminal, home / "pod")
+    assert link.received - before < large.size, "what was there was not fetched again"
+
+
+def test_the_wizard_is_killed_and_the_job_found_again(
+    terminal: Terminal, link: Link, large: SampleImage, home: Path
+) -> None:
+    to_review(terminal, home / "pod", f"{link.host}/{large.name}")
+    half_way(terminal, link)
+    link.rate = MEGABYTE
+    os.kill(terminal.process, signal.SIGKILL)
+    terminal.wait("ended with 137.")
+    assert job_in(home).state is JobState.RUNNING
+    terminal.type("reset -I; stty sane")  # what a person does with a terminal left like this
+    terminal.press("Enter")
+    terminal.start()
+    terminal.wait("Continue", "▸ pod", "Save is running now", "[ Show the running save ]")
+    terminal.press("Enter")
+    terminal.wait("Saving 1 image.")
+    link.rate = None
+    finish(terminal, home / "pod")
+
+
+def test_left_with_f10_and_attached_from_the_shell(
+    terminal: Terminal, link: Link, large: SampleImage, home: Path
+) -> None:
+    to_review(terminal, home / "pod", f"{link.host}/{large.name}")
+    half_way(terminal, link)
+    terminal.press("F10")
+    assert terminal.ended() == 0
+    terminal.wait("pod goes on without you. Back to it: airgap-tui attach pod")
+    terminal.start("attach", "pod")
+    assert terminal.ended() == 0
+    assert job_in(home).exit_code == 0
+
+
+def test_the_line_drops_and_the_work_goes_on(link: Link, large: SampleImage, home: Path) -> None:
+    with Terminal(home) as terminal:
+        to_review(terminal, home / "pod", f"{link.host}/{large.name}")
+        half_way(terminal, link)
+        link.rate = MEGABYTE
+        wizard = terminal.process
+    services.wait_for(lambda: not Path(f"/proc/{wizard}").exists(), what="the wizard has ended")
+    assert job_in(home).state is JobState.RUNNING
+    link.rate = None
+    services.wait_for(lambda: job_in(home).state is JobState.FINISHED, what="the job has ended")
+    assert job_in(home).exit_code == 0
+    assert airgap_tui("verify", home / "pod", "--json").document["ok"] is True
+
+
+def test_a_registry_that_is_gone_for_a_while(
+    terminal: Terminal, link: Link, large: SampleImage, home: Path
+) -> None:
+    to_review(terminal, home / "pod", f"{link.host}/{large.name}")
+    half_way(terminal, link)
+    link.cut()
+    terminal.wait("Retry in")
+    link.mend()
+    finish(terminal, home / "pod")
+
+
+def test_a_registry_that_stays_away_costs_its_own_images_only(
+    terminal: Terminal, distribution: services.Distribution, large: SampleImage, home: Path
+) -> None:
+    """It fails; the others are saved; once it is back, trying again completes the bundle."""
+    small = images.build_image("wizard/small:1", [images.layer("small", 20_000)])
+    images.push_image(distribution.host, small)
+    settings = home / ".config" / "airgap-tui"
+    settings.mkdir(parents=True)
+    (settings / "config.yaml").write_text("retries: 1\n")
+    with Link(distribution.port, rate=2 * MEGABYTE) as link:
+        to_review(
+            terminal,
+            home / "pod",
+            f"{distribution.host}/{small.name}",
+            f"{link.host}/{large.name}",
+        )
+        terminal.wait("Saving 2 images.", until=lambda: link.received > 3 * MEGABYTE)
+        link.cut()
+        terminal.wait("Try 1 image again", timeout=60)
+        link.rate = None
+        link.mend()
+        terminal.reach("[ Try again ]")
+        terminal.press("Enter")
+        finish(terminal, home / "pod")
+
+
+def test_a_login_wrong_then_right_then_revoked(
+    terminal: Terminal, distribution: services.Distribution, large: SampleImage, home: Path
+) -> None:
+    with FakeRegistry(tokens=Tokens({"robot": OLD_KEY}, anonymous=False)) as private:
+        layers = [images.layer(f"private {n}", 40_000) for n in range(5)]
+        secret = private.add(images.build_image("team/secret:1", layers))
+        to_logins(terminal, f"{distribution.host}/{large.name}", secret)
+        terminal.wait("1 of 2 cannot be read yet.", "▸ User name")
+        terminal.type("robot")
+        terminal.reach("Password")
+        terminal.type("wrong-horse-battery")
+        terminal.press("Enter")
+        terminal.wait("Refused")
+        terminal.reach("Password")
+        terminal.press("C-u")
+        terminal.wait("Password   [ ", until=lambda: "••••" not in terminal.screen)
+        terminal.type(OLD_KEY)
+        terminal.press("Enter")
+        terminal.wait("All 2 images can be read.")
+        valve = Valve(2)
+        to_save(
+            terminal,
+            home / "pod",
+            lambda: private.script("GET", "/blobs/", valve, forever=True),
+        )
+        terminal.wait("Saving 2 images.", until=valve.held.is_set)
+        assert private.tokens is not None
+        private.tokens.users = {"robot": NEW_KEY}
+        private.tokens.expire()
+        valve.opened.set()
+        terminal.wait("now refuses the login", "Press Enter to give another")
+        terminal.press("Enter")
+        terminal.wait("Leave out 1 image")
+        terminal.reach("User name", key="BTab")
+        terminal.press("C-a", "C-k")
+        terminal.type("robot")
+        terminal.reach("Password")
+        terminal.type(NEW_KEY)
+        terminal.press("Enter")
+        finish(terminal, home / "pod")
+    for path in home.rglob("*"):
+        if path.is_file():
+            with suppress(OSError):
+                content = path.read_bytes()
+                assert OLD_KEY.encode() not in content, path
+                assert NEW_KEY.encode() not in content, path
