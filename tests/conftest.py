@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from airgap_tui.engine import redaction
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import Event
 from tests import images, services
@@ -58,6 +59,12 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield home
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test gave as a secret is an ordinary word in the next."""
+    monkeypatch.setattr(redaction, "_secrets", set())
 
 
 def sections_with_secrets(sections: Iterable[tuple[str, str]]) -> list[str]:

@@ -185,14 +185,15 @@ def test_stopped_and_continued(
 ) -> None:
     job = worker.start(saving(tmp_path / "pod", image_in(registry, "team/x")), state)
     assert valve.held.wait(30)
+    blobs = tmp_path / "pod/blobs/sha256"
+    wait_for(lambda: any(blobs.iterdir()), what="a layer that is whole")
     assert worker.stop(job)
     stopped = finished(job)
     valve.opened.set()
     assert (stopped.state, stopped.exit_code) == (JobState.STOPPED, 143)
     assert stopped.continuable
     assert not worker.stop(stopped)
-    kept = {path.name for path in (tmp_path / "pod/blobs/sha256").iterdir()}
-    assert kept
+    kept = {path.name for path in blobs.iterdir()}
     before = fetched(registry)
     again = finished(worker.start(stopped.directory.chain, state))
     assert again.exit_code == 0
