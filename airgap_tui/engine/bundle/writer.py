@@ -38,13 +38,14 @@ from airgap_tui.engine.bundle.saved_items import item_of, signature_of
 from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.events import ItemState, Note, Sink, discard
+from airgap_tui.engine.events import ItemState, Level, Note, Sink, discard
 from airgap_tui.engine.oci.content import Closure, Opener, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count
 
 
 class BundleWriter:
@@ -220,7 +221,12 @@ class BundleWriter:
         self._put_documents(ours)
         known = self._file.look(lambda inventory: inventory.named(reference))
         origin = known.origin if known else "registry"
-        self.record(item_of(reference, closure, ours, origin))
+        item = item_of(reference, closure, ours, origin)
+        self.record(item)
+        if item.signatures_lost:
+            lost = count(len(item.signatures_lost), "signature")
+            text = f"{reference} is compressed anew, so {lost} by the old digest no longer fit"
+            self._sink(Note(f"{text}; left out", Level.WARNING))
         for signature in ours.signatures:
             self._put_documents(signature)
             self.record(signature_of(signature, ours.root.digest))

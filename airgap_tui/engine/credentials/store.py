@@ -95,16 +95,6 @@ class CredentialStore:
         with self._lock:
             self._overrides[registry] = credential
 
-    def origins(self, registry: str) -> tuple[str, ...]:
-        """Every place that holds a login for the registry, the winning one first."""
-        found = [self._overrides.get(registry), self._ngc if registry == NGC_REGISTRY else None]
-        for config in self._configs:
-            try:
-                found.append(config.find(registry))
-            except EnvironmentFailure:
-                continue
-        return tuple(credential.origin for credential in found if credential is not None)
-
     @property
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Each registry that a login is kept for, and where; no helper is asked for a secret."""

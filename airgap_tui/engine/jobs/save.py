@@ -89,6 +89,9 @@ def run(
     started = time.monotonic()
     items = spec.archives if spec.origin is Origin.ARCHIVE else spec.references
     sink(JobStarted("save", str(spec.bundle), tuple(str(item) for item in items)))
+    if spec.compression is not None and spec.compression.unreadable_by:
+        unreadable = f"{spec.compression.unreadable_by} cannot read layers in zstd"
+        sink(Note(f"{unreadable}; load turns them into plain ones where it has to"))
     with BundleWriter.open(
         spec.bundle, "save", spec.settings.platform, spec.compression, sink
     ) as writer:

@@ -19,7 +19,7 @@ from airgap_tui.engine.oci.content import CHUNK, Opener, Report, VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
-from airgap_tui.engine.registry.endpoint import Endpoint, origin, split
+from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect, origin, split
 from airgap_tui.engine.registry.reply import Reply
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
@@ -233,11 +233,12 @@ class Upload:
             raise ConnectionFailure(
                 f"{self.session.registry} opens an upload without saying where it goes to"
             )
-        return _own_scheme(urljoin(reply.url, location), self.session.endpoint)
+        return checked_address(urljoin(reply.url, location), self.session.endpoint)
 
 
-def _own_scheme(url: str, endpoint: Endpoint) -> str:
-    """A registry behind a proxy that ends TLS often names itself with http://."""
+def checked_address(url: str, endpoint: Endpoint) -> str:
+    """Where a registry wants an upload to go. One behind a proxy that ends TLS often names itself
+    with http://, which is mended; what `check_redirect` refuses is refused."""
     parts = split(url)
     secure = endpoint.scheme == "https" and parts.scheme == "http"
     if (
@@ -246,9 +247,5 @@ def _own_scheme(url: str, endpoint: Endpoint) -> str:
         and parts.port in (None, 80, origin(endpoint.base)[2])
     ):
         return urlunsplit((endpoint.scheme, endpoint.authority, parts.path, parts.query, ""))
-    if endpoint.scheme == "https" and parts.scheme != "https":
-        raise ConnectionFailure(
-            f"{endpoint.registry} wants an upload to go to {parts.netloc} without TLS;"
-            " that is refused"
-        )
+    check_redirect(endpoint.base, url)
     return url

@@ -17,6 +17,7 @@ from airgap_tui.engine.bundle.reencode import finder
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent, Stopped
+from airgap_tui.engine.events import Note
 from airgap_tui.engine.jobs import verify
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure
@@ -179,7 +180,8 @@ def test_lost_signatures_are_told(path: Path, sample_images: SampleImages) -> No
     source = SampleSource([base, signature])
     first, second = (source.resolve(reference_of(s), None, TOKEN) for s in (base, signature))
     signed = Closure(first.reference, first.root, first.documents, first.blobs, (), None, (second,))
-    with BundleWriter.open(path, "save", compression=ZSTD) as bundle:
+    events = EventLog()
+    with BundleWriter.open(path, "save", compression=ZSTD, sink=events) as bundle:
         for closure in (first, second):
             for blob in closure.blobs:
                 receive(bundle, source, closure.reference, blob)
@@ -187,6 +189,8 @@ def test_lost_signatures_are_told(path: Path, sample_images: SampleImages) -> No
         bundle.finish(TOKEN)
     (item,) = BundleReader.open(path).items
     assert item.signatures_lost == (signature.digest,)
+    (told,) = events.of(Note)
+    assert "1 signature by the old digest no longer fit" in told.text
 
 
 def test_stopped_while_encoding_it_does_not_fetch_again(

@@ -72,8 +72,6 @@ def test_the_ngc_key_wins_over_files_and_is_for_nvcr_alone(tmp_path: Path) -> No
     for other in ("evilnvcr.io", "nvcr.io.example", "nvcr.io:443", "docker.io"):
         assert store.find(other) is None
     assert username(store, "reg.lan") == "docker"
-    assert store.origins("nvcr.io")[0] == "NGC_API_KEY"
-    assert store.origins("nvcr.io")[1].endswith(".docker/config.json")
 
 
 def test_the_key_of_the_ngc_program(tmp_path: Path) -> None:

@@ -197,8 +197,10 @@ def test_compressed_layers_are_recorded_with_what_they_replace(
 ) -> None:
     spec = spec_of(distribution, tmp_path / "b", *images)
     spec = replace(spec, compression=Compression.parse("zstd"))
-    result = save.run(spec, lambda _event: None, token)
+    events: list[Event] = []
+    result = save.run(spec, events.append, token)
     assert result.exit_code == 0
+    assert any("Docker before 23.0" in e.text for e in events if isinstance(e, Note))
     reader = BundleReader.open(tmp_path / "b")
     for item, image in zip(reader.items, images, strict=True):
         assert str(item.source_digest) == image.digest != str(item.digest)

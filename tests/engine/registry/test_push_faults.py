@@ -19,6 +19,8 @@ from airgap_tui.engine.errors import (
     TemporaryFailure,
 )
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.registry.endpoint import Endpoint
+from airgap_tui.engine.registry.upload import checked_address
 from airgap_tui.engine.retry import RetryPolicy
 from tests.engine.registry.conftest import OpenTarget, StartFake
 from tests.engine.registry.exchange import (
@@ -187,6 +189,20 @@ def test_an_upload_to_another_host_gets_no_login(
     send(target, Reference.parse(f"{fake.host}/a/b:1"), DATA, token)
     assert storage.blobs["a/b"][str(BLOB.digest)] == DATA
     assert all("Authorization" not in request.headers for request in storage.requests)
+
+
+def test_a_registry_behind_a_proxy_that_ends_tls_is_meant_itself() -> None:
+    endpoint = Endpoint.of("harbor.lan")
+    for named in ("http://harbor.lan/up?_state=1", "http://harbor.lan:80/up?_state=1"):
+        assert checked_address(named, endpoint) == "https://harbor.lan/up?_state=1"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://other.lan/up", "https://127.0.0.1:9/up", "https://169.254.169.254/up"]
+)
+def test_an_upload_to_an_address_of_this_machine_or_without_tls_is_refused(address: str) -> None:
+    with pytest.raises(ConnectionFailure, match="is refused"):
+        checked_address(address, Endpoint.of("harbor.lan"))
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307])
