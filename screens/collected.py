@@ -9,10 +9,10 @@ from textual.widget import Widget
 
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import commands, outcome
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.quantities import size
 from screens.base import WizardScreen
-from screens.crossing import Crossing
 from screens.keys import key
 from screens.look import Mark
 from screens.steps import StepState

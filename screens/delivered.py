@@ -11,12 +11,12 @@ from textual.widget import Widget
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import outcome, restart, sentences
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.result import ItemResult
 from screens import names
 from screens.base import WizardScreen
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.job_rows import layer_name
 from screens.keys import key

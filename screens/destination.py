@@ -9,10 +9,10 @@ from textual.widget import Widget
 
 from airgap_tui.engine.guide import arrival, choices, commands
 from airgap_tui.engine.guide.answers import Destination
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.media import Contents
 from airgap_tui.engine.quantities import count
-from screens.crossing import Crossing
 from screens.destinations.engine import EngineForm
 from screens.destinations.form import DestinationForm
 from screens.destinations.registry import RegistryForm

@@ -17,9 +17,9 @@ from airgap_tui.engine.guide.answers import (
     check_name,
     parse_many,
 )
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.modals.paste import PastePage
 from screens.modals.question import Prompt

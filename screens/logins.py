@@ -15,11 +15,11 @@ from airgap_tui.engine.credentials.credential import NGC_REGISTRY, NGC_USERNAME
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import choices, commands, logins, sentences
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import access
 from airgap_tui.engine.jobs.access import AccessResult, AccessSpec, LoginStanding, RegistryAccess
 from airgap_tui.engine.jobs.login import LoginResult
 from airgap_tui.engine.quantities import count
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.look import Mark
 from screens.steps import StepState

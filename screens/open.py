@@ -12,12 +12,12 @@ from textual.widget import Widget
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, chains, commands, restart
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
 from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
 from airgap_tui.engine.quantities import count, size
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark

@@ -11,10 +11,10 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import Event, Note
 from airgap_tui.engine.guide import commands
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import rehearse
 from airgap_tui.engine.jobs.rehearse import RehearseResult, RehearseSpec
 from airgap_tui.engine.quantities import count, elapsed
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.widgets.pane import TextPane
 

@@ -15,6 +15,7 @@ from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import chains, choices, commands, sentences
 from airgap_tui.engine.guide.answers import Collection
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import plan, worker
 from airgap_tui.engine.jobs.job_list import JobInfo
@@ -22,7 +23,6 @@ from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
 from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark

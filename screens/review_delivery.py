@@ -10,13 +10,13 @@ from textual.widget import Widget
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, chains, commands, handover, restart
 from airgap_tui.engine.guide.answers import Delivery, Destination
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.media import Carried, weight
 from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
 from screens import names
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.look import Mark
 from screens.steps import StepState

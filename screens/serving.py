@@ -7,13 +7,13 @@ from textual.widget import Widget
 
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, commands, handover
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import media, worker
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from airgap_tui.engine.jobs.media import Contents
 from airgap_tui.engine.jobs.serve import ServeSpec
 from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size
-from screens.crossing import Crossing
 from screens.keys import key
 from screens.modals.pages import TextPage
 from screens.modals.question import Question

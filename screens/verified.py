@@ -13,6 +13,7 @@ from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import chains, commands, outcome, restart, sentences
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.outcome import FETCH_AGAIN, GO_ON, READ_AGAIN
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
@@ -25,7 +26,6 @@ from airgap_tui.engine.quantities import size
 from screens import names
 from screens.base import WizardScreen
 from screens.collected import CollectedScreen
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.job_rows import layer_name
 from screens.keys import key

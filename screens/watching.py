@@ -12,12 +12,12 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import sentences
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import control, worker
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.job_pages import LayersPage, details
 from screens.job_rows import of_result

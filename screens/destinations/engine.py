@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.hosts import Kind
 from airgap_tui.engine.guide import arrival
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import engine_standing
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
 from airgap_tui.engine.quantities import count
-from screens.crossing import Crossing
 from screens.destinations.form import DestinationForm, Said
 from screens.errands import ErrandScreen
 from screens.look import Mark

@@ -10,8 +10,8 @@ from textual.message import Message
 
 from airgap_tui.engine.guide import arrival
 from airgap_tui.engine.guide.answers import Delivery
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.media import Carried
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.widgets.fields import Field
 from screens.widgets.select import Select

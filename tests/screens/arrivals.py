@@ -10,11 +10,11 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
-from screens.crossing import Crossing
 from screens.destination import DestinationScreen
 from screens.errands import ErrandScreen
 from screens.open import OpenScreen

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.events import ItemState, Note
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.directory import JobDirectory, Occupant
 from airgap_tui.engine.jobs.identity import Identity
@@ -25,7 +26,6 @@ from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.progress import ItemProgress, LoginWanted, Pause, Snapshot, Transfer
 from airgap_tui.engine.settings import Settings
-from screens.crossing import Crossing
 
 GB, MB = 10**9, 10**6
 BUNDLE = Path("/data/pod-2025-07")

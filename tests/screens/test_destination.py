@@ -13,6 +13,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.guide.answers import Destination, Security
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_DESTINATION, LAST_REGISTRY, Remembered
 from airgap_tui.engine.jobs import destination, engine_standing, serve
 from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
@@ -21,7 +22,6 @@ from airgap_tui.engine.jobs.serve import ServeSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.look import Look
 from screens.modals.login import LoginPrompt
 from screens.modals.pages import TextPage

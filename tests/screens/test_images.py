@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.images import ImagesScreen
 from screens.modals.pages import ErrorPage
 from screens.steps import Route

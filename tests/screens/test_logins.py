@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure
 from airgap_tui.engine.guide.answers import Collection, Wish
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import access, login
 from airgap_tui.engine.jobs.access import (
     AccessResult,
@@ -25,7 +26,6 @@ from airgap_tui.engine.jobs.login import LoginResult, LoginSpec
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.logins import LoginsScreen
 from screens.look import Look
 from screens.steps import Route

@@ -11,13 +11,13 @@ from textual.pilot import Pilot
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NotFound
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import media, worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.media import Contents, FoundBundle
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.look import Look
 from screens.modals.pages import ErrorPage
 from screens.widgets.table import Table

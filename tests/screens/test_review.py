@@ -16,6 +16,7 @@ from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.errors import BundleLocked, NoRoom
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection, Wish
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import plan, worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
@@ -27,7 +28,6 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
 from screens import review
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.look import Look
 from screens.modals.pages import ErrorPage
 from screens.review import ReviewScreen

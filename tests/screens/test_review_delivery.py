@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.guide.answers import Delivery, Destination, Security
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.load import LoadSpec
@@ -21,7 +22,6 @@ from airgap_tui.engine.jobs.survival import Survival
 from airgap_tui.engine.oci.reference import Reference
 from screens import review_delivery
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.look import Look
 from tests.screens.arrivals import opened, route, settled, until
 from tests.screens.conftest import ASCII

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from airgap_tui.engine.events import ItemState, Note, Served
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import worker
 from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
@@ -18,7 +19,6 @@ from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.serve import ServeResult, ServeSpec
 from airgap_tui.engine.progress import Snapshot
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.look import Look
 from screens.serving import ServingScreen
 from tests.screens.arrivals import PLACE, opened, route, settled, until

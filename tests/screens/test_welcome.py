@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_SIDE
 from airgap_tui.engine.jobs import doctor
 from airgap_tui.engine.jobs.check import Check, Standing
@@ -20,7 +21,6 @@ from airgap_tui.engine.jobs.media import FoundBundle
 from airgap_tui.engine.settings import Settings
 from screens import welcome
 from screens.app import WizardApp
-from screens.crossing import Crossing
 from screens.look import Look
 from screens.modals.pages import TextPage
 from screens.welcome import Openings, WelcomeScreen
