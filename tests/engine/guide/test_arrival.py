@@ -70,7 +70,7 @@ def test_what_goes_and_what_stays() -> None:
 
 def test_files_that_images_share_count_once() -> None:
     assert arrival.inside(contents(image("a.lan/b:1"), image("a.lan/c:1"))).startswith(
-        "0 kB in 1 file, saved 2025-07-02"
+        "1 kB in 1 file, saved 2025-07-02"
     )
 
 
@@ -151,8 +151,6 @@ def test_what_is_wrong_with_a_real_registry_has_its_words(
     assert asked(own, token).good and arrival.registry_missing(own, asked(own, token)) == ""
     gone = Delivery(settings=ONCE, registry="127.0.0.1:1")
     assert arrival.registry_in_words(asked(gone, token).registry) == "Refused: the port is closed"
-    nowhere = Delivery(settings=ONCE, registry="no-such-host.invalid")
-    assert arrival.registry_in_words(asked(nowhere, token).registry) == "No such host"
 
 
 def test_a_real_engine_says_what_it_needs_and_holds(
