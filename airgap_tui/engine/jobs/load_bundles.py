@@ -196,7 +196,8 @@ class BundleLoading:
             return [one for one in planned if broken and one not in broken]
         except EngineFailure as error:
             progress.dropped(error.message)
-            if len(planned) == 1 or "no space" in error.message.lower():
+            full = "no space" in error.message.lower()
+            if len(planned) == 1 or full or not self._engine_answers(planned[0]):
                 for one in planned:
                     self._fail(one, error)
                 return []
@@ -211,6 +212,14 @@ class BundleLoading:
         for one in planned:
             self._check(one)
         return []
+
+    def _engine_answers(self, one: Wanted) -> bool:
+        """One that died takes no image alone either."""
+        try:
+            held(self._engine, one)
+        except EngineFailure:
+            return False
+        return True
 
     def _check(self, one: Wanted) -> None:
         """Whether the engine now has every name with the right ID."""

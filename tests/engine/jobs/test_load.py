@@ -18,6 +18,8 @@ from airgap_tui.engine.events import (
     BlobDone,
     BlobPlanned,
     BlobProgress,
+    BlobStarted,
+    Event,
     ItemChanged,
     ItemState,
     JobFinished,
@@ -31,7 +33,7 @@ from tests.conftest import EventLog
 from tests.engine.bundle import engine_archives
 from tests.engine.bundle.sample_source import reference_of, save
 from tests.images import SampleImage, SampleImages, build_image, layer, zstd_of
-from tests.services import DockerEngine, PodmanService
+from tests.services import DockerEngine, PodmanService, start_docker_engine
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,
@@ -203,6 +205,27 @@ def test_an_image_that_the_engine_refuses_does_not_keep_the_others(
     states = {item.reference: item.state for item in result.items}
     assert states == {full(sample_images.base): ItemState.DONE, full(alien): ItemState.FAILED}
     assert full(sample_images.base) in ids(docker_engine)
+
+
+@pytest.mark.docker
+def test_an_engine_that_dies_is_told_once(sample_images: SampleImages, tmp_path: Path) -> None:
+    save(tmp_path, [sample_images.base, sample_images.pytorch, sample_images.triton])
+    events = EventLog()
+    engine = start_docker_engine()
+    try:
+
+        def watch(event: Event) -> None:
+            events(event)
+            if isinstance(event, BlobStarted):
+                engine.kill()
+
+        spec = LoadSpec((tmp_path,), host=engine.host)
+        result = run(spec, watch, CancelToken())
+    finally:
+        engine.stop()
+    assert [item.state for item in result.items] == [ItemState.FAILED] * 3
+    assert result.exit_code == 4
+    assert not [note for note in events.of(Note) if "tried alone" in note.text]
 
 
 @pytest.mark.docker
