@@ -9,7 +9,6 @@ import math
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import sentences
-from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.progress import ItemProgress, Snapshot
 from airgap_tui.engine.quantities import count, size
 from screens import names
@@ -140,27 +139,6 @@ def said_of(snapshot: Snapshot, name: str, *, over: bool = False) -> str:
 def layer_name(digest: str) -> str:
     """The beginning of a digest, as people compare it."""
     return digest.partition(":")[2][:12] or digest
-
-
-def of_result(ended: Ended) -> Snapshot:
-    """A step's end as a snapshot, where the job's own is of a later step by now."""
-    items = ended.result.items if ended.result is not None else ()
-    return Snapshot(
-        verb=ended.verb,
-        items=tuple(
-            ItemProgress(
-                item.reference,
-                item.state,
-                item.error,
-                item.digest,
-                item.bytes,
-                item.bytes,
-                item.bytes if item.state is ItemState.DONE else 0,
-            )
-            for item in items
-        ),
-        exit_code=ended.exit_code,
-    )
 
 
 def _retries(snapshot: Snapshot) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
-from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import size
 from screens import names
 from screens.base import WizardScreen
@@ -274,10 +272,9 @@ class VerifiedScreen(ErrandScreen[None]):
 
     def _leave_out(self) -> None:
         """On the offline side only what is whole goes on."""
-        result = self._result
-        if self._side is Side.OFFLINE and outcome.failed(result.items):
-            whole = tuple(Reference.parse(i.reference) for i in result.items if i.succeeded)
-            self._crossing.delivery = replace(self._crossing.delivery, images=whole)
+        if self._side is Side.OFFLINE:
+            crossing = self._crossing
+            crossing.delivery = outcome.keeping_whole(crossing.delivery, self._result)
 
     def _read_again(self) -> None:
         path, before = self._path, self._result
@@ -300,20 +297,13 @@ class VerifiedScreen(ErrandScreen[None]):
         """The save again, which fetches just what is noted as damaged; then the verify again."""
         crossing, job = self._crossing, self._crossing.job
         try:
-            saves = job is not None and "save" in job.order.verbs
-            chain = (
-                job.directory.chain
-                if job is not None and saves
-                else chains.saving(crossing.collection)
-            )
+            chain = chains.fetching_again(crossing.collection, job)
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        verify = Step("verify", VerifySpec(self._path, crossing.settings))
-        steps = tuple(step for step in chain.steps if step.verb == "save")
         command = commands.save(crossing.collection)
         self.not_yet = "Starting .."
-        work = restart.starting(crossing, Chain((*steps, verify)), command)
+        work = restart.starting(crossing, chain, command)
         self.send_for("start", work, self._started, self._failed)
 
     def _started(self, job: JobInfo) -> None:

@@ -13,6 +13,7 @@ from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import sentences
 from airgap_tui.engine.guide.crossing import Crossing
+from airgap_tui.engine.guide.ended import snapshot_of
 from airgap_tui.engine.jobs import control, worker
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
@@ -20,7 +21,6 @@ from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count
 from screens.errands import ErrandScreen
 from screens.job_pages import LayersPage, details
-from screens.job_rows import of_result
 from screens.keys import key
 from screens.modals.login import LoginPrompt, Without
 from screens.modals.pages import TextPage
@@ -99,7 +99,7 @@ class WatchingScreen(ErrandScreen[None]):
         if seen.job.snapshot.verb in self.verbs:
             return seen.job.snapshot
         ended = self.ended(seen)
-        return of_result(ended) if ended is not None else Snapshot(self.verbs[0])
+        return snapshot_of(ended) if ended is not None else Snapshot(self.verbs[0])
 
     # Stopping and leaving
 

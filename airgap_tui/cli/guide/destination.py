@@ -40,9 +40,9 @@ def choose_destination(guide: Guide) -> None:
         raise Back
     standings = {kind: _ask_engine(guide, kind, None, images) for kind in _KINDS}
     kept = (name for name, _origin in crossing.credentials().kept)
-    crossing.delivery, decided = choices.proposed_destination(
-        crossing.delivery, guide.remembered, kept
-    )
+    answers, decided = choices.proposed_destination(crossing.delivery, guide.remembered, kept)
+    port = answers.listen.rpartition(":")[2]
+    crossing.delivery = replace(answers, listen=f"{choices.EVERY_HOST}:{port}")
     usual = crossing.delivery.destination.value
     if not decided and not standings["docker"].problem and not crossing.delivery.registry:
         usual = "docker"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from airgap_tui.engine.guide.outcome import FETCH_AGAIN, READ_AGAIN
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.verify import VerifyResult
-from airgap_tui.engine.oci.reference import Reference
 
 _EXPLAINED = (
     "Every byte of the bundle is read and compared with its digest, the SHA-256 checksum that names"
@@ -63,10 +61,8 @@ def see_verified(guide: Guide, side: Side) -> None:
                 watching.begin(guide, chain, commands.save(crossing.collection))
                 crossing.verified = None
             else:
-                if side is Side.OFFLINE and outcome.failed(result.items):
-                    whole = (item.reference for item in result.items if item.succeeded)
-                    images = tuple(Reference.parse(name) for name in whole)
-                    crossing.delivery = replace(crossing.delivery, images=images)
+                if side is Side.OFFLINE:
+                    crossing.delivery = outcome.keeping_whole(crossing.delivery, result)
                 return
         except AirgapError as error:
             dialogue.error(error)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
+from airgap_tui.engine.guide.answers import Delivery
 from airgap_tui.engine.guide.commands import PROGRAM
 from airgap_tui.engine.guide.sentences import media
 from airgap_tui.engine.guide.steps import Side
@@ -16,6 +18,7 @@ from airgap_tui.engine.jobs.push import PushResult
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, elapsed, rate, size
 
 READ_AGAIN, FETCH_AGAIN, GO_ON = "read-again", "fetch-again", "go-on"
@@ -121,6 +124,14 @@ def other_remedy(result: VerifyResult, side: Side, name: str) -> str:
     if side is Side.ONLINE or not findings(result):
         return ""
     return f"Or copy it again; online side: airgap-tui verify {shlex.quote(name)}"
+
+
+def keeping_whole(answers: Delivery, result: VerifyResult) -> Delivery:
+    """The answers for what is whole alone, where not everything is."""
+    if not failed(result.items):
+        return answers
+    whole = (item.reference for item in result.items if item.succeeded)
+    return replace(answers, images=tuple(Reference.parse(name) for name in whole))
 
 
 def saved(result: SaveResult) -> str:
