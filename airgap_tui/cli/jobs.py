@@ -102,6 +102,9 @@ def stop(output: Output, job: str, now: bool) -> int:
         time.sleep(0.1)
         found = describe(found.directory)
     output.document(_as_json(found))
+    if found.state is JobState.FINISHED:
+        output.say(f"{found.name}: {found.verb} has ended.")
+        return 0
     output.say(
         f"{found.name}: {found.verb} is stopped; what is finished is kept."
         f" To continue: airgap-tui attach --continue {found.id}"

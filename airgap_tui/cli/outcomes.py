@@ -17,6 +17,9 @@ _WORDS = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"
 
 def tell_outcome(output: Output, verb: str, result: Any) -> None:
     """The table of images on stdout; reasons, hints and the sum on stderr."""
+    if verb == "serve":
+        output.say(f"Served {count(len(result.items), 'image')}. {numbers(verb, result)}")
+        return
     word = _WORDS[verb]
     outcome = f"in {result.engine}" if verb == "load" else word
     show_items(output, result.items, done=word.capitalize())
@@ -46,6 +49,8 @@ def numbers(verb: str, result: Any) -> str:
     took = f"in {elapsed(result.seconds)}"
     if verb == "save":
         return f"{size(result.unique)} in all, {size(result.downloaded)} fetched {took}."
+    if verb == "serve":
+        return f"{count(result.requests, 'request')}, {size(result.sent)} sent {took}."
     if verb == "push":
         return f"{size(result.sent)} sent {took}."
     if verb == "load":

@@ -36,8 +36,12 @@ def job_in_words(job: JobInfo) -> str:
     percent = f"{int(snapshot.fraction * 100)}%"
     if job.state is JobState.RUNNING:
         owner = "" if job.may_control else f" on {job.host or 'another login'}, to watch only"
+        if snapshot.served is not None:
+            return f"Serving at {snapshot.subject}{owner}: {size(snapshot.served.sent)} sent"
         left = sentences.amounts(snapshot)[2]
         return f"{verb} is running now{owner}: {percent}, {left}"
+    if job.verb == "serve":
+        return "Serving was ended from outside"
     to_go = size(max(0, snapshot.total - snapshot.done))
     if job.rebooted:
         return f"The machine restarted during {job.verb}; nothing finished is lost"
