@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -135,11 +136,24 @@ def _network_value(key: str, value: object) -> object:
         return parse_size(str(value))
     if key in ("ca_file", "client_certificate", "client_key"):
         return Path(str(value)).expanduser()
-    return float(str(value))
+    return _seconds(value)
+
+
+def _seconds(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number of seconds") from None
+    if not 0 < number < math.inf:
+        raise ValueError(f"{value!r} is not a time above 0 seconds")
+    return number
 
 
 def _positive(value: object) -> int:
-    number = int(str(value))
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a whole number") from None
     if number < 1:
         raise ValueError(f"{number} is less than 1")
     return number

@@ -69,7 +69,10 @@ def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
     [
         ("tranfsers: 4", "tranfsers: there is no such setting"),
         ("transfers: 0", "transfers: 0 is less than 1"),
-        ("transfers: many", "transfers: invalid literal"),
+        ("transfers: many", "transfers: 'many' is not a whole number"),
+        ("read_timeout: soon", "read_timeout: 'soon' is not a number of seconds"),
+        ("read_timeout: -1", "read_timeout: -1 is not a time above 0"),
+        ("connect_timeout: .nan", "connect_timeout: nan is not a time above 0"),
         ("platform: a/b/c/d", "platform: not a platform"),
         ("minimum_rate: fast", "minimum_rate: not a size"),
         ("retry: 5", "retry: there is no such setting"),

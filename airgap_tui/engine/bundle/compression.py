@@ -127,7 +127,7 @@ class Compression:
         return self.codec.value if self.level is None else f"{self.codec.value}:{self.level}"
 
 
-_ZSTD_UNREADABLE_BY = "Docker before 23.0, enroot before 4"
+_ZSTD_UNREADABLE_BY = "Docker before 23.0 and enroot before 4"
 
 
 def _zstd_memory(level: int, threads: int) -> int:

@@ -225,8 +225,8 @@ class BundleWriter:
         self.record(item)
         if item.signatures_lost:
             lost = count(len(item.signatures_lost), "signature")
-            text = f"{reference} is compressed anew, so {lost} by the old digest no longer fit"
-            self._sink(Note(f"{text}; left out", Level.WARNING))
+            text = f"{reference} is compressed anew, which leaves out {lost} of the old digest"
+            self._sink(Note(text, Level.WARNING))
         for signature in ours.signatures:
             self._put_documents(signature)
             self.record(signature_of(signature, ours.root.digest))

@@ -190,7 +190,7 @@ def test_lost_signatures_are_told(path: Path, sample_images: SampleImages) -> No
     (item,) = BundleReader.open(path).items
     assert item.signatures_lost == (signature.digest,)
     (told,) = events.of(Note)
-    assert "1 signature by the old digest no longer fit" in told.text
+    assert "leaves out 1 signature of the old digest" in told.text
 
 
 def test_stopped_while_encoding_it_does_not_fetch_again(
