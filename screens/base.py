@@ -59,6 +59,7 @@ from screens.frame import (
 from screens.keys import LiveKey, footer_keys, key
 from screens.steps import Step
 from screens.widgets.controls import Button
+from screens.widgets.drawn import TONES
 from screens.widgets.text import Gap, Line, Rule
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class WizardScreen(Screen[R]):
     title_text: ClassVar[str] = ""
     help_text: ClassVar[str] = ""
 
+    COMPONENT_CLASSES = set(TONES)  # noqa: RUF012 - Textual declares it so
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (LEAST_WIDTH, "-normal"), (RAIL_FROM, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_HEIGHT, "-high")]  # noqa: RUF012
     AUTO_FOCUS = ""

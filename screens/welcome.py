@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -16,13 +17,11 @@ from textual.widget import Widget
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import choices, commands, welcome
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_SIDE
-from airgap_tui.engine.jobs import doctor
 from airgap_tui.engine.jobs.check import Check, Standing
-from airgap_tui.engine.jobs.doctor import DoctorResult, DoctorSpec
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from airgap_tui.engine.jobs.media import FoundBundle, find_bundles
-from screens.crossing import Crossing
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
@@ -30,6 +29,11 @@ from screens.modals.pages import TextPage
 from screens.widgets.options import Menu, Option
 from screens.widgets.text import Fact, Facts, Gap, Line
 
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.doctor import DoctorResult
+
+_AFTER_PAINT = 0.1
+"""Seconds until the first paint is surely out; what is imported and asked then would delay it."""
 _MARKS = {
     Standing.GOOD: Mark.DONE,
     Standing.ABSENT: Mark.NEEDS_YOU,
@@ -45,13 +49,15 @@ _BUTTONS = {choice.key: choice.text for choice in choices.STARTS}
 
 @dataclass(frozen=True, slots=True)
 class Openings:
-    """What Welcome leads to; the wizard gives the functions."""
+    """What Welcome leads to; the wizard gives the functions. `prepare` is done in a thread after
+    the first paint, so that no step has to be waited for."""
 
     online: Callable[[], None]
     offline: Callable[[Path | None], None]
     watch: Callable[[JobInfo], None]
     resume: Callable[[JobInfo], None]
     rehearse: Callable[[], None]
+    prepare: Callable[[], None] = lambda: None
 
 
 class WelcomeScreen(ErrandScreen[None]):
@@ -83,14 +89,21 @@ class WelcomeScreen(ErrandScreen[None]):
         self.excerpt = "Carry container images from a network with internet into one without."
         self.back = "Quit"
         self._look_around()
-        spec = DoctorSpec(Path.cwd(), self._crossing.settings)
+        self.set_timer(_AFTER_PAINT, self._ask_around)
+        self.every(1.0, self._look_around)
+
+    def _ask_around(self) -> None:
+        """The first paint is done: now what takes a while, in threads."""
+        settings = self._crossing.settings
 
         def work(token: CancelToken) -> DoctorResult:
-            return doctor.run(spec, discard, token)
+            from airgap_tui.engine.jobs import doctor  # engines and registries: not for a start
+
+            return doctor.run(doctor.DoctorSpec(Path.cwd(), settings), discard, token)
 
         self.send_for("checks", work, self._checked)
         self.send_for("media", lambda _token: find_bundles(), self._media_seen)
-        self.every(1.0, self._look_around)
+        self.send_for("steps", lambda _token: self._openings.prepare(), lambda _nothing: None)
 
     def on_return(self) -> None:
         self._look_around()

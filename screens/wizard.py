@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from airgap_tui.engine.guide import chains
-from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
-from screens.crossing import Crossing
-from screens.delivered import deliver_step
-from screens.destination import DestinationScreen
-from screens.images import ImagesScreen
-from screens.logins import LoginsScreen
 from screens.look import Look
-from screens.open import OpenScreen
-from screens.rehearsal import RehearsalPage
-from screens.review import ReviewScreen
-from screens.review_delivery import ReviewDeliveryScreen
 from screens.steps import Route, StepState
-from screens.verified import verify_step
 from screens.welcome import Openings, WelcomeScreen
-from screens.working import SavingScreen
 
 _COLLECTING = ("save", "verify")
 
@@ -34,30 +21,20 @@ class Wizard:
 
     def __init__(self, settings: Settings, look: Look, *, host: str = "") -> None:
         self.crossing = Crossing(settings)
-        openings = Openings(self._online, self._offline, self._watch, self._resume, self._rehearse)
+        openings = Openings(
+            self._online, self._offline, self._watch, self._resume, self._rehearse, _prepare
+        )
         self.app = WizardApp(WelcomeScreen(self.crossing, openings), settings, look, host=host)
 
     def online_route(self) -> Route:
-        crossing = self.crossing
-        makers = (
-            partial(ImagesScreen, crossing),
-            partial(LoginsScreen, crossing),
-            partial(ReviewScreen, crossing),
-            partial(SavingScreen, crossing),
-            partial(verify_step, crossing, Side.ONLINE),
-        )
-        return Route(Side.ONLINE.heading, dict(zip(Side.ONLINE.steps, makers, strict=True)))
+        from screens import routes
+
+        return routes.online(self.crossing)
 
     def offline_route(self) -> Route:
-        crossing = self.crossing
-        makers = (
-            partial(OpenScreen, crossing),
-            partial(verify_step, crossing, Side.OFFLINE),
-            partial(DestinationScreen, crossing),
-            partial(ReviewDeliveryScreen, crossing),
-            partial(deliver_step, crossing),
-        )
-        return Route(Side.OFFLINE.heading, dict(zip(Side.OFFLINE.steps, makers, strict=True)))
+        from screens import routes
+
+        return routes.offline(self.crossing)
 
     # What Welcome leads to
 
@@ -91,6 +68,8 @@ class Wizard:
             self._offline(job.order.place)
 
     def _rehearse(self) -> None:
+        from screens.rehearsal import RehearsalPage
+
         self.app.push_screen(RehearsalPage(self.crossing))
 
     def _begin_at(self, route: Route, step: str) -> None:
@@ -100,6 +79,13 @@ class Wizard:
 
     def _take_collection(self, job: JobInfo) -> bool:
         """The answers that the job was started with."""
+        from airgap_tui.engine.guide import chains
+
         answers = chains.collection_of(job)
         self.crossing.collection = answers or self.crossing.collection
         return answers is not None
+
+
+def _prepare() -> None:
+    """Have ready what comes after Welcome."""
+    from screens import rehearsal, routes  # noqa: F401

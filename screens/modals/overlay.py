@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from screens.frame import LEAST_HEIGHT, LEAST_WIDTH, TooSmall
 from screens.keys import key
+from screens.widgets.drawn import TONES
 from screens.widgets.text import Paragraph
 
 R = TypeVar("R")
@@ -19,6 +20,7 @@ R = TypeVar("R")
 class Overlay(ModalScreen[R]):
     """Subclasses yield the box's content from `content()`; Esc answers None."""
 
+    COMPONENT_CLASSES = set(TONES)  # noqa: RUF012 - Textual declares it so
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (LEAST_WIDTH, "-normal")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_HEIGHT, "-high")]  # noqa: RUF012
     AUTO_FOCUS = ""

@@ -22,6 +22,12 @@ Piece = tuple[str, str]
 Pieces = Sequence[Piece]
 
 
+_NAMES = ("good", "warn", "bad", "busy", "rest", "strong", "focus")
+TONES = frozenset(f"tone-{name}" for name in _NAMES)
+"""The component classes of the tones. Screens have them for their widgets: each set of its own
+would cost a widget as much as all the rest of its style."""
+
+
 class HasLook(Protocol):
     look: Look
 
@@ -29,15 +35,6 @@ class HasLook(Protocol):
 class Drawn(Widget):
     """Subclasses implement `draw(width)`; a changed attribute calls `redraw()`."""
 
-    COMPONENT_CLASSES = {  # noqa: RUF012 - Textual declares it so
-        "tone-good",
-        "tone-warn",
-        "tone-bad",
-        "tone-busy",
-        "tone-rest",
-        "tone-strong",
-        "tone-focus",
-    }
     _drawn: tuple[int, list[Pieces]] | None = None
 
     @property
@@ -80,7 +77,7 @@ class Drawn(Widget):
         segments = [
             Segment(
                 text(part),
-                base + self.get_component_rich_style(f"tone-{tone}", partial=True)
+                base + self.screen.get_component_rich_style(f"tone-{tone}", partial=True)
                 if tone
                 else base,
             )

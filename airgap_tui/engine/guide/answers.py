@@ -9,17 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle.compression import Compression
 from airgap_tui.engine.errors import AirgapError, InvalidReference, UsageError
-from airgap_tui.engine.jobs.load import LoadSpec
-from airgap_tui.engine.jobs.push import PushSpec
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
-from airgap_tui.engine.jobs.serve import ServeSpec
-from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
+
+if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is needed
+    from airgap_tui.engine.jobs.load import LoadSpec
+    from airgap_tui.engine.jobs.push import PushSpec
+    from airgap_tui.engine.jobs.serve import ServeSpec
+    from airgap_tui.engine.jobs.verify import VerifySpec
 
 
 class Origination(str, Enum):
@@ -156,12 +159,18 @@ class Delivery:
         return replace(self.settings, network=network)
 
     def verify_spec(self) -> VerifySpec:
+        from airgap_tui.engine.jobs.verify import VerifySpec
+
         return VerifySpec(self.bundle, self.settings)
 
     def push_spec(self) -> PushSpec:
+        from airgap_tui.engine.jobs.push import PushSpec
+
         return PushSpec(self.bundle, self.naming, self.network_settings, self.images)
 
     def load_spec(self) -> LoadSpec:
+        from airgap_tui.engine.jobs.load import LoadSpec
+
         into = "podman" if self.destination is Destination.PODMAN else "docker"
         return LoadSpec(
             (self.bundle,),
@@ -173,6 +182,8 @@ class Delivery:
 
     def serve_spec(self) -> ServeSpec:
         """Raises `UsageError` where `listen` is no address."""
+        from airgap_tui.engine.jobs.serve import ServeSpec
+
         host, port = listen_address(self.listen)
         return ServeSpec((self.bundle,), host, port, self.tls_certificate, self.tls_key)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
-from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
-from airgap_tui.engine.jobs.engine_standing import EngineStanding
 from airgap_tui.engine.jobs.media import Carried, Contents, weight
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
+
+if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is needed
+    from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
+    from airgap_tui.engine.jobs.engine_standing import EngineStanding
 
 _INTERNET = (
     "docker.io",

@@ -6,15 +6,19 @@ has them through its pipe.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.guide.answers import Collection, Delivery
-from airgap_tui.engine.jobs.access import AccessResult
-from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.jobs.media import Contents
-from airgap_tui.engine.jobs.plan import PlanResult
-from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.settings import Settings
+
+if TYPE_CHECKING:  # the first screen is drawn before any of these is there
+    from airgap_tui.engine.jobs.access import AccessResult
+    from airgap_tui.engine.jobs.job_list import JobInfo
+    from airgap_tui.engine.jobs.media import Contents
+    from airgap_tui.engine.jobs.plan import PlanResult
+    from airgap_tui.engine.jobs.verify import VerifyResult
 
 
 class Crossing:

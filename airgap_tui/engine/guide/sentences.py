@@ -9,14 +9,17 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection
-from airgap_tui.engine.jobs.access import AccessResult, LoginStanding, RegistryAccess
-from airgap_tui.engine.jobs.plan import PlanResult
-from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
+
+if TYPE_CHECKING:  # the first screen is drawn before any of these is there
+    from airgap_tui.engine.jobs.access import AccessResult, RegistryAccess
+    from airgap_tui.engine.jobs.plan import PlanResult
+    from airgap_tui.engine.jobs.verify import VerifyResult
 
 _USUAL_RATE = 100_000_000
 _DISKS = (32, 64, 128, 256, 512, 1000, 2000, 4000)
@@ -51,6 +54,8 @@ def images_missing(answers: Collection) -> str:
 
 
 def logins(result: AccessResult) -> str:
+    from airgap_tui.engine.jobs.access import LoginStanding
+
     everything = sum(len(one.images) for one in result.registries)
     unread = len(result.unreadable)
     if unread:
@@ -67,6 +72,8 @@ def logins_missing(result: AccessResult) -> str:
 
 def login_in_words(one: RegistryAccess) -> str:
     """The column Login: `Not needed`, `$oauthtoken, refused`."""
+    from airgap_tui.engine.jobs.access import LoginStanding
+
     if one.standing is LoginStanding.NOT_NEEDED:
         return "Not needed"
     if one.standing is LoginStanding.MISSING:
