@@ -335,6 +335,30 @@ def start(bench: Bench) -> None:
             bench.report.start.setdefault(name, []).append(round(seconds, 4))
 
 
+def wizard(bench: Bench) -> None:
+    """First paint beside a bare app, keys while a job works at full speed, watched beside not."""
+    from tests.bench import wizard as screens
+
+    feel = bench.report.feel
+    with bench.empty_directory("wizard") as home:
+        home.mkdir()
+        for _ in range(15):
+            for name, command, last in (
+                ("paint", screens.WIZARD, "F10"),
+                ("bare paint", screens.BARE, "Enter open"),
+            ):
+                feel.setdefault(name, []).append(screens.first_paint(command, last, home))
+        feel["keys"] = screens.key_delays(home, 200)
+    references = [bench.source(image) for image in bench.content.images]
+    for number in range(bench.repeats):
+        for name, run in (("unwatched", screens.unwatched), ("watched", screens.watched)):
+            with bench.empty_directory("wizard") as home:
+                home.mkdir()
+                measure.settle()
+                feel.setdefault(name, []).append(run(home, home / "bundle", references))
+                bench.say(f"{name} {number + 1}/{bench.repeats}: {feel[name][-1]:.2f} s")
+
+
 CASES: dict[str, Callable[[Bench], None]] = {
     "start": start,
     "save": save,
@@ -344,4 +368,5 @@ CASES: dict[str, Callable[[Bench], None]] = {
     "zstd": zstd,
     "memory": memory,
     "old-way": old_way,
+    "wizard": wizard,
 }

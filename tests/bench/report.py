@@ -106,6 +106,8 @@ class Report:
     peaks: list[Peak] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     start: dict[str, list[float]] = field(default_factory=dict)
+    feel: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds that the wizard takes, by what was measured."""
 
     def to_markdown(self) -> str:
         parts = [self.machine, self.content]
@@ -124,7 +126,20 @@ class Report:
                 f"`airgap-tui --help` {ours:.3f} s, `python -c pass` {bare:.3f} s:"
                 f" {ours - bare:.3f} s more (at most 0.15: {'yes' if ours - bare < 0.15 else 'NO'})"
             )
+        if self.feel:
+            parts.append(table("the wizard, measured, needed, met", self._feel_rows()))
         return "\n\n".join(parts) + "\n"
+
+    def _feel_rows(self) -> list[Sequence[str]]:
+        middle = {name: statistics.median(values) for name, values in self.feel.items()}
+        paint = middle["paint"] / middle["bare paint"]
+        delay = sorted(self.feel["keys"])[int(len(self.feel["keys"]) * 0.95)]
+        kept = middle["unwatched"] / middle["watched"]
+        return [
+            ("first paint, times a bare app's", f"{paint:.2f}", "1.4", _met(paint <= 1.4)),
+            ("key delay p95 while saving", f"{delay * 1e3:.0f} ms", "100 ms", _met(delay < 0.1)),
+            ("rate, of the command line's", f"{kept:.0%}", "92%", _met(kept >= 0.92)),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -136,6 +151,7 @@ class Report:
                 {"name": w.name, "pack": w.pack, "load": w.load, "bytes": w.size} for w in self.ways
             ],
             "start": self.start,
+            "feel": self.feel,
         }
 
 
@@ -144,3 +160,7 @@ def table(columns: str, rows: Sequence[Sequence[str]]) -> str:
     heads = columns.split(", ")
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _met(fine: bool) -> str:
+    return "yes" if fine else "NO"
