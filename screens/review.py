@@ -105,7 +105,7 @@ class ReviewScreen(ErrandScreen[None]):
                 surviving=self._surviving,
             )
 
-        self.not_yet = "Starting .."
+        self.say("Starting ..")  # Next stays open: shut, it would hand the focus to Back
         self.send_for("start", work, self._started, self._not_started)
 
     def _warn(self) -> None:
@@ -123,14 +123,12 @@ class ReviewScreen(ErrandScreen[None]):
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job
         self.wizard.remembered.set(LAST_BUNDLE, str(self._crossing.collection.bundle))
-        self.not_yet = ""
         self.wizard.log_path = job.directory.log
         if self.wizard.route is not None:
             self.wizard.route.set_state(self.step, StepState.DONE)
         self.wizard.step_on(self)
 
     def _not_started(self, error: AirgapError) -> None:
-        self.not_yet = ""
         self.wizard.show_error(error)
 
     # Choices
