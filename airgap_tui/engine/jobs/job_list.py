@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -121,13 +122,13 @@ def describe(directory: JobDirectory) -> JobInfo:
 
 def list_jobs(state_dir: Path) -> tuple[JobInfo, ...]:
     """All jobs that can be read, the latest first."""
+    readable: list[JobInfo] = []
+    for path in _directories(state_dir):
+        with contextlib.suppress(AirgapError):
+            readable.append(describe(JobDirectory(path)))
     found: list[JobInfo] = []
     later: set[tuple[Path, str]] = set()
-    for path in sorted(_directories(state_dir), reverse=True):
-        try:
-            job = describe(JobDirectory(path))
-        except AirgapError:
-            continue
+    for job in sorted(readable, key=lambda job: (job.started, job.id), reverse=True):
         key = (job.order.place, job.order.verbs[0])
         if key in later:
             job = replace(job, superseded=True)

@@ -176,6 +176,14 @@ def test_the_latest_comes_first_and_earlier_ones_are_superseded(make: Make, tmp_
     assert list_jobs(tmp_path / "nothing") == ()
 
 
+def test_of_two_jobs_in_one_second_the_later_comes_first(make: Make, tmp_path: Path) -> None:
+    make("pod", code=143, name="20250601-000000-ffff", created=100.2)
+    make("pod", code=143, name="20250601-000000-0000", created=100.7)
+    jobs = list_jobs(tmp_path / "state")
+    assert [job.id[-4:] for job in jobs] == ["0000", "ffff"]
+    assert [job.superseded for job in jobs] == [False, True]
+
+
 def test_a_job_is_found_by_id_or_bundle(make: Make, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         find_job(())
