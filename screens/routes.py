@@ -15,7 +15,7 @@ from screens.open import OpenScreen
 from screens.review import ReviewScreen
 from screens.review_delivery import ReviewDeliveryScreen
 from screens.steps import Route
-from screens.verified import verify_step
+from screens.verifying import verify_step
 from screens.working import SavingScreen
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import chains, commands, outcome, restart, sentences
@@ -16,45 +14,20 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.outcome import FETCH_AGAIN, GO_ON, READ_AGAIN
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
-from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.jobs.result import ItemResult
-from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
-from airgap_tui.engine.quantities import size
+from airgap_tui.engine.jobs.verify import VerifyResult
 from screens import names
-from screens.base import WizardScreen
 from screens.collected import CollectedScreen
 from screens.errands import ErrandScreen
-from screens.job_rows import layer_name
+from screens.finding_rows import facts_of, finding_row, image_row, told, whole
 from screens.keys import key
 from screens.look import Mark
 from screens.modals.pages import TextPage
 from screens.steps import StepState
-from screens.watch import Seen
 from screens.widgets.options import Choice, Option
-from screens.widgets.rows import Column, TableRow
+from screens.widgets.rows import Column
 from screens.widgets.table import Table
 from screens.widgets.text import Fact, Facts, Gap, Line
-from screens.working import WorkingScreen
-
-_NEEDED_BY = 3
-"""Images that are named below one damaged file; the rest are counted."""
-
-
-def verify_step(crossing: Crossing, side: Side) -> WizardScreen[Any]:
-    """The screen of step Verify as things are: the work, or what came of it."""
-    job = crossing.job
-    if job is not None and "verify" in job.order.verbs:
-        ended = Seen.of(job).of_verbs("verify")
-        result = ended.result if ended is not None else None
-        if not isinstance(result, VerifyResult):
-            return VerifyingScreen(crossing, side)
-        crossing.verified = result
-    if crossing.verified is None:
-        return VerifyingScreen(crossing, side)
-    if side is Side.ONLINE and crossing.verified.ok:
-        return CollectedScreen(crossing)
-    return VerifiedScreen(crossing, side)
 
 
 def bundle_of(crossing: Crossing, side: Side) -> Path | None:
@@ -63,36 +36,6 @@ def bundle_of(crossing: Crossing, side: Side) -> Path | None:
     if chosen is None and crossing.job is not None:
         return crossing.job.order.place
     return chosen
-
-
-class VerifyingScreen(WorkingScreen):
-    """The verify at work; begins it where no job has it."""
-
-    step = "Verify"
-    verbs = ("verify",)
-
-    def __init__(self, crossing: Crossing, side: Side) -> None:
-        super().__init__(crossing)
-        self._side = side
-        self.following = "Result" if side is Side.ONLINE else "Destination"
-
-    def on_open(self) -> None:
-        super().on_open()
-        path = bundle_of(self.crossing, self._side)
-        if self.seen is None and path is not None:
-            chain = Chain((Step("verify", VerifySpec(path, self.crossing.settings)),))
-            self.excerpt, self.not_yet = "Starting ..", "Not yet: the verify is being started."
-            self.send_for(
-                "start",
-                restart.starting(self.crossing, chain, commands.verify(path)),
-                self._started,
-            )
-
-    def leads_on(self, job: JobInfo, ended: Ended) -> bool:
-        return ended.result is not None
-
-    def move_on(self) -> None:
-        self.wizard.renew_step(self.step)
 
 
 class VerifiedScreen(ErrandScreen[None]):
@@ -194,11 +137,11 @@ class VerifiedScreen(ErrandScreen[None]):
         self._one.display = len(wrong) == 1
         self._table.display, self._images.display = len(wrong) > 1, not wrong
         if len(wrong) == 1:
-            self._one.show(_facts_of(wrong[0], self._sizes))
+            self._one.show(facts_of(wrong[0], self._sizes))
         common = names.common_registry(item.reference for item in result.items)
-        self._table.show([_row(finding, self._sizes, common) for finding in wrong])
+        self._table.show([finding_row(finding, self._sizes, common) for finding in wrong])
         self._images.show(
-            [_image_row(item, common) for item in (*lacking, *_whole(result))],
+            [image_row(item, common) for item in (*lacking, *whole(result))],
             columns=[
                 Column(names.heading(common), 48, grow=1),
                 Column("State", 12, gap=1),
@@ -322,11 +265,11 @@ class VerifiedScreen(ErrandScreen[None]):
     def on_table_opened(self, event: Table.Opened) -> None:
         finding = next((f for f in outcome.findings(self._result) if f.file == event.key), None)
         if finding is not None:
-            self.app.push_screen(TextPage(self, finding.file, _told(finding, self._sizes)))
+            self.app.push_screen(TextPage(self, finding.file, told(finding, self._sizes)))
 
     def action_copy(self) -> None:
         wrong = outcome.findings(self._result)
-        text = "\n\n".join([self.excerpt, *(_told(f, self._sizes) for f in wrong), self.command])
+        text = "\n\n".join([self.excerpt, *(told(f, self._sizes) for f in wrong), self.command])
         self.app.copy_to_clipboard(text)
         self.say("Copied, if this terminal lets programs copy (OSC 52).")
 
@@ -335,47 +278,3 @@ def _job_id(crossing: Crossing) -> str:
     """The job that verifies, if there is one; a delivery that came later is another matter."""
     job = crossing.job
     return job.id if job is not None and "verify" in job.order.verbs else ""
-
-
-def _facts_of(finding: Finding, sizes: dict[str, int]) -> list[Fact]:
-    """One damaged file: which, how that was seen, and who needs it."""
-    needed = list(finding.items[:_NEEDED_BY])
-    if len(finding.items) > _NEEDED_BY:
-        needed.append(f"and {len(finding.items) - _NEEDED_BY} more")
-    name = "Layer" if finding.digest else "File"
-    weight = sizes.get(finding.digest)
-    called = layer_name(finding.digest) if finding.digest else finding.file
-    return [
-        Fact(name, f"{called}, {size(weight)}" if weight else called),
-        Fact("Problem", outcome.problem(finding)),
-        Fact("Needed by", "\n".join(needed) if needed else "No image"),
-    ]
-
-
-def _whole(result: VerifyResult) -> tuple[ItemResult, ...]:
-    return tuple(item for item in result.items if item.succeeded)
-
-
-def _image_row(item: ItemResult, common: str) -> TableRow:
-    words, mark = ("Whole", Mark.DONE) if item.succeeded else ("Not saved", Mark.NEEDS_YOU)
-    weight = size(item.bytes) if item.bytes else "-"
-    return TableRow(item.reference, (names.short(item.reference, common), words, weight), mark=mark)
-
-
-def _row(finding: Finding, sizes: dict[str, int], common: str) -> TableRow:
-    weight = sizes.get(finding.digest)
-    first = names.short(finding.items[0], common) if finding.items else "No image"
-    more = f" and {len(finding.items) - 1} more" if len(finding.items) > 1 else ""
-    problem = outcome.problem_word(finding)
-    called = layer_name(finding.digest) if finding.digest else finding.file
-    cells = (called, size(weight) if weight else "-", problem, f"{first}{more}")
-    return TableRow(finding.file, cells)
-
-
-def _told(finding: Finding, sizes: dict[str, int]) -> str:
-    lines = [f"File       {finding.file}"]
-    if finding.digest in sizes:
-        lines.append(f"Size       {size(sizes[finding.digest])}")
-    lines.append(f"Problem    {finding.problem}")
-    lines += [f"Needed by  {item}" for item in finding.items]
-    return "\n".join(lines)

@@ -27,7 +27,7 @@ from screens.base import WizardScreen
 from screens.delivered import deliver_step
 from screens.look import Look
 from screens.steps import Route
-from screens.verified import verify_step
+from screens.verifying import verify_step
 from screens.widgets.table import Table
 from screens.working import SavingScreen
 from tests.screens import jobs

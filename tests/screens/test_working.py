@@ -25,7 +25,7 @@ from screens.app import WizardApp
 from screens.base import WizardScreen
 from screens.look import Look
 from screens.steps import Route, StepState
-from screens.verified import verify_step
+from screens.verifying import verify_step
 from screens.widgets.table import Table
 from screens.working import SavingScreen
 from tests.screens import jobs

@@ -1,0 +1,63 @@
+"""Step Verify of both sides: the work, and then what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airgap_tui.engine.guide import commands, restart
+from airgap_tui.engine.guide.crossing import Crossing
+from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.jobs.chain import Chain, Ended, Step
+from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
+from screens.base import WizardScreen
+from screens.collected import CollectedScreen
+from screens.verified import VerifiedScreen, bundle_of
+from screens.watch import Seen
+from screens.working import WorkingScreen
+
+
+def verify_step(crossing: Crossing, side: Side) -> WizardScreen[Any]:
+    """The screen of step Verify as things are: the work, or what came of it."""
+    job = crossing.job
+    if job is not None and "verify" in job.order.verbs:
+        ended = Seen.of(job).of_verbs("verify")
+        result = ended.result if ended is not None else None
+        if not isinstance(result, VerifyResult):
+            return VerifyingScreen(crossing, side)
+        crossing.verified = result
+    if crossing.verified is None:
+        return VerifyingScreen(crossing, side)
+    if side is Side.ONLINE and crossing.verified.ok:
+        return CollectedScreen(crossing)
+    return VerifiedScreen(crossing, side)
+
+
+class VerifyingScreen(WorkingScreen):
+    """The verify at work; begins it where no job has it."""
+
+    step = "Verify"
+    verbs = ("verify",)
+
+    def __init__(self, crossing: Crossing, side: Side) -> None:
+        super().__init__(crossing)
+        self._side = side
+        self.following = "Result" if side is Side.ONLINE else "Destination"
+
+    def on_open(self) -> None:
+        super().on_open()
+        path = bundle_of(self.crossing, self._side)
+        if self.seen is None and path is not None:
+            chain = Chain((Step("verify", VerifySpec(path, self.crossing.settings)),))
+            self.excerpt, self.not_yet = "Starting ..", "Not yet: the verify is being started."
+            self.send_for(
+                "start",
+                restart.starting(self.crossing, chain, commands.verify(path)),
+                self._started,
+            )
+
+    def leads_on(self, job: JobInfo, ended: Ended) -> bool:
+        return ended.result is not None
+
+    def move_on(self) -> None:
+        self.wizard.renew_step(self.step)
