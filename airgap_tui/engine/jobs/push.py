@@ -13,7 +13,7 @@ from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, TemporaryFailure
 from airgap_tui.engine.events import (
     ItemChanged,
     ItemSized,
@@ -79,7 +79,8 @@ def run(
 
     With `logins`, which bring their credentials, a registry that refuses a login in the middle is
     waited for; without, its images fail.
-    Raises `NameConflict` before anything is sent where two sources would get one name.
+    Raises `NameConflict` before anything is sent where two sources would get one name, and
+    `TemporaryFailure` where nobody answers at the registry's address.
     """
     started = time.monotonic()
     credentials = logins.credentials if logins else credentials or CredentialStore.load()
@@ -192,6 +193,10 @@ def _is_there(delivery: Delivery, registry: RegistrySource, token: CancelToken) 
         return False
     try:
         named = registry.head(replace(delivery.name, digest=None), token)
+    except TemporaryFailure as failure:
+        if not failure.status:
+            raise  # nobody answers there: that is so for all images, and told once
+        return False
     except AirgapError:
         return False  # whatever is wrong will be said where it matters: when content is sent
     return named.digest == delivery.closure.root.digest

@@ -12,7 +12,7 @@ from airgap_tui.engine.bundle.compression import Codec
 from airgap_tui.engine.bundle.layout import blob_path
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import NameConflict, NotFound
+from airgap_tui.engine.errors import ConnectionFailure, NameConflict, NotFound
 from airgap_tui.engine.events import BlobProgress, Event, ItemState, discard
 from airgap_tui.engine.jobs import push, save
 from airgap_tui.engine.jobs.archives import write_archives
@@ -21,7 +21,8 @@ from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.retry import RetryPolicy
+from airgap_tui.engine.settings import Network, Settings
 from tests.images import (
     SampleImage,
     SampleIndex,
@@ -137,6 +138,20 @@ def test_a_damaged_layer_fails_its_image_only(
     result = push.run(PushSpec(bundle, naming), lambda _e: None, token)
     (bad,) = [item for item in result.items if item.state is ItemState.FAILED]
     assert "1 file missing or damaged in the bundle" in bad.error
+
+
+def test_a_registry_that_is_not_there_is_told_once(
+    distribution: Distribution, repository: str, tmp_path: Path, token: CancelToken
+) -> None:
+    images = [build_image(f"{repository}/{n}:1", [layer(f"{repository} {n}")]) for n in "ab"]
+    bundle = saved(distribution, tmp_path / "b", *images)
+    network = Network(retry=RetryPolicy(attempts=2, first_wait=0.01))
+    spec = PushSpec(bundle, Naming.parse("127.0.0.1:1"), Settings(network=network))
+    events: list[Event] = []
+    with pytest.raises(ConnectionFailure, match="cannot be reached") as error:
+        push.run(spec, events.append, token)
+    assert error.value.exit_code == 4 and error.value.hint
+    assert not [event for event in events if isinstance(event, BlobProgress)]
 
 
 def test_what_the_bundle_does_not_hold_is_named(
