@@ -29,9 +29,10 @@ _DELIVERED = (
 def review_delivery(guide: Guide) -> None:
     """Ends when the work has begun."""
     crossing, dialogue = guide.crossing, guide.dialogue
-    answers, contents = crossing.delivery, crossing.contents
+    contents = crossing.contents
     if contents is None:
         raise Back
+    answers = arrival.without_staying(contents, crossing.delivery)
     images = arrival.going(contents, answers)
     dialogue.say(handover.review(answers, images))
     dialogue.say(f"From {contents.path}. {handover.checked(crossing.verified)}.")
