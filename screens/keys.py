@@ -58,11 +58,14 @@ def key(
     shown: bool = True,
     general: bool = False,
     first: bool = False,
+    at_once: bool = False,
 ) -> Binding:
     """A binding. `keys` are Textual's names joined with commas; `name` is what people read.
 
     `shown` keys are in the footer while they work; all keys are in the help. A `general` key is
-    left out of the footer where enough others are; a `first` key stands at the footer's left.
+    left out of the footer where enough others are; a `first` key stands at the footer's left. What
+    moves the focus is done `at_once`: a key that waits its turn is overtaken by the letters typed
+    after it, and they are what must not end up in the field before.
     """
     parts = keys.split(",")
     name = name or "/".join(dict.fromkeys(_name(part) for part in parts))
@@ -72,6 +75,7 @@ def key(
         action,
         text,
         show=shown,
+        priority=at_once,
         key_display=name,
         group=GENERAL if general else FIRST if first else None,
     )

@@ -56,7 +56,6 @@ class ReviewScreen(ErrandScreen[None]):
         self._sorted = self._warned = False
         self._surviving = Survival()
         self._planned_for: Path | None = None
-        self._seen = False
 
     def body(self) -> ComposeResult:
         answers = self._crossing.collection
@@ -206,8 +205,7 @@ class ReviewScreen(ErrandScreen[None]):
     def _planned(self, result: PlanResult) -> None:
         self._crossing.plan = result
         self._show_plan(result)
-        if not self._seen:
-            self._seen = True
+        if self.focused is None:
             self.refresh_frame()
             self.focus_likeliest()
 

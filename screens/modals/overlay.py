@@ -25,8 +25,8 @@ class Overlay(ModalScreen[R]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_HEIGHT, "-high")]  # noqa: RUF012
     AUTO_FOCUS = ""
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next field", shown=False),
-        key("shift+tab", "app.focus_previous", "field before", shown=False),
+        key("tab", "app.focus_next", "next field", shown=False, at_once=True),
+        key("shift+tab", "app.focus_previous", "field before", shown=False, at_once=True),
         key("escape", "cancel", "back", general=True),
         key("f1", "help", "help", shown=False),
         key("f10", "leave", "quit", shown=False),

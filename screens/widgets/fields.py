@@ -154,7 +154,7 @@ class _Text(Input):
     """The text itself, without a border, a blinking cursor, or the habit of selecting all."""
 
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", first=True),
+        key("tab", "app.focus_next", "next", first=True, at_once=True),
         key("enter", "submit", "accept"),
     ]
 
@@ -233,7 +233,7 @@ class SecretField(Control):
     """
 
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", first=True),
+        key("tab", "app.focus_next", "next", first=True, at_once=True),
         key("enter", "submit", "accept"),
         key("backspace", "delete", "delete", shown=False),
         key("ctrl+u", "clear", "empty", shown=False),

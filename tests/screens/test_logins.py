@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from airgap_tui.engine.credentials.store import CredentialStore
@@ -29,7 +30,7 @@ from screens.app import WizardApp
 from screens.logins import LoginsScreen
 from screens.look import Look
 from screens.steps import Route
-from screens.widgets.fields import SecretField
+from screens.widgets.fields import Field, SecretField
 from tests.screens.conftest import ASCII, rows
 from tests.screens.gallery import PlaceholderScreen
 
@@ -154,6 +155,24 @@ def test_a_wrong_key_is_told_and_a_right_one_opens_the_way(
         assert pilot.app.focused is pilot.app.screen.way_on  # type: ignore[attr-defined]
         await pilot.press("enter")
         assert not isinstance(pilot.app.screen, LoginsScreen)
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_keys_that_come_in_one_burst_keep_their_order(wizard: Drive, crossing: Crossing) -> None:
+    """A slow line delivers them so; a secret must not land in the field before."""
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        user = pilot.app.screen.query_one("#user", Field)
+        user.value = ""
+        user.focus()
+        await pilot.pause()
+        for letter in ("r", "o", "b", "tab", "s", "3", "c", "tab"):
+            pilot.app.post_message(Key(letter, letter if len(letter) == 1 else None))
+        await pilot.pause(0.2)
+        secret = pilot.app.screen.query_one("#secret", SecretField)
+        assert (user.value, secret.secret) == ("rob", "s3c")
 
     wizard(steps, route=route(crossing), at="Logins")
 
