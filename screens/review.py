@@ -23,6 +23,7 @@ from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
 from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
+from screens import names
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
@@ -232,17 +233,16 @@ class ReviewScreen(ErrandScreen[None]):
         if self._sorted:
             images.sort(key=lambda image: -image.to_fetch)
         held = any(image.held for image in images)
-        common = _common_registry(images)
-        title = f"Image, on {common} unless named" if common else "Image"
-        names = ["Size", "Shared", *(["Held"] if held else []), "To fetch"]
+        common = names.common_registry(image.reference for image in images)
+        numbers = ["Size", "Shared", *(["Held"] if held else []), "To fetch"]
         columns = [
-            Column(title, 76 - 4 - len(names) * (_NUMBER + 2), grow=1),
-            *(Column(name, _NUMBER, right=True) for name in names),
+            Column(names.heading(common), 76 - 4 - len(numbers) * (_NUMBER + 2), grow=1),
+            *(Column(name, _NUMBER, right=True) for name in numbers),
         ]
         rows = [
             TableRow(
                 image.reference,
-                (_short(image.reference, common), *_numbers(image, held)),
+                (names.short(image.reference, common), *_numbers(image, held)),
                 tone="warn" if image.result.error else "",
             )
             for image in images
@@ -273,14 +273,3 @@ def _numbers(image: PlannedImage, held: bool) -> list[str]:
 
 def _number(count_of_bytes: int) -> str:
     return size(count_of_bytes) if count_of_bytes else "-"
-
-
-def _common_registry(images: list[PlannedImage]) -> str:
-    """The registry that most images are of, when there are several of it."""
-    registries = [image.reference.partition("/")[0] for image in images]
-    most = max(set(registries), key=registries.count, default="")
-    return most if registries.count(most) > 1 else ""
-
-
-def _short(reference: str, common: str) -> str:
-    return reference.removeprefix(f"{common}/") if common else reference

@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is 
     from airgap_tui.engine.jobs.load import LoadSpec
     from airgap_tui.engine.jobs.push import PushSpec
     from airgap_tui.engine.jobs.serve import ServeSpec
-    from airgap_tui.engine.jobs.verify import VerifySpec
 
 
 class Origination(str, Enum):
@@ -157,11 +156,6 @@ class Delivery:
         elif self.security is Security.OWN_CA and self.ca_file is not None:
             network = replace(network, ca_file=self.ca_file)
         return replace(self.settings, network=network)
-
-    def verify_spec(self) -> VerifySpec:
-        from airgap_tui.engine.jobs.verify import VerifySpec
-
-        return VerifySpec(self.bundle, self.settings)
 
     def push_spec(self) -> PushSpec:
         from airgap_tui.engine.jobs.push import PushSpec

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.events import ItemState
@@ -275,11 +275,6 @@ def verified(result: VerifyResult) -> str:
     needed = "this file" if damaged + missing == 1 else "these files"
     ending = f"; {lacking} need{'s' if lacking == 1 else ''} {needed}" if parts and lacking else ""
     return f"{beginning}{whole} of {count(everything, 'image')} {_are(whole)} whole{ending}."
-
-
-def chosen_images(names: Sequence[str]) -> str:
-    """The button's words for a number of images: `13 images`."""
-    return count(len(names), "image")
 
 
 def _number(done: int, total: int) -> str:
