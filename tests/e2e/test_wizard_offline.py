@@ -205,7 +205,7 @@ def test_a_registry_that_is_gone_when_it_begins_and_back_when_tried_again(
         terminal.wait("\u25b8 [ Push 5 images ]")
         link.cut()
         terminal.press("Enter")
-        terminal.wait("failed", "again", timeout=60)
+        terminal.wait("cannot be reached", "[ Try again ]", timeout=60)
         link.mend()
         terminal.press("Enter")
         terminal.wait("All 5 images are in", "not a bit different.")

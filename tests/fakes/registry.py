@@ -463,6 +463,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         if answer.cut == -1:
+            self.registry._closing = 1
             self._end(answer)
             return
         self.send_response(answer.status)
@@ -475,6 +476,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        if answer.cut is not None:
+            self.registry._closing = 1  # before a client can have all that comes
         body = answer.body if answer.cut is None else answer.body[: answer.cut]
         if answer.drip:
             for start in range(0, len(body), answer.drip):
@@ -490,7 +493,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _end(self, answer: Answer) -> None:
         self.close_connection = True
-        self.registry._closing = 1
         if answer.ending == "stall":
             self.registry.stopping.wait(60)
         elif answer.ending == "reset":

@@ -53,20 +53,25 @@ def watch(guide: Guide) -> JobInfo:
     job = describe(job.directory)
     if job.state is JobState.RUNNING:
         guide.dialogue.say("Ctrl-C asks whether to stop it, or to leave it running.")
+    said = ""
     while job.state is JobState.RUNNING:
         try:
+            # Said where Ctrl-C is waited for again: whoever reads it may press it at once.
+            if said:
+                guide.dialogue.say(said)
+            said = ""
             job = follow(guide.output, job)
         except Terminated:
             raise HungUp from None
         except (Stopped, KeyboardInterrupt):
-            job = _asked(guide, describe(job.directory))
+            said = _asked(guide, describe(job.directory))
     guide.crossing.job = job
     guide.exit_code = job.exit_code if job.exit_code is not None else 1
     return job
 
 
-def _asked(guide: Guide, job: JobInfo) -> JobInfo:
-    """What to do with the job that still runs."""
+def _asked(guide: Guide, job: JobInfo) -> str:
+    """Ask what to do with the job that still runs, and do it; what to say then."""
     dialogue, doing = guide.dialogue, sentences.doing(job.verb).lower()
     dialogue.say()
     if job.snapshot.total:
@@ -83,10 +88,8 @@ def _asked(guide: Guide, job: JobInfo) -> JobInfo:
         dialogue.say(sentences.stop_question(replace(job.snapshot, verb=job.verb)))
         if dialogue.confirm("Stop it", False, explanation=_EXPLAINED):
             worker.stop(job)
-            dialogue.say("Stopping.")
-            return job
-    dialogue.say("It goes on; Ctrl-C asks again.")
-    return job
+            return "Stopping."
+    return "It goes on; Ctrl-C asks again."
 
 
 def step_of(job: JobInfo, verb: str) -> Ended | None:
