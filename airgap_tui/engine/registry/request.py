@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from airgap_tui.engine.http.watchdog import Exchange
 from airgap_tui.engine.registry.auth import Scopes
-from airgap_tui.engine.registry.watchdog import Exchange
 
 
 class Body(Protocol):

@@ -15,21 +15,16 @@ from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ConnectionFailure, TemporaryFailure, UnsafeContent
 from airgap_tui.engine.events import Level, Note, Sink, discard
-from airgap_tui.engine.registry import challenge, connections
+from airgap_tui.engine.http import connections
+from airgap_tui.engine.http.endpoint import Endpoint, check_redirect, origin, split
+from airgap_tui.engine.http.failures import RETRYABLE, TRANSPORT_ERRORS, Answer, retry_after
+from airgap_tui.engine.http.pause import HostPause
+from airgap_tui.engine.http.reply import Reply, broken, watchdog
+from airgap_tui.engine.http.watchdog import Exchange
+from airgap_tui.engine.registry import challenge
 from airgap_tui.engine.registry.auth import MAX_TOKEN_BYTES, Authenticator, TokenRequest
-from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect, origin, split
-from airgap_tui.engine.registry.failures import (
-    RETRYABLE,
-    TRANSPORT_ERRORS,
-    Answer,
-    Subject,
-    refusal,
-    retry_after,
-)
-from airgap_tui.engine.registry.pause import HostPause
-from airgap_tui.engine.registry.reply import Reply, broken, watchdog
+from airgap_tui.engine.registry.failures import Subject, refusal
 from airgap_tui.engine.registry.request import Fetched, Request
-from airgap_tui.engine.registry.watchdog import Exchange
 from airgap_tui.engine.retry import Attempts
 from airgap_tui.engine.settings import Network
 
