@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from airgap_tui.engine.errors import InvalidImagesList, InvalidReference, NotFound
 from airgap_tui.engine.oci.reference import Reference
@@ -109,17 +110,29 @@ def read(path: Path) -> Text:
     return Text(str(path), content)
 
 
-def render(references: Iterable[Reference], comment: str = "") -> str:
-    """The list as text: the comment on top, then one full reference per line."""
+def render(
+    references: Iterable[Reference],
+    comment: str = "",
+    notes: Mapping[Reference, str] = MappingProxyType({}),
+) -> str:
+    """The list as text: the comment on top, then one full reference per line with its note."""
     lines = [f"# {line}".rstrip() for line in comment.splitlines()]
-    return "".join(f"{line}\n" for line in [*lines, *map(str, references)])
+    for reference in references:
+        note = " ".join(notes.get(reference, "").split())
+        lines.append(f"{reference}    # {note}" if note else str(reference))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def write(path: Path, references: Iterable[Reference], comment: str = "") -> None:
+def write(
+    path: Path,
+    references: Iterable[Reference],
+    comment: str = "",
+    notes: Mapping[Reference, str] = MappingProxyType({}),
+) -> None:
     """Replace the file at once, so that a reader never sees half a list. Raises `OSError`."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(render(references, comment), "utf-8", newline="\n")
+        draft.write_text(render(references, comment, notes), "utf-8", newline="\n")
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
