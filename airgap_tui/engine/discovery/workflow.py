@@ -17,7 +17,7 @@ from airgap_tui.engine.discovery.naming import Named, named, named_by_singularit
 from airgap_tui.engine.discovery.opening import decoded
 from airgap_tui.engine.quantities import size
 
-MAX_CONTENT = 4 * 1024 * 1024
+MAX_CONTENT = 1024 * 1024
 """Workflow files are written by people."""
 
 _SNAKEMAKE = re.compile(
@@ -28,7 +28,7 @@ _SNAKEMAKE = re.compile(
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
     |(?P<text>'''.*?(?:'''|\Z)|\"\"\".*?(?:\"\"\"|\Z)|'(?:[^'\\\n]|\\.)*'
-    |"(?:[^"\\\n$]|\\.|\$\{[^}"]{0,4000}\}|\$)*")
+    |"(?:[^"\\\n$]|\\.|\$\{[^}"$]{0,4000}\}|\$)*")
     |(?P<word>[A-Za-z_][\w.]*)
     |(?P<sign>[^\s\w])
     |(?P<line>\n)""",
