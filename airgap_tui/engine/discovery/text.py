@@ -56,9 +56,12 @@ def finding(
 ) -> Finding:
     """The finding for a name with this meaning."""
     at = replace(place, line=line)
-    return Finding(
-        shown(written), meaning.reference, kind, at, meaning.state, time, meaning.reason
-    )
+    return Finding(shown(written), meaning.reference, kind, at, meaning.state, time, meaning.reason)
+
+
+def at(found: Finding, line: int) -> Finding:
+    """The finding on another line; 0 for none."""
+    return replace(found, place=replace(found.place, line=line))
 
 
 def failed(found: Finding, reason: str) -> Finding:
