@@ -57,7 +57,7 @@ read_file() {
 
 from_docker() {
     if ! have docker; then tell absent docker docker; return; fi
-    if docker --version 2>/dev/null | grep -qi podman; then tell absent docker docker; return; fi
+    if timed docker --version 2>/dev/null | grep -qi podman; then tell absent docker docker; return; fi
     run docker lines 'docker image ls' \
         timed docker image ls --no-trunc --digests --format '{{json .}}'
 }
@@ -317,7 +317,11 @@ search() {
     # Once to tell what it may not look into, and how many files there are.
     run - listing "$folder" below "$folder"
     below "$folder" 2>/dev/null | head -n "$files" | while IFS= read -r name; do
-        found_file "$name"
+        # What does not begin so is the rest of a name with a line break, and could be any path.
+        case $name in
+        "${folder%/}"/*) found_file "$name" ;;
+        *) tell unread - 1 "a file below $folder with a line break in its name" ;;
+        esac
     done
 }
 
