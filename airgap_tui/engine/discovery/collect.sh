@@ -98,7 +98,7 @@ from_containerd() {
             esac
             if have ctr; then
                 run containerd ctr "ctr -n $space images ls ($socket)" \
-                    timed ctr --address "$socket" -n "$space" images ls -q
+                    timed ctr --address "$socket" -n "$space" images ls
             else
                 run containerd nerdctl "nerdctl -n $space images ($socket)" \
                     timed nerdctl --address "$socket" -n "$space" images --no-trunc --format json
