@@ -212,6 +212,14 @@ def podman_socket() -> Iterator[services.PodmanService]:
     service.stop()
 
 
+@pytest.fixture(scope="session")
+def containerd() -> Iterator[services.Containerd]:
+    """A private `containerd`; call it to run ctr there."""
+    service = services.start_containerd()
+    yield service
+    service.stop()
+
+
 @pytest.fixture
 def ssh_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[services.SshServer]:
     """Three hosts of a real `sshd`: `ssh node1` to `ssh node3` log in there, `node9` is dead."""

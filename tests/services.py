@@ -559,12 +559,41 @@ def start_podman() -> PodmanService:
     return PodmanService(_directory())
 
 
+class Containerd(Service):
+    """A private `containerd`; call it to run `ctr` against it. `socket` is where it listens."""
+
+    def __init__(self, directory: Path) -> None:
+        self.socket = directory / "containerd.sock"
+        config = directory / "config.toml"
+        config.write_text(
+            f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{self.socket}"\n'
+        )
+        super().__init__("containerd", [program("containerd"), "-c", str(config)], directory)
+        try:
+            self.wait_until(lambda: not self("version", check=False).returncode)
+        except ServiceFailed:
+            self.stop()
+            raise
+
+    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return run_program("ctr", "--address", str(self.socket), *arguments, check=check)
+
+
+def start_containerd() -> Containerd:
+    """Start a `containerd` without networks and without Kubernetes; the caller stops it."""
+    program("containerd")
+    program("ctr")
+    need_root()
+    return Containerd(_directory())
+
+
 # --- hosts to log in to ---------------------------------------------------------------------------
 
 
 class SshServer(Service):
     """A private `sshd` on an unprivileged port of several loopback addresses, each of which acts as
-    a host of its own: `home(address)` is the home of root there, `bin(address)` comes first in PATH.
+    a host: `home(address)` is the home of root there, `bin(address)` comes first in its PATH.
 
     `client` is a directory whose `ssh` is the system's with a configuration that knows the key,
     the port and the names `node1` for 127.0.0.1 and so on; `node9` is one where nothing listens.

@@ -100,6 +100,16 @@ class SourceCount:
     failed: int = 0
     found: int = 0
 
+    def plus(self, event: SourceRead) -> SourceCount:
+        """With one more source."""
+        return replace(
+            self,
+            read=self.read + (event.state is SourceState.READ),
+            absent=self.absent + (event.state is SourceState.ABSENT),
+            failed=self.failed + (event.state is SourceState.FAILED),
+            found=self.found + event.found,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -342,14 +352,7 @@ class Progress:
 
     def _source_read(self, event: SourceRead, _now: float) -> None:
         key = (event.host, event.kind)
-        known = self._job.sources.get(key) or SourceCount(*key)
-        self._job.sources[key] = replace(
-            known,
-            read=known.read + (event.state is SourceState.READ),
-            absent=known.absent + (event.state is SourceState.ABSENT),
-            failed=known.failed + (event.state is SourceState.FAILED),
-            found=known.found + event.found,
-        )
+        self._job.sources[key] = (self._job.sources.get(key) or SourceCount(*key)).plus(event)
 
     def _note(self, event: Note, _now: float) -> None:
         self._notes.append(event)

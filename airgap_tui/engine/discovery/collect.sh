@@ -5,13 +5,14 @@
 # directories to search. The stream is of frames that begin with a line "MARK word ...", where MARK
 # is random, so that nothing in the material can be taken for one:
 #
-#   MARK hello UID HOST            first
+#   MARK hello UID ZONE HOST       first; the zone as +0100
 #   MARK begin KIND FORM PATH      then the material, byte for byte, then
 #   MARK said                      then the end of what the program complained of, its exit code, and
 #   MARK end
 #   MARK absent KIND WHAT          no such source here
 #   MARK denied KIND PATH          it is here and may not be read
 #   MARK unread KIND COUNT PATH    so many of them could not be had
+#   MARK missing KIND WHAT         it has to be here, and is not found
 #   MARK read KIND WHAT            it is here and was looked through, even if it held nothing
 #   MARK done                      last: nothing was broken off
 
@@ -70,9 +71,10 @@ from_podman() {
 # The namespaces of containerd other than Docker's own, and in k8s.io what the kubelet pulled.
 from_containerd() {
     found=
-    for socket in /run/containerd/containerd.sock /run/k3s/containerd/containerd.sock; do
-        [ -S "$socket" ] || continue
-        found=yes
+    for socket in "${CONTAINERD_ADDRESS:-}" /run/containerd/containerd.sock \
+        /run/k3s/containerd/containerd.sock; do
+        if [ ! -S "$socket" ] || [ "$socket" = "$found" ]; then continue; fi
+        found=$socket
         if [ ! -w "$socket" ]; then tell denied containerd "$socket"; continue; fi
         kubelet=
         if have crictl && timed crictl --runtime-endpoint "unix://$socket" info >/dev/null 2>&1; then
@@ -236,7 +238,7 @@ END
         found=yes
         run slurmd-log numbered 'journalctl -u slurmd' journal
     fi
-    [ "$found" ] || tell unread slurmd-log 1 'log of slurmd'
+    [ "$found" ] || tell missing slurmd-log 'log of slurmd'
 }
 
 journal() {
@@ -312,7 +314,7 @@ $resource
 
 search() {
     case $1 in /*) folder=$1 ;; *) folder=$HOME/$1 ;; esac
-    if [ ! -d "$folder" ]; then tell unread - 1 "$folder"; return; fi
+    if [ ! -d "$folder" ]; then tell missing - "$folder"; return; fi
     if [ ! -r "$folder" ] || [ ! -x "$folder" ]; then tell denied - "$folder"; return; fi
     # Once to tell what it may not look into, and how many files there are.
     run - listing "$folder" below "$folder"
@@ -370,7 +372,7 @@ main() {
     if have timeout && timeout 5 true 2>/dev/null; then patient=; fi
     binary=
     if echo x | grep -a x >/dev/null 2>&1; then binary=-a; fi
-    tell hello "$(id -u)" "$(uname -n)"
+    tell hello "$(id -u)" "$(date +%z)" "$(uname -n)"
     if wanted docker; then from_docker; fi
     if wanted podman; then from_podman; fi
     if wanted containerd; then from_containerd; fi

@@ -68,6 +68,11 @@ class Material:
     cut: bool = False
 
     @property
+    def is_name(self) -> bool:
+        """Whether only the name of the file was sent, which is all that it can tell."""
+        return self.form == "squashfs"
+
+    @property
     def whole_lines(self) -> bytes:
         """The content without a last line that is cut: half a name is another name."""
         return self.content[: self.content.rfind(b"\n") + 1] if self.cut else self.content
@@ -75,9 +80,14 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the script tells of a source without giving it. `word` is `absent` (no such source
-    there), `denied` (it may not be read), `unread` (`count` of them could not be had), `read` (it
-    was looked through), `hello` (`what` is the user's number and the host) or `done`."""
+    """What the script tells of a source without giving it. `word` is one of
+
+    - `hello`: `what` is the user's number, the time zone and the name of the host
+    - `absent`: there is no such source there; `missing`: there should be one
+    - `denied`: it may not be read; `unread`: `count` of them could not be had
+    - `read`: it was looked through, even if it held nothing
+    - `done`: nothing was broken off
+    """
 
     word: str
     kind: Kind | None
@@ -184,7 +194,7 @@ class StreamReader:
             cut = self._overflowing or len(content) >= MOST_OF_ONE
             self._open = None
             yield Material(kind_, form, path, content[:MOST_OF_ONE], status, said, cut)
-        elif word in ("absent", "denied", "read"):
+        elif word in ("absent", "denied", "missing", "read"):
             kind, what = _fields(rest, 2)
             yield Notice(word, _kind(kind), _shown(what))
         elif word == "unread":

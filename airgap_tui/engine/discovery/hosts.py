@@ -40,6 +40,12 @@ class SshHost:
     def destination(self) -> str:
         return self.address or self.name
 
+    @property
+    def spelled(self) -> str:
+        """What people write after `ssh`."""
+        port = f"-p {self.port} " if self.port else ""
+        return f"{port}{self.user}@{self.destination}" if self.user else port + self.destination
+
     def checked(self) -> SshHost:
         """Itself; raises `UsageError` for what must not be handed to `ssh`."""
         for what, text, fits in (

@@ -1,4 +1,4 @@
-"""A made-up host: a home, programs that stand in for engines, and the shells that run the script."""
+"""A made-up host: a home, programs that stand in for engines, and the shells that may be sh."""
 
 from __future__ import annotations
 

@@ -21,6 +21,8 @@ from tests import services
 from tests.engine.discovery.conftest import MadeUpHost, gather
 from tests.services import SshServer
 
+NOBODY = 65534
+_AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 AWKWARD = b"docker run x\n\xff\x00\nno newline at the end"
 
 
@@ -157,37 +159,31 @@ def test_named_directories_are_searched_and_no_others(made_up_host: MadeUpHost, 
     } == wanted
     (label,) = gathered.of(Kind.SIF)
     assert "a.sif" in label.content.decode()
-    assert [n.what for n in gathered.notice("unread", None) if "nonexistent" in n.what]
+    assert [n.what for n in gathered.notice("missing", None)] == ["/nonexistent"]
     assert [n.what for n in gathered.notice("unread", None) if "line break" in n.what]
 
 
-def test_what_may_not_be_read_is_told(made_up_host: MadeUpHost, shell: str) -> None:
+def test_what_may_not_be_read_is_told(shell: str) -> None:
     """As another user, because root may read everything."""
     services.need_root()
     services.program("setpriv")
-    log = made_up_host.file("log/slurmd.log", "pyxis: imported docker image: a\n")
-    made_up_host.file("slurm.conf", f"SlurmdLogFile={log}\n")
-    history = made_up_host.file("home/ann/.bash_history", "docker run a\n")
-    for path in (made_up_host.root, *made_up_host.root.rglob("*")):
-        os.chown(path, 65534, 65534)
-    for parent in made_up_host.root.parents[:-2]:
-        if parent.owner() == "root" and parent != Path("/tmp"):
-            os.chmod(parent, 0o755)
-    os.chmod(history, 0o000)
-    os.chmod(log.parent, 0o000)
-    command = [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        *(made_up_host.command(shell)),
-    ]
-    gathered = gather(command, only(Kind.HISTORY, Kind.SLURMD_LOG))
-    os.chmod(log.parent, 0o755)
+    with services.short_directory() as directory:
+        host = MadeUpHost(directory / "host")
+        log = host.file("log/slurmd.log", "pyxis: imported docker image: a\n")
+        host.file("slurm.conf", f"SlurmdLogFile={log}\n")
+        history = host.file("home/ann/.bash_history", "docker run a\n")
+        history.chmod(0)
+        log.parent.chmod(0)
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        gathered = gather(
+            [*_AS_NOBODY, *host.command(shell)],
+            only(Kind.HISTORY, Kind.SLURMD_LOG),
+        )
     assert gathered.complete
     assert [n.what for n in gathered.notice("denied", Kind.HISTORY)] == [str(history)]
     assert str(log.parent) in [n.what for n in gathered.notice("denied", Kind.SLURMD_LOG)]
-    assert [n.what for n in gathered.notice("read", Kind.HISTORY)] == ["65534"]
+    assert [n.what for n in gathered.notice("read", Kind.HISTORY)] == [str(NOBODY)]
 
 
 def test_a_program_without_end_is_cut(
