@@ -19,6 +19,7 @@ from airgap_tui.cli.output import Output, discard_stdout, speak_any_language
 from airgap_tui.engine.errors import UsageError
 
 _VERBS = {
+    "discover": ("discovering", "Tell which images are in use here, on other hosts, and in files."),
     "login": ("login", "Test a login for a registry, and keep it."),
     "plan": ("saving", "Tell what save would do, in numbers; write nothing."),
     "save": ("saving", "Save images from registries, engines or archives into a bundle."),

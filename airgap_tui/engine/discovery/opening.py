@@ -64,6 +64,7 @@ class Source:
         self._raw = _Decoded(stream)
         self._reader = io.BufferedReader(self._raw, _CHUNK)
         self._head = _exactly(self._reader, HEAD)
+        self._given = 0
         self._too_large = False
 
     @property
@@ -104,6 +105,14 @@ class Source:
             yield line[:MAX_LINE]
             while line and line[-1:] != b"\n":
                 line = readline(MAX_LINE)
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes of the content, at most so many: a source is a stream, too."""
+        if self._given < len(self._head):
+            data = self._head[self._given : self._given + max(0, size)]
+            self._given += len(data)
+            return data
+        return self._reader.read(size)
 
     def content(self) -> bytes:
         """All of it, up to `MAX_CONTENT` bytes."""
