@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from airgap_tui.engine.discovery.opening import decoded
+from airgap_tui.engine.discovery.text import decoded
 
 MAX_DEPTH = 100
 MAX_NODES = 3_000_000
