@@ -44,7 +44,7 @@ def test_a_cluster_into_a_list(ssh_server: SshServer, tmp_path: Path) -> None:
     images = {one["reference"]: one for one in finished.document["images"]}
     assert set(images) == {image, "nvcr.io/nvidia/nemo:25.04"}
     assert [source["host"] for source in images[image]["sources"]] == ["node1", "node2"]
-    assert images["nvcr.io/nvidia/nemo:25.04"]["count"] == 1, "one cluster, one accounting"
+    assert images["nvcr.io/nvidia/nemo:25.04"]["count"] == 1, "one cluster is asked once"
     hosts = {host["host"]: host for host in finished.document["hosts"]}
     assert [hosts[name]["state"] for name in ("node1", "node2", "node9")] == [
         "done",

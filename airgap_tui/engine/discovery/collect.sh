@@ -1,11 +1,12 @@
 # Gathers, on one host, the raw material of what images are in use there, and writes it to stdout.
 #
 # POSIX sh (dash, busybox ash, bash), read from stdin by `sh -s`; nothing is installed or written.
-# Before it stands what collecting.py sets: mark, want, since, each, most, files; its arguments are
+# Before it stands what collecting.py sets: mark, want, since, each, most, files, probe; its arguments are
 # directories to search. The stream is of frames that begin with a line "MARK word ...", where MARK
 # is random, so that nothing in the material can be taken for one:
 #
 #   MARK hello UID ZONE HOST       first; the zone as +0100
+#   MARK cluster SYSTEM NAME       the host is part of it
 #   MARK begin KIND FORM PATH      then the material, byte for byte, then
 #   MARK said                      then the end of what the program complained of, its exit code, and
 #   MARK end
@@ -278,22 +279,26 @@ from_jobs() {
 
 # --- Kubernetes -----------------------------------------------------------------------------------
 
-from_kubernetes() {
+# Finds kubectl and a configuration for it; says what of them is absent.
+find_kubectl() {
     kubectl=
     for program in kubectl /var/lib/rancher/rke2/bin/kubectl; do
         if have "$program"; then kubectl=$program; break; fi
     done
-    if [ -z "$kubectl" ]; then tell absent kubernetes kubectl; return; fi
+    lacking=kubectl
+    [ "$kubectl" ] || return 1
     if [ -z "${KUBECONFIG:-}" ] && [ ! -e "$HOME/.kube/config" ]; then
         for config in /etc/kubernetes/admin.conf /etc/rancher/rke2/rke2.yaml /etc/rancher/k3s/k3s.yaml; do
             if [ -r "$config" ]; then KUBECONFIG=$config; export KUBECONFIG; break; fi
         done
     fi
-    if [ -z "${KUBECONFIG:-}" ] && [ ! -e "$HOME/.kube/config" ]; then
-        tell absent kubernetes 'configuration of kubectl'
-        return
-    fi
     wait=--request-timeout=${each}s
+    lacking='configuration of kubectl'
+    [ "${KUBECONFIG:-}" ] || [ -e "$HOME/.kube/config" ]
+}
+
+from_kubernetes() {
+    if ! find_kubectl; then tell absent kubernetes "$lacking"; return; fi
     run kubernetes json 'kubectl get pods' timed "$kubectl" get pods -A -o json "$wait"
     run kubernetes json 'kubectl get workloads' timed "$kubectl" get \
         deployments,daemonsets,statefulsets,cronjobs,jobs -A -o json "$wait"
@@ -308,6 +313,21 @@ $resource
 "*) run kubernetes json "kubectl get $resource" timed "$kubectl" get "$resource" -o json "$wait" ;;
         esac
     done
+}
+
+# --- clusters -------------------------------------------------------------------------------------
+
+# Which clusters this host is part of, so that each is asked once and not by each of its hosts.
+clusters() {
+    if have sacct || have squeue; then
+        name=$(timed scontrol show config 2>/dev/null | sed -n 's/^ClusterName *= *//p')
+        tell cluster slurm "${name:-unknown}"
+    fi
+    if find_kubectl; then
+        name=$(timed "$kubectl" get namespace kube-system -o 'jsonpath={.metadata.uid}' "$wait" \
+            2>/dev/null)
+        tell cluster kubernetes "${name:-unknown}"
+    fi
 }
 
 # --- directories ----------------------------------------------------------------------------------
@@ -373,6 +393,7 @@ main() {
     binary=
     if echo x | grep -a x >/dev/null 2>&1; then binary=-a; fi
     tell hello "$(id -u)" "$(date +%z)" "$(uname -n)"
+    if [ "$probe" ]; then clusters; fi
     if wanted docker; then from_docker; fi
     if wanted podman; then from_podman; fi
     if wanted containerd; then from_containerd; fi

@@ -30,11 +30,17 @@ _KINDS = {kind.value: kind for kind in Kind}
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What to gather: kinds of live sources, how far back where a source asks for that, and
-    directories to look through for job scripts and definition files."""
+    directories to look through for job scripts and definition files. With `clusters`, the host says
+    to which it belongs."""
 
     kinds: frozenset[Kind]
     days: int = 90
     directories: tuple[str, ...] = ()
+    clusters: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.kinds or self.directories or self.clusters)
 
 
 LIVE = frozenset(
@@ -51,6 +57,13 @@ LIVE = frozenset(
     }
 )
 """The kinds that the script knows where to look for."""
+
+SYSTEMS = {
+    "slurm": frozenset({Kind.SUBMIT_LINE, Kind.JOB_SCRIPT}),
+    "kubernetes": frozenset({Kind.KUBERNETES}),
+}
+"""What a cluster tells as a whole, so that one of its hosts is enough."""
+CLUSTER_WIDE = frozenset(kind for kinds in SYSTEMS.values() for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,7 @@ class Notice:
     """What the script tells of a source without giving it. `word` is one of
 
     - `hello`: `what` is the user's number, the time zone and the name of the host
+    - `cluster`: `what` is the system and the name of a cluster that the host belongs to
     - `absent`: there is no such source there; `missing`: there should be one
     - `denied`: it may not be read; `unread`: `count` of them could not be had
     - `read`: it was looked through, even if it held nothing
@@ -104,6 +118,7 @@ def script(wanted: Wanted, mark: str, seconds: int = 30) -> bytes:
         "each": str(seconds),
         "most": str(MOST_OF_ONE),
         "files": str(MOST_FILES),
+        "probe": "yes" if wanted.clusters else "",
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
     lines.append(shlex.join(["set", "--", *wanted.directories]))
@@ -194,6 +209,8 @@ class StreamReader:
             cut = self._overflowing or len(content) >= MOST_OF_ONE
             self._open = None
             yield Material(kind_, form, path, content[:MOST_OF_ONE], status, said, cut)
+        elif word == "cluster":
+            yield Notice(word, None, _shown(rest))
         elif word in ("absent", "denied", "missing", "read"):
             kind, what = _fields(rest, 2)
             yield Notice(word, _kind(kind), _shown(what))

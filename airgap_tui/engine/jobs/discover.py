@@ -7,26 +7,17 @@ what was found before a stop is kept.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery import reading, remedies, ssh
-from airgap_tui.engine.discovery.collecting import (
-    MOST_FILES,
-    Material,
-    Notice,
-    StreamReader,
-    Wanted,
-    new_mark,
-    script,
-)
-from airgap_tui.engine.discovery.finding import Kind, Place, Remark
+from airgap_tui.engine.discovery.collecting import CLUSTER_WIDE, SYSTEMS, Wanted
+from airgap_tui.engine.discovery.finding import Kind
 from airgap_tui.engine.discovery.hosts import SshHost
 from airgap_tui.engine.discovery.merging import Discovery
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, Stopped
@@ -38,6 +29,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.findings import Findings
+from airgap_tui.engine.jobs.host_reading import HostReader, Why
 from airgap_tui.engine.jobs.local_engines import read_engine
 from airgap_tui.engine.jobs.named_files import NamedPath, read_paths
 from airgap_tui.engine.progress import SourceCount
@@ -45,6 +37,8 @@ from airgap_tui.engine.redaction import redact
 
 THIS_MACHINE = "this machine"
 HOSTS_AT_ONCE = 16
+_CANDIDATES = 3
+"""So many hosts of a cluster are asked for what only the cluster as a whole knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,186 +125,129 @@ class DiscoverResult:
 def run(spec: DiscoverSpec, sink: Sink, token: CancelToken) -> DiscoverResult:
     """Ask all hosts at once, each within its time. Never raises `Stopped`: what was found until
     then is the result, which says so."""
-    findings = Findings(sink, spec.since)
-    tasks = list(_tasks(spec, findings, token))
-    sink(JobStarted("discover", "", tuple(name for name, _task in tasks)))
-    with ThreadPoolExecutor(
-        max(1, min(HOSTS_AT_ONCE, len(tasks))), thread_name_prefix="discover"
-    ) as pool:
-        futures = {pool.submit(_host_result, name, task, sink, token): name for name, task in tasks}
+    job = _Job(spec, sink, token)
+    sink(JobStarted("discover", "", tuple(job.readers)))
+    with ThreadPoolExecutor(HOSTS_AT_ONCE, thread_name_prefix="discover") as pool:
         try:
-            done = {futures[future]: future.result() for future in as_completed(futures)}
+            _all(pool, [job.first(name) for name in job.readers])
+            _all(pool, job.errands())
         except BaseException:
             token.cancel()
             raise
-    discovery, sources = findings.result()
-    result = DiscoverResult(
-        discovery,
-        sources,
-        tuple(done[name] for name, _task in tasks),
-        findings.too_old,
-        token.cancelled,
-    )
+    result = job.result()
     sink(JobFinished("discover", result.exit_code))
     return result
 
 
-Why = tuple[str, str]
-"""A reason and a remedy; two empty texts where nothing is wrong."""
+def _all(pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], None]]) -> None:
+    for future in as_completed([pool.submit(task) for task in tasks]):
+        future.result()
 
 
-def _tasks(
-    spec: DiscoverSpec, findings: Findings, token: CancelToken
-) -> Iterator[tuple[str, Callable[[], Why]]]:
-    if spec.here or spec.paths:
-        yield THIS_MACHINE, lambda: _this_machine(spec, findings, token)
-    names: dict[str, int] = {THIS_MACHINE: 1}
-    for host in spec.hosts:
-        names[host.name] = names.get(host.name, 0) + 1
-        name = host.name if names[host.name] == 1 else f"{host.name} ({names[host.name]})"
-        yield name, _asking(host, name, spec, findings, token)
+class _Job:
+    """The hosts by name, and how each has fared until now."""
 
+    def __init__(self, spec: DiscoverSpec, sink: Sink, token: CancelToken) -> None:
+        self._spec = spec
+        self._sink = sink
+        self._token = token
+        self._findings = Findings(sink, spec.since)
+        self._results: dict[str, HostResult] = {}
+        self.readers: dict[str, HostReader] = {}
+        if spec.here or spec.paths:
+            self.readers[THIS_MACHINE] = self._reader(None, "")
+        for host in spec.hosts:
+            name, number = host.name, 1
+            while name in self.readers:
+                number += 1
+                name = f"{host.name} ({number})"
+            self.readers[name] = self._reader(host, name)
+        hosts = len(spec.hosts) + spec.here
+        self._cluster_wide = spec.live & CLUSTER_WIDE if hosts > 1 else frozenset()
 
-def _asking(
-    host: SshHost, name: str, spec: DiscoverSpec, findings: Findings, token: CancelToken
-) -> Callable[[], Why]:
-    wanted = Wanted(spec.live, spec.days, spec.search)
-    return lambda: _gather(host, name, wanted, spec, findings, token)
+    def result(self) -> DiscoverResult:
+        discovery, sources = self._findings.result()
+        hosts = tuple(self._results[name] for name in self.readers)
+        too_old = self._findings.too_old
+        return DiscoverResult(discovery, sources, hosts, too_old, self._token.cancelled)
 
+    def first(self, name: str) -> Callable[[], None]:
+        """What a host has of its own; and which clusters it belongs to, where that matters."""
+        spec, reader = self._spec, self.readers[name]
 
-def _host_result(name: str, task: Callable[[], Why], sink: Sink, token: CancelToken) -> HostResult:
-    begun = time.monotonic()
-    state, reason, hint = ItemState.DONE, "", ""
-    try:
-        token.check()
-        sink(ItemChanged(name, ItemState.RESOLVING))
-        reason, hint = task()
-        state = ItemState.FAILED if reason else ItemState.DONE
-    except Stopped:
-        state, reason = ItemState.LEFT_OUT, "stopped before all of it was read"
-    except AirgapError as error:
-        state, reason, hint = ItemState.FAILED, error.message, error.hint
-    sink(ItemChanged(name, state, redact(reason)))
-    return HostResult(name, state, time.monotonic() - begun, reason, hint)
+        def work() -> Why:
+            kinds = spec.live - self._cluster_wide
+            if name == THIS_MACHINE:
+                read_paths(spec.paths, self._findings, self._token)
+                kinds = self._engines(kinds) if spec.here else frozenset()
+                if not spec.here:
+                    return "", ""
+            probed = bool(self._cluster_wide)
+            return reader.read(Wanted(kinds, spec.days, spec.search, probed))
 
+        return lambda: self._host(name, work)
 
-# --- this machine ---------------------------------------------------------------------------------
+    def errands(self) -> list[Callable[[], None]]:
+        """What a cluster knows as a whole: asked of one of its hosts, not of a thousand."""
+        found: list[Callable[[], None]] = []
+        for system, of_system in SYSTEMS.items():
+            kinds = of_system & self._cluster_wide
+            clusters: dict[str, list[str]] = {}
+            for name, reader in self.readers.items():
+                if system in reader.clusters:
+                    clusters.setdefault(reader.clusters[system], []).append(name)
+            for names in clusters.values():
+                names.sort(key=lambda name: self.readers[name].rank)
+                found.append(self._errand(names[:_CANDIDATES], kinds))
+            if not clusters:
+                for name, reader in self.readers.items():
+                    if self._results[name].state is ItemState.DONE:
+                        for kind in sorted(kinds):
+                            reader.absent(kind, system)
+        return found
 
+    def _errand(self, names: list[str], kinds: frozenset[Kind]) -> Callable[[], None]:
+        def work() -> None:
+            left = kinds
+            for name in names:
+                if left:
+                    reader = self.readers[name]
+                    self._host(name, partial(reader.read, Wanted(left, self._spec.days)))
+                    left = frozenset(k for k in left if not self._findings.settled(reader.name, k))
 
-def _this_machine(spec: DiscoverSpec, findings: Findings, token: CancelToken) -> Why:
-    read_paths(spec.paths, findings, token)
-    if not spec.here:
-        return "", ""
-    rest = set(spec.live)
-    for kind in (Kind.DOCKER, Kind.PODMAN):
-        token.check()
-        if kind in rest and read_engine(kind, spec.insist, findings):
-            rest.discard(kind)
-    return _gather(None, "", Wanted(frozenset(rest), spec.days, spec.search), spec, findings, token)
+        return work
 
-
-# --- a host ---------------------------------------------------------------------------------------
-
-
-def _gather(
-    host: SshHost | None,
-    name: str,
-    wanted: Wanted,
-    spec: DiscoverSpec,
-    findings: Findings,
-    token: CancelToken,
-) -> Why:
-    if not (wanted.kinds or wanted.directories):
-        return "", ""
-    mark = new_mark()
-    stream = StreamReader(mark)
-    teller = _Teller(name, spec.insist, findings)
-
-    def take(chunk: bytes) -> None:
-        for piece in stream.feed(chunk):
-            token.check()
-            teller.take(piece)
-
-    each = max(1, round(spec.timeout / 4))
-    try:
-        ended = ssh.run(
-            ssh.command(host), script(wanted, mark, each), take, seconds=spec.timeout, token=token
+    def _reader(self, host: SshHost | None, name: str) -> HostReader:
+        spec = self._spec
+        return HostReader(
+            host, name, self._findings, self._token, insist=spec.insist, timeout=spec.timeout
         )
-    finally:
-        for piece in stream.end():
-            teller.take(piece)
-    reason, hint = remedies.why_not_read(ended, host, stream.complete, spec.timeout)
-    if reason:
-        findings.remark(Remark(None, Place("ssh" if host else "sh", 0, name), reason, hint))
-    return reason, hint
 
+    def _engines(self, kinds: frozenset[Kind]) -> frozenset[Kind]:
+        """Ask the engines that have an interface here; the kinds that the script has to ask for."""
+        read = set()
+        for kind in (Kind.DOCKER, Kind.PODMAN):
+            self._token.check()
+            if kind in kinds and read_engine(kind, self._spec.insist, self._findings):
+                read.add(kind)
+        return kinds - read
 
-class _Teller:
-    """What one host sends, as findings."""
-
-    def __init__(self, host: str, insist: bool, findings: Findings) -> None:
-        self._host = host
-        self._insist = insist
-        self._findings = findings
-        self._zone: tzinfo = timezone.utc
-
-    def take(self, piece: Material | Notice) -> None:
-        if isinstance(piece, Material):
-            self._material(piece)
-        elif piece.word == "hello":
-            self._zone = _zone(piece.what)
-        elif piece.word == "absent" and piece.kind is not None:
-            self._absent(piece.kind, piece.what)
-        elif piece.word == "denied":
-            self._failed(piece.kind, piece.what, "it may not be read")
-        elif piece.word == "missing":
-            self._failed(piece.kind, piece.what, "it was not found")
-        elif piece.word == "unread":
-            several = f"{piece.count} of them" if piece.count > 1 else "it"
-            self._failed(piece.kind, piece.what, f"{several} cannot be read")
-        elif piece.word == "read" and piece.kind is not None:
-            self._findings.looked_through(self._host, piece.kind, piece.what)
-            if piece.kind is Kind.HISTORY and piece.what != "0":
-                self._findings.remark(remedies.only_own_histories(self._host))
-
-    def _absent(self, kind: Kind, what: str) -> None:
-        if self._insist:
-            reason = f"{what} is not there"
-            self._findings.failed(self._host, kind, what, reason, remedies.INSTALLED)
-        else:
-            self._findings.absent(self._host, kind, what)
-
-    def _failed(self, kind: Kind | None, what: str, reason: str) -> None:
-        self._findings.failed(self._host, kind, what, reason, remedies.remedy_for(kind))
-
-    def _material(self, material: Material) -> None:
-        problem = remedies.why_failed(material)
-        path, kind = material.path, reading.kind_of(material)
-        if material.form == "listing":
-            if problem:
-                self._failed(None, path, problem)
-            elif material.content.count(b"\n") > MOST_FILES:
-                self._findings.failed(self._host, None, path, *remedies.TOO_MANY_FILES)
-        elif kind is None:
-            return
-        elif remedies.not_there(material) and not self._insist:
-            self._findings.absent(self._host, kind, path)
-        elif problem and not material.content:
-            self._failed(kind, path, problem)
-        elif kind not in remedies.OF_ONE_HOST and self._findings.seen_elsewhere(
-            self._host, path, material.content
-        ):
-            self._findings.looked_through(self._host, kind, path)
-        else:
-            pieces = reading.read_material(material, kind, self._host, self._zone)
-            remedy = remedies.remedy_for(kind)
-            self._findings.take(self._host, kind, path, pieces, problem, remedy)
-
-
-def _zone(hello: str) -> tzinfo:
-    """The time zone of a host, from `0 +0100 dgx01`."""
-    match = re.match(r"[0-9]+ ([+-])([01][0-9])([0-5][0-9])\b", hello)
-    if match is None:
-        return timezone.utc
-    minutes = int(match[2]) * 60 + int(match[3])
-    return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    def _host(self, name: str, work: Callable[[], Why]) -> None:
+        begun = time.monotonic()
+        state, reason, hint = ItemState.DONE, "", ""
+        try:
+            self._token.check()
+            self._sink(ItemChanged(name, ItemState.RESOLVING))
+            reason, hint = work()
+            state = ItemState.FAILED if reason else ItemState.DONE
+        except Stopped:
+            state, reason = ItemState.LEFT_OUT, "stopped before all of it was read"
+        except AirgapError as error:
+            state, reason, hint = ItemState.FAILED, error.message, error.hint
+        self._sink(ItemChanged(name, state, redact(reason)))
+        result = HostResult(name, state, time.monotonic() - begun, reason, hint)
+        before = self._results.get(name)
+        if before is not None:
+            worse = before if before.state is ItemState.FAILED else result
+            result = replace(worse, seconds=before.seconds + result.seconds)
+        self._results[name] = result

@@ -75,6 +75,12 @@ class Findings:
         if (host, kind.value) not in self._counts:
             self._tell(SourceRead(host, kind.value, path, 0))
 
+    def settled(self, host: str, kind: Kind) -> bool:
+        """Whether that host has told all of this kind, or that there is none."""
+        with self._lock:
+            known = self._counts.get((host, kind.value))
+        return known is not None and not known.failed and bool(known.read or known.absent)
+
     def remark(self, remark: Remark) -> None:
         clean = replace(
             remark,

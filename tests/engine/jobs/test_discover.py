@@ -243,12 +243,10 @@ def furnish(server: SshServer, address: str, image: str, more: str = "") -> None
     getent.chmod(0o755)
 
 
-def slow_program(server: SshServer, address: str, name: str, when: str = "") -> None:
-    """A program that never ends while the server is there, or only where it is called so."""
+def slow_program(server: SshServer, address: str, name: str) -> None:
+    """A program that never ends while the server is there."""
     program = server.bin(address) / name
-    real = f'case $* in "{when}") ;; *) exec /usr/bin/{name} "$@" ;; esac\n' if when else ""
-    loop = f"while [ -d {server.directory} ]; do sleep 0.1; done\n"
-    program.write_text(f"#!/bin/sh\n{real}{loop}")
+    program.write_text(f"#!/bin/sh\nwhile [ -d {server.directory} ]; do sleep 0.1; done\n")
     program.chmod(0o755)
 
 
@@ -258,12 +256,13 @@ def test_three_hosts_one_of_them_dead_and_one_slow(
 ) -> None:
     furnish(ssh_server, "127.0.0.1", "nvcr.io/nvidia/pytorch:25.06-py3", "docker run only/here:1\n")
     furnish(ssh_server, "127.0.0.2", "nvcr.io/nvidia/pytorch:25.06-py3")
-    slow_program(ssh_server, "127.0.0.2", "sort", "-un")  # of queued jobs, after all else
-    for name in ("squeue", "scontrol"):
-        (ssh_server.bin("127.0.0.2") / name).symlink_to("/bin/true")
+    slow_program(ssh_server, "127.0.0.2", "find")  # which comes after all else
+    for address in ("127.0.0.1", "127.0.0.2"):
+        (ssh_server.home(address) / "jobs").mkdir()
     spec = DiscoverSpec(
-        live=frozenset({Kind.HISTORY, Kind.JOB_SCRIPT}),
+        live=frozenset({Kind.HISTORY}),
         hosts=(*nodes("node[1-2]"), parse_host("node9")),
+        search=("jobs",),
         timeout=2,
     )
     result = discover.run(spec, events, token)
@@ -313,6 +312,60 @@ def test_a_directory_of_the_hosts_is_searched(ssh_server: SshServer, token: Canc
     ]
     assert result.exit_code == 1
     assert [remark.place.path for remark in result.discovery.remarks] == ["/nonexistent"]
+
+
+def slurm_client(server: SshServer, address: str, cluster: str, accounts: str) -> None:
+    """A host of a Slurm whose `sacct` does this, and keeps a note that it was asked."""
+    programs = {
+        "scontrol": f"echo 'ClusterName             = {cluster}'",
+        "sacct": f"echo {address} >> {server.directory}/asked; {accounts}",
+    }
+    for name, body in programs.items():
+        program = server.bin(address) / name
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+
+
+def submitted(image: str) -> str:
+    row = f"7|2025-06-01T10:00:00|COMPLETED|srun --container-image={image} x"
+    return f"printf '%s\\n' 'JobID|Submit|State|SubmitLine' '{row}'"
+
+
+def asked(server: SshServer) -> list[str]:
+    return sorted((server.directory / "asked").read_text().split())
+
+
+@pytest.mark.sshd
+def test_a_cluster_is_asked_once_for_what_it_knows_as_a_whole(
+    ssh_server: SshServer, token: CancelToken
+) -> None:
+    for address in ("127.0.0.1", "127.0.0.2"):
+        slurm_client(ssh_server, address, "pod", submitted("lab/a:1"))
+    slurm_client(ssh_server, "127.0.0.3", "other", submitted("lab/b:1"))
+    spec = DiscoverSpec(live=frozenset({Kind.SUBMIT_LINE}), hosts=nodes("node[1-3]"), insist=True)
+    result = discover.run(spec, discard, token)
+    assert [(str(i.reference), i.count) for i in result.discovery.images] == [
+        ("docker.io/lab/a:1", 1),
+        ("docker.io/lab/b:1", 1),
+    ]
+    assert asked(ssh_server) == ["127.0.0.1", "127.0.0.3"]
+    assert result.exit_code == 0 and result.discovery.remarks == ()
+    assert [host.state for host in result.hosts] == [ItemState.DONE] * 3
+
+
+@pytest.mark.sshd
+def test_where_one_host_of_a_cluster_may_not_another_is_asked(
+    ssh_server: SshServer, token: CancelToken
+) -> None:
+    refused = "echo 'sacct: error: slurm_persist_conn_open: refused' >&2; exit 1"
+    slurm_client(ssh_server, "127.0.0.1", "pod", refused)
+    slurm_client(ssh_server, "127.0.0.2", "pod", submitted("lab/a:1"))
+    slurm_client(ssh_server, "127.0.0.3", "pod", submitted("lab/a:1"))
+    spec = DiscoverSpec(live=frozenset({Kind.SUBMIT_LINE}), hosts=nodes("node[1-3]"))
+    result = discover.run(spec, discard, token)
+    assert names(result) == ["docker.io/lab/a:1"]
+    assert asked(ssh_server) == ["127.0.0.1", "127.0.0.2"]
+    assert ["refused" in remark.text for remark in result.discovery.remarks] == [True]
 
 
 @pytest.mark.sshd
