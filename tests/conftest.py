@@ -212,6 +212,23 @@ def podman_socket() -> Iterator[services.PodmanService]:
     service.stop()
 
 
+@pytest.fixture(scope="session")
+def containerd() -> Iterator[services.Containerd]:
+    """A private `containerd`; call it to run ctr there."""
+    service = services.start_containerd()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def ssh_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[services.SshServer]:
+    """Three hosts of a real `sshd`: `ssh node1` to `ssh node3` log in there, `node9` is dead."""
+    server = services.start_ssh_server(("127.0.0.1", "127.0.0.2", "127.0.0.3"))
+    monkeypatch.setenv("PATH", f"{server.client}:{os.environ['PATH']}")
+    yield server
+    server.stop()
+
+
 class Run(Protocol):
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]: ...
 

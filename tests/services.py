@@ -559,6 +559,121 @@ def start_podman() -> PodmanService:
     return PodmanService(_directory())
 
 
+class Containerd(Service):
+    """A private `containerd`; call it to run `ctr` against it. `socket` is where it listens."""
+
+    def __init__(self, directory: Path) -> None:
+        self.socket = directory / "containerd.sock"
+        config = directory / "config.toml"
+        config.write_text(
+            f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{self.socket}"\n'
+        )
+        super().__init__("containerd", [program("containerd"), "-c", str(config)], directory)
+        try:
+            self.wait_until(lambda: not self("version", check=False).returncode)
+        except ServiceFailed:
+            self.stop()
+            raise
+
+    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return run_program("ctr", "--address", str(self.socket), *arguments, check=check)
+
+
+def start_containerd() -> Containerd:
+    """Start a `containerd` without networks and without Kubernetes; the caller stops it."""
+    program("containerd")
+    program("ctr")
+    need_root()
+    return Containerd(_directory())
+
+
+# --- hosts to log in to ---------------------------------------------------------------------------
+
+
+class SshServer(Service):
+    """A private `sshd` on an unprivileged port of several loopback addresses, each of which acts as
+    a host: `home(address)` is the home of root there, `bin(address)` comes first in its PATH.
+
+    `client` is a directory whose `ssh` is the system's with a configuration that knows the key,
+    the port and the names `node1` for 127.0.0.1 and so on; `node9` is one where nothing listens.
+    """
+
+    def __init__(self, directory: Path, addresses: Sequence[str]) -> None:
+        self.client = directory / "client"
+        self.client.mkdir()
+        with socket.socket() as probe:
+            probe.bind((addresses[0], 0))
+            self.port = int(probe.getsockname()[1])
+        for name in ("host", "user"):
+            key = str(directory / name)
+            run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+        lines = [
+            f"Port {self.port}",
+            *(f"ListenAddress {address}" for address in addresses),
+            f"HostKey {directory / 'host'}",
+            f"AuthorizedKeysFile {directory / 'user.pub'}",
+            f"PidFile {directory / 'pid'}",
+            "StrictModes no\nUsePAM no\nPermitRootLogin prohibit-password",
+            "PasswordAuthentication no\nKbdInteractiveAuthentication no",
+        ]
+        for address in addresses:
+            self.home(address, directory).mkdir(parents=True)
+            self.bin(address, directory).mkdir()
+            environment = f"HOME={self.home(address, directory)}"
+            environment += f" PATH={self.bin(address, directory)}:$PATH"
+            lines += [
+                f"Match LocalAddress {address}",
+                f'  ForceCommand env {environment} sh -c "$SSH_ORIGINAL_COMMAND"',
+            ]
+        config = directory / "sshd_config"
+        config.write_text("\n".join(lines) + "\n")
+        self._write_client(directory, addresses)
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's, and nowhere else
+        super().__init__("sshd", [program("sshd"), "-D", "-e", "-f", str(config)], directory)
+        try:
+            self.wait_until(lambda: all(map(self._listens, addresses)))
+        except ServiceFailed:
+            self.stop()
+            raise
+
+    def home(self, address: str, directory: Path | None = None) -> Path:
+        return (directory or self.directory) / address / "home"
+
+    def bin(self, address: str, directory: Path | None = None) -> Path:
+        return (directory or self.directory) / address / "bin"
+
+    def _listens(self, address: str) -> bool:
+        with suppress(OSError), socket.create_connection((address, self.port), timeout=5):
+            return True
+        return False
+
+    def _write_client(self, directory: Path, addresses: Sequence[str]) -> None:
+        public = (directory / "host.pub").read_text().split()[:2]
+        known = [f"[{address}]:{self.port} {' '.join(public)}\n" for address in addresses]
+        (directory / "known_hosts").write_text("".join(known))
+        nodes = {f"node{n}": address for n, address in enumerate(addresses, start=1)}
+        config = "".join(f"Host {n}\n  HostName {a}\n" for n, a in nodes.items())
+        config += (
+            f"Host node9\n  HostName 127.0.0.9\nHost *\n  Port {self.port}\n  User root\n"
+            f"  IdentityFile {directory / 'user'}\n  IdentitiesOnly yes\n"
+            f"  UserKnownHostsFile {directory / 'known_hosts'}\n"
+        )
+        (directory / "ssh_config").write_text(config)
+        wrapper = self.client / "ssh"
+        system = program("ssh")
+        wrapper.write_text(f'#!/bin/sh\nexec {system} -F {directory / "ssh_config"} "$@"\n')
+        wrapper.chmod(0o755)
+
+
+def start_ssh_server(addresses: Sequence[str] = ("127.0.0.1",)) -> SshServer:
+    """Start an `sshd` for root with a key of its own; the caller stops it."""
+    program("sshd")
+    program("ssh")
+    need_root()
+    return SshServer(_directory(), addresses)
+
+
 def answers_http(path: Path, request: str) -> bool:
     """Whether something answers 200 to a GET on this Unix socket."""
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

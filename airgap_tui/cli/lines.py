@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from airgap_tui.engine.events import BlobRetrying, Event, HostPaused, ItemChanged, ItemState, Note
+from airgap_tui.engine.events import (
+    BlobRetrying,
+    Event,
+    HostPaused,
+    ItemChanged,
+    ItemState,
+    Note,
+    SourceRead,
+    SourceState,
+)
 from airgap_tui.engine.progress import ItemProgress, Snapshot
-from airgap_tui.engine.quantities import elapsed, rate, size, time_left
+from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
 
 _WORDS = {
     ItemState.WAITING: "Waiting",
@@ -36,6 +45,10 @@ def news_line(event: Event, items: dict[str, ItemProgress], *, verbose: bool, ch
     if isinstance(event, BlobRetrying) and verbose:
         again = f"trying again in {elapsed(event.delay)}"
         return f"layer {short(event.blob)}: {event.reason}; {again} from {size(event.offset)} on"
+    if isinstance(event, SourceRead) and verbose:
+        found = count(event.found, "name")
+        told = found if event.state is SourceState.READ else event.reason
+        return f"{f'{event.host}: ' if event.host else ''}{event.kind} {event.path}: {told}"
     if isinstance(event, ItemChanged):
         return _change(event, items.get(event.item), verbose=verbose, changes=changes)
     return ""

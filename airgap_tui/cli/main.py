@@ -19,6 +19,7 @@ from airgap_tui.cli.output import Output, discard_stdout
 from airgap_tui.engine.errors import UsageError
 
 _VERBS = {
+    "discover": ("discovering", "Tell which images are in use here, on other hosts, and in files."),
     "login": ("login", "Test a login for a registry, and keep it."),
     "ngc": ("ngc", "Look into NVIDIA's catalogue, and choose tags from it by rule."),
     "plan": ("saving", "Tell what save would do, in numbers; write nothing."),

@@ -151,6 +151,29 @@ class Served:
     sent: int
 
 
+class SourceState(str, Enum):
+    """How a source of images in use fared."""
+
+    READ = "read"
+    ABSENT = "absent"
+    """There is no such source on that host."""
+    FAILED = "failed"
+    """It is there, or was named, and could not be read, or not whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRead:
+    """A source of images in use has been read, or not, and named `found` of them. `host` is empty
+    for this machine; `reason` says why of every state but read."""
+
+    host: str
+    kind: str
+    path: str
+    found: int
+    state: SourceState = SourceState.READ
+    reason: str = ""
+
+
 class Level(str, Enum):
     """How much a `Note` matters."""
 
@@ -190,6 +213,7 @@ Event = (
     | LoginNeeded
     | LoginSettled
     | Served
+    | SourceRead
     | Note
     | JobFinished
 )

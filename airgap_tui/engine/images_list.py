@@ -8,15 +8,19 @@ Every bad line is told at once: a list of hundreds is not mended one error at a 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+import shutil
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from airgap_tui.engine.errors import InvalidImagesList, InvalidReference, NotFound
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.quantities import count
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -24,6 +28,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
+_LOOKS_FULL = re.compile(r"/|.:.|@")
 _MOST_TOLD = 100
 _LONGEST_TOLD = 120
 
@@ -110,6 +115,74 @@ def read(path: Path) -> Text:
     return Text(str(path), content)
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A reference for a list, and where it comes from: the comment behind it."""
+
+    reference: Reference
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A list with what was new to it. `left_out` are the additions that stand in it behind a `#`:
+    somebody does not want them."""
+
+    text: str
+    added: tuple[Reference, ...] = ()
+    known: tuple[Reference, ...] = ()
+    left_out: tuple[Reference, ...] = ()
+
+
+def updated(text: str, additions: Iterable[Addition], heading: str = "") -> Update:
+    """The list with the additions that it has not, at its end below a heading.
+
+    Every line that is there stays as it is. A name behind a `#` at the beginning of a line is left
+    out for good; a name whose line was deleted is new again. A name that the list has with a digest
+    beside its tag is known. Lines that cannot be read stay, too: `parse` tells them.
+    """
+    there, without = _references(text), _commented_out(text)
+    added: dict[Reference, str] = {}
+    known: dict[Reference, None] = {}
+    left_out: dict[Reference, None] = {}
+    for addition in additions:
+        names = {addition.reference, replace(addition.reference, digest=None)}
+        names = {name for name in names if name.tag or name.digest}
+        if names & there:
+            known[addition.reference] = None
+        elif names & without:
+            left_out[addition.reference] = None
+        else:
+            added.setdefault(addition.reference, addition.comment)
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = [f"# {line}".rstrip() for line in heading.splitlines()] if added else []
+    lines += [_with_comment(str(reference), comment) for reference, comment in added.items()]
+    if lines and text and not text.endswith(("\n", "\r")):
+        text += end
+    if lines and text.strip():
+        lines.insert(0, "")
+    text += "".join(f"{line}{end}" for line in lines)
+    return Update(text, tuple(added), tuple(known), tuple(left_out))
+
+
+def update(path: Path, additions: Iterable[Addition], heading: str = "") -> Update:
+    """Add to a list file, or begin one; a file to which nothing is new is not touched.
+
+    Raises `InvalidImagesList` for a file that is no text, `NotFound` and `OSError`.
+    """
+    path = path.resolve()
+    mark = ""
+    text = ""
+    if path.exists():
+        content = read(path).content
+        mark = "\ufeff" if isinstance(content, bytes) and content.startswith(BOM_UTF8) else ""
+        text = _decoded(Text(str(path), content))
+    result = updated(text, additions, heading)
+    if result.added:
+        _replace(path, mark + result.text)
+    return result
+
+
 def render(
     references: Iterable[Reference],
     comment: str = "",
@@ -117,9 +190,7 @@ def render(
 ) -> str:
     """The list as text: the comment on top, then one full reference per line with its note."""
     lines = [f"# {line}".rstrip() for line in comment.splitlines()]
-    for reference in references:
-        note = " ".join(notes.get(reference, "").split())
-        lines.append(f"{reference}    # {note}" if note else str(reference))
+    lines += [_with_comment(str(reference), notes.get(reference, "")) for reference in references]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -130,14 +201,55 @@ def write(
     notes: Mapping[Reference, str] = MappingProxyType({}),
 ) -> None:
     """Replace the file at once, so that a reader never sees half a list. Raises `OSError`."""
+    _replace(path, render(references, comment, notes))
+
+
+def _replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(render(references, comment, notes), "utf-8", newline="\n")
+        draft.write_text(text, "utf-8", newline="")
+        if path.exists():
+            shutil.copymode(path, draft)
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise
+
+
+def _references(text: str) -> set[Reference]:
+    """What the list names, and that without the digest where it names both."""
+    found: set[Reference] = set()
+    for _, word in _words((Text("", text),), ()):
+        with contextlib.suppress(InvalidReference):
+            reference = Reference.parse(word)
+            found.add(reference)
+            if reference.tag:
+                found.add(replace(reference, digest=None))
+    return found
+
+
+def _commented_out(text: str) -> set[Reference]:
+    """The references that stand behind a `#` as they would without it.
+
+    The line must begin with one, so that a sentence that mentions a name is only a comment; a name
+    without a registry and a tag counts only where it stands alone.
+    """
+    words: list[str] = []
+    for line in _LINE_END.split(text):
+        comment = line.strip()
+        if not comment.startswith("#"):
+            continue
+        of_line = _COMMENT.sub("", comment.lstrip("# \t")).split()
+        if len(of_line) > 1:
+            of_line = list(itertools.takewhile(_LOOKS_FULL.search, of_line))
+        words += of_line
+    return _references("\n".join(words))
+
+
+def _with_comment(name: str, comment: str) -> str:
+    comment = " ".join(harmless(comment).split())
+    return f"{name}    # {comment}" if comment else name
 
 
 def _words(texts: tuple[Text, ...], typed: Iterable[str]) -> Iterable[tuple[Place, str]]:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airgap_tui.engine.events import (
@@ -34,6 +34,8 @@ from airgap_tui.engine.events import (
     LoginSettled,
     Note,
     Served,
+    SourceRead,
+    SourceState,
 )
 
 RATE_WINDOW = 15.0
@@ -88,12 +90,35 @@ class LoginWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCount:
+    """What one kind of source on one host gave until now; `host` is empty for this machine."""
+
+    host: str
+    kind: str
+    read: int = 0
+    absent: int = 0
+    failed: int = 0
+    found: int = 0
+
+    def plus(self, event: SourceRead) -> SourceCount:
+        """With one more source."""
+        return replace(
+            self,
+            read=self.read + (event.state is SourceState.READ),
+            absent=self.absent + (event.state is SourceState.ABSENT),
+            failed=self.failed + (event.state is SourceState.FAILED),
+            found=self.found + event.found,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A job at one moment. Sizes in bytes, times in seconds, `rate` in bytes per second.
 
     `done` of `total` never goes backwards except by what `repeated` counts: bytes that were thrown
     away and have to be moved again. `time_left` is None while it is not known. `quiet_for` is how
-    long nothing has moved. `served` is None but for a job that serves.
+    long nothing has moved. `served` is None but for a job that serves, and `sources` empty but for
+    one that discovers.
     """
 
     verb: str = ""
@@ -114,6 +139,7 @@ class Snapshot:
     logins: tuple[LoginWanted, ...] = ()
     notes: tuple[Note, ...] = ()
     served: Served | None = None
+    sources: tuple[SourceCount, ...] = ()
     exit_code: int | None = None
 
     @property
@@ -140,6 +166,7 @@ class Snapshot:
             "pauses": tuple(Pause(**pause) for pause in value["pauses"]),
             "logins": tuple(LoginWanted(**wanted) for wanted in value["logins"]),
             "notes": tuple(Note(note["text"], Level(note["level"])) for note in value["notes"]),
+            "sources": tuple(SourceCount(**source) for source in value.get("sources", ())),
         }
         served = value.get("served")
         known = None if served is None else Served(**served)
@@ -192,6 +219,7 @@ class _Job:
     logins: dict[str, str] = field(default_factory=dict)
     samples: deque[tuple[float, int]] = field(default_factory=deque)
     served: Served | None = None
+    sources: dict[tuple[str, str], SourceCount] = field(default_factory=dict)
 
 
 class Progress:
@@ -218,6 +246,7 @@ class Progress:
             LoginNeeded: self._login_needed,
             LoginSettled: self._login_settled,
             Served: self._served,
+            SourceRead: self._source_read,
             Note: self._note,
         }
 
@@ -321,6 +350,10 @@ class Progress:
         job.moved, job.last_moved, job.served = event.sent, now, event
         self._sample(now)
 
+    def _source_read(self, event: SourceRead, _now: float) -> None:
+        key = (event.host, event.kind)
+        self._job.sources[key] = (self._job.sources.get(key) or SourceCount(*key)).plus(event)
+
     def _note(self, event: Note, _now: float) -> None:
         self._notes.append(event)
 
@@ -406,6 +439,7 @@ class Progress:
             logins=tuple(LoginWanted(*wanted) for wanted in job.logins.items()),
             notes=tuple(self._notes),
             served=job.served,
+            sources=tuple(job.sources.values()),
             exit_code=job.exit_code,
         )
 

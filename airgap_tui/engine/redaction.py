@@ -6,12 +6,13 @@ import re
 import threading
 
 _MASK = "********"
+_NO_DIGEST = r"(?=@(?!sha(?:256|512):[0-9a-f]{64}))"  # docker://ubuntu@sha256:… holds no login
 _PATTERNS = (
     re.compile(r"nvapi-[A-Za-z0-9_-]+"),
     re.compile(r"(?i)(?<=\bbearer )[A-Za-z0-9._~+/=-]+"),
     re.compile(r"(?i)(?<=\bbasic )[A-Za-z0-9+/=]{6,}"),
-    re.compile(r"(?<=://)(?<!ssh://)[^/@\s]+(?=@)"),
-    re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)"),  # ssh://user@host holds no secret
+    re.compile(rf"(?<=://)(?<!ssh://)[^/@\s]+{_NO_DIGEST}"),
+    re.compile(rf"(?<=://)[^/@\s]*:[^/@\s]+{_NO_DIGEST}"),  # ssh://user@host holds no secret
     re.compile(r"(?i)(?<=[?&])(?:x-amz-[a-z-]+|signature|sig|token|access_token)=[^&\s\"']+"),
 )
 _SHORTEST = 4

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airgap_tui.engine import images_list
 from airgap_tui.engine.errors import InvalidImagesList, InvalidReference, NotFound
-from airgap_tui.engine.images_list import Place, Text
+from airgap_tui.engine.images_list import Addition, Place, Text, updated
 from airgap_tui.engine.oci.reference import Reference
 
 REPOSITORY_LIST = Path(__file__).parents[2] / "images_list.txt"
@@ -150,6 +150,105 @@ def test_the_repository_has_a_list_that_a_first_save_can_use() -> None:
     assert text.content.startswith(b"# ")
 
 
+PYTORCH = Reference.parse("nvcr.io/nvidia/pytorch:25.06-py3")
+CUDA = Reference.parse("nvcr.io/nvidia/cuda:12.9.1-base-ubuntu24.04")
+
+
+def test_what_is_found_is_added_with_where_it_comes_from() -> None:
+    found = [Addition(PYTORCH, "slurmd-log log, line 3"), Addition(CUDA), Addition(PYTORCH, "no")]
+    begun = updated("", found, "Found on 2025-06-30.\n# before a name leaves it out for good.")
+    assert begun.text == (
+        "# Found on 2025-06-30.\n"
+        "# # before a name leaves it out for good.\n"
+        f"{PYTORCH}    # slurmd-log log, line 3\n"
+        f"{CUDA}\n"
+    )
+    assert (begun.added, begun.known, begun.left_out) == ((PYTORCH, CUDA), (), ())
+    again = updated(begun.text, found, "Found on 2025-07-31.")
+    assert (again.text, again.added, again.known) == (begun.text, (), (PYTORCH, CUDA))
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("ubuntu", True),
+        ("x  index.docker.io/ubuntu:latest # why\r\n", True),
+        (f"ubuntu:latest@sha256:{'1' * 64}\n", True),
+        (f"ubuntu@sha256:{'1' * 64}\n", False),
+        ("ubuntu:22.04\n", False),
+        ("BAD ubuntu\n", True),
+        ("x # ubuntu\n", False),
+    ],
+)
+def test_what_the_list_has_already_is_known(text: str, known: bool) -> None:
+    update = updated(text, [Addition(Reference.parse("ubuntu"))])
+    assert bool(update.known) is known
+    assert bool(update.added) is not known
+    assert update.text.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "left_out"),
+    [
+        (f"# {PYTORCH}", True),
+        (f"#{PYTORCH}    # slurmd-log log, line 3", True),
+        (f"  ## {PYTORCH}\t# too large", True),
+        (f"# {PYTORCH} is too large", True),
+        (f"# {CUDA} {PYTORCH}", True),
+        (f"# {PYTORCH}@sha256:{'1' * 64}", True),
+        ("#nvcr.io/nvidia/pytorch:25.06-py3\r", True),
+        (f"# see {PYTORCH}", False),
+        (f"other:1 # {PYTORCH}", False),
+        ("# nvcr.io/nvidia/pytorch:25.05-py3", False),
+        ("# nvcr.io/nvidia/pytorch", False),
+    ],
+)
+def test_a_name_behind_a_hash_is_left_out_for_good(line: str, left_out: bool) -> None:
+    update = updated(f"first:1\n{line}\nlast:1\n", [Addition(PYTORCH)])
+    assert (update.left_out, update.added) == (((PYTORCH,), ()) if left_out else ((), (PYTORCH,)))
+
+
+def test_a_short_name_is_left_out_only_where_it_stands_alone() -> None:
+    ubuntu = Addition(Reference.parse("ubuntu"))
+    assert updated("# ubuntu\n", [ubuntu]).left_out
+    assert not updated("# ubuntu images\n", [ubuntu]).left_out
+
+
+def test_a_line_that_was_deleted_is_new_again() -> None:
+    assert updated(f"{CUDA}\n", [Addition(PYTORCH), Addition(CUDA)]).added == (PYTORCH,)
+
+
+def test_line_ends_and_a_missing_last_one_are_kept() -> None:
+    assert updated("a:1\r\nb:1", [Addition(CUDA, "x\n y\x1b")]).text == (
+        f"a:1\r\nb:1\r\n\r\n{CUDA}    # x y?\r\n"
+    )
+
+
+def test_a_list_file_is_begun_added_to_and_else_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "images_list.txt"
+    assert images_list.update(path, [Addition(CUDA)], "Found").added == (CUDA,)
+    assert path.read_text() == f"# Found\n{CUDA}\n"
+    path.write_bytes(b"\xef\xbb\xbf# mine\r\nbad name:\r\n")
+    path.chmod(0o640)
+    (tmp_path / "link").symlink_to(path)
+    images_list.update(tmp_path / "link", [Addition(CUDA)])
+    assert path.read_bytes() == (
+        b"\xef\xbb\xbf# mine\r\nbad name:\r\n\r\n" + str(CUDA).encode() + b"\r\n"
+    )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    before = path.stat()
+    assert images_list.update(path, [Addition(CUDA)]).known == (CUDA,)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["images_list.txt", "link"]
+
+
+def test_a_file_that_is_no_list_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\0\1\2")
+    with pytest.raises(InvalidImagesList):
+        images_list.update(tmp_path / "list", [Addition(CUDA)])
+    assert (tmp_path / "list").read_bytes() == b"\0\1\2"
+
+
 words = st.text("abcdefghij0123456789", min_size=1, max_size=8)
 references = st.builds(
     lambda registry, path, tag: Reference.parse(f"{registry}/{path}:{tag}"),
@@ -196,3 +295,41 @@ def test_a_note_stands_behind_its_name_and_is_no_name(tmp_path: Path) -> None:
         "docker.io/library/ubuntu:latest\n"
     )
     assert images_list.parse([images_list.read(path)]).references == (first, second)
+
+
+edits = st.lists(
+    st.one_of(
+        references.map(str),
+        references.map(lambda reference: f"# {reference}"),
+        st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=30),
+        st.just(""),
+    ),
+    max_size=12,
+)
+
+
+@given(edits, st.sampled_from(["\n", "\r\n"]), st.lists(references, max_size=8), st.booleans())
+def test_an_update_keeps_every_edit_and_settles_at_once(
+    lines: list[str], end: str, found: list[Reference], whole: bool
+) -> None:
+    text = end.join(lines) + (end if whole else "")
+    additions = [Addition(reference, f"from {number}") for number, reference in enumerate(found)]
+    update = updated(text, additions, "Found")
+    assert update.text.startswith(text)
+    assert {*update.added, *update.known, *update.left_out} == set(found)
+    assert updated(update.text, additions, "Found").text == update.text
+    if update.added:
+        rest = update.text[len(text) :]
+        assert images_list.parse([Text("rest", rest)]).references == update.added
+    else:
+        assert update.text == text
+
+
+@given(st.lists(references, min_size=1, max_size=8, unique=True), st.data())
+def test_what_a_user_comments_out_stays_out(found: list[Reference], data: st.DataObject) -> None:
+    additions = [Addition(reference, "why") for reference in found]
+    lines = updated("", additions).text.splitlines()
+    out = data.draw(st.integers(0, len(lines) - 1))
+    lines[out] = f"# {lines[out]}"
+    update = updated("\n".join(lines), additions)
+    assert (update.added, update.left_out) == ((), (found[out],))

@@ -31,8 +31,10 @@ from airgap_tui.engine.events import (
     LoginSettled,
     Note,
     Served,
+    SourceRead,
+    SourceState,
 )
-from airgap_tui.engine.progress import LoginWanted, Progress, Snapshot
+from airgap_tui.engine.progress import LoginWanted, Progress, Snapshot, SourceCount
 
 
 class Clock:
@@ -284,6 +286,21 @@ def test_what_was_served_is_counted_and_comes_back(progress: Progress) -> None:
     assert progress.snapshot().served is None
     snapshot = take(progress, JobStarted("serve", "h:5000", ()), Served(3, 1, 4_000))
     assert snapshot.served == Served(3, 1, 4_000)
+    assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
+
+
+def test_sources_are_counted_by_host_and_kind_and_come_back(progress: Progress) -> None:
+    snapshot = take(
+        progress,
+        JobStarted("discover", "", ("this machine", "dgx01")),
+        SourceRead("dgx01", "history", "/root/.bash_history", 3),
+        SourceRead("dgx01", "history", "/home/a/.bash_history", 0, SourceState.FAILED, "denied"),
+        SourceRead("", "podman", "podman", 0, SourceState.ABSENT, "not installed"),
+    )
+    assert snapshot.sources == (
+        SourceCount("dgx01", "history", read=1, failed=1, found=3),
+        SourceCount("", "podman", absent=1),
+    )
     assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
 
 

@@ -1,8 +1,10 @@
 """What a source yields: an image that somebody named somewhere, or why a source told nothing.
 
-A source is a function from text (or lines) and the place it came from to findings and remarks. It
-asks no network, starts no program and never raises for what it reads: what it cannot make out is
-a finding that says so, or a remark, because silence would look like a cluster that uses nothing.
+A source is a function `read(stream, place, …) -> Iterator[Finding | Remark]`: a binary stream (of
+bytes in hand: `io.BytesIO`), and the place it came from, whose line the source fills in. It asks no
+network, starts no program and never raises for what it reads: what it cannot make out is a finding
+that says so, or a remark, because silence would look like a cluster that uses nothing. It reads no
+more than a bound of its own, and says so where there was more.
 """
 
 from __future__ import annotations
@@ -10,8 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Protocol
 
 from airgap_tui.engine.oci.reference import Reference
+
+
+class Stream(Protocol):
+    """What sources read: any binary file object."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Kind(str, Enum):

@@ -1,0 +1,232 @@
+"""`discover`: which images are in use, as a table, as JSON, and as a list to carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from airgap_tui.cli.options import FILE, verb
+from airgap_tui.cli.output import Output
+from airgap_tui.cli.running import run_job
+from airgap_tui.engine.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.discovery.hosts import SshHost
+    from airgap_tui.engine.jobs.discover import DiscoverSpec
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ENGINES = ("docker", "podman", "containerd")
+_LIVE = (
+    *_ENGINES,
+    "history",
+    "enroot",
+    "slurmd-log",
+    "submit-line",
+    "job-script",
+    "kubernetes",
+)
+_FILES = (
+    ("slurmd-log", "slurmd-log", "A log of slurmd, also rotated and compressed."),
+    ("history", "history", "A history of bash, zsh or fish."),
+    ("job-script", "job-script", "A job script."),
+    ("job-output", "job-output", "What a job has printed."),
+    ("job-environment", "job-environment", "The environment of a job."),
+    ("sacct", "submit-line", "What sacct -o SubmitLine printed."),
+    ("kubernetes", "kubernetes", "Manifests, charts, kubectl get -o json."),
+    ("definition", "definition", "A definition file of Apptainer."),
+    ("dockerfile", "dockerfile", "A Dockerfile."),
+    ("compose", "compose", "A Compose file."),
+    ("workflow", "workflow", "A file of Nextflow or Snakemake."),
+)
+_DAYS = 90
+
+
+def _file_options(function: Function) -> Function:
+    for option, _kind, text in reversed(_FILES):
+        function = click.option(f"--{option}", multiple=True, type=FILE, metavar="P", help=text)(
+            function
+        )
+    return function
+
+
+@verb(
+    "airgap-tui discover -o images_list.txt",
+    "airgap-tui discover --nodes dgx[01-04],login1 -o images_list.txt",
+    "airgap-tui discover --slurmd-log slurmd.log.1.gz ~/jobs",
+)
+@click.argument("paths", nargs=-1, type=FILE, metavar="[PATH]...")
+@click.option("--docker", is_flag=True, help="Ask Docker.")
+@click.option("--podman", is_flag=True, help="Ask Podman.")
+@click.option("--containerd", is_flag=True, help="Ask containerd: crictl, ctr, nerdctl.")
+@click.option(
+    "--live",
+    multiple=True,
+    type=click.Choice(_LIVE),
+    metavar="KIND",
+    help=f"Ask this kind of source; without any, all: {', '.join(_LIVE)}.",
+)
+@_file_options
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="SSH",
+    help="Ask there: user@node, or of ~/.ssh/config.",
+)
+@click.option(
+    "--inventory",
+    "inventories",
+    multiple=True,
+    type=FILE,
+    metavar="F",
+    help="Ask the hosts of this Ansible or DeepOps inventory.",
+)
+@click.option(
+    "--nodes",
+    multiple=True,
+    metavar="RANGE",
+    help="Ask these nodes, as Slurm has them: dgx[01-04,7].",
+)
+@click.option(
+    "--search",
+    multiple=True,
+    metavar="DIR",
+    help="Look through this directory of each host for job scripts and definition files.",
+)
+@click.option(
+    "--since", metavar="DAYS|DATE", help="Leave out what was last used before: 30, or 2025-01-31."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 86400),
+    default=120.0,
+    metavar="S",
+    help="Seconds that one host may take; usually 120.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "list_file",
+    type=FILE,
+    metavar="LIST",
+    help="Write the images into this list; one that is there keeps your edits.",
+)
+def discover(
+    output: Output,
+    paths: tuple[Path, ...],
+    docker: bool,
+    podman: bool,
+    containerd: bool,
+    live: tuple[str, ...],
+    hosts: tuple[str, ...],
+    inventories: tuple[Path, ...],
+    nodes: tuple[str, ...],
+    search: tuple[str, ...],
+    since: str | None,
+    timeout: float,
+    list_file: Path | None,
+    **files: tuple[Path, ...],
+) -> int:
+    """Tell which images are in use here, on other hosts, and in files.
+
+    Without a source, all of this machine are asked: engines, histories, Slurm, Enroot, Kubernetes.
+    Other hosts are asked over ssh, with its own keys and configuration; nothing is installed there.
+    A PATH is a file of any kind, recognised by its content, or a directory of such files.
+    """
+    engines = [name for name, on in zip(_ENGINES, (docker, podman, containerd), strict=True) if on]
+    asked = frozenset((*engines, *live))
+    moment = _moment(since) if since else None
+    asked_hosts, this_machine, remarks = _hosts(hosts, inventories, nodes)
+    spec = _spec(paths, files, asked, asked_hosts, this_machine, search, moment, timeout)
+    if list_file is not None and not list_file.absolute().parent.is_dir():
+        raise NotFound(f"there is no directory for {list_file}")
+
+    from airgap_tui.cli import discovered
+    from airgap_tui.engine.jobs import discover as job
+    from airgap_tui.engine.jobs import discovered_list
+
+    for remark in remarks:
+        output.say(remark)
+    result = run_job(
+        output,
+        lambda sink, token: job.run(spec, sink, token),
+        stopping="Stopping; what was found is told. Press Ctrl-C once more to end at once.",
+    )
+    update = discovered_list.write(list_file, result.discovery) if list_file is not None else None
+    discovered.show(output, result, list_file, update)
+    return result.exit_code
+
+
+def _spec(
+    paths: Sequence[Path],
+    files: dict[str, tuple[Path, ...]],
+    asked: frozenset[str],
+    hosts: tuple[SshHost, ...],
+    this_machine: bool,
+    search: tuple[str, ...],
+    since: datetime | None,
+    timeout: float,
+) -> DiscoverSpec:
+    from airgap_tui.engine.discovery.collecting import LIVE
+    from airgap_tui.engine.discovery.finding import Kind
+    from airgap_tui.engine.jobs.discover import DiscoverSpec
+    from airgap_tui.engine.jobs.named_files import NamedPath
+
+    named = [NamedPath(path) for path in paths]
+    for option, kind, _text in _FILES:
+        named += [NamedPath(path, Kind(kind)) for path in files[option.replace("-", "_")]]
+    if search and not hosts:
+        raise UsageError(
+            "--search needs --host, --nodes or --inventory",
+            hint="A directory of this machine is named without an option.",
+        )
+    kinds = frozenset(Kind(name) for name in asked)
+    here = this_machine or (not hosts and (bool(asked) or not named))
+    if not kinds and (hosts or here):
+        kinds = LIVE
+    age = datetime.now(timezone.utc) - since if since else timedelta(days=_DAYS)
+    return DiscoverSpec(
+        tuple(named),
+        kinds,
+        here,
+        hosts,
+        search,
+        bool(asked),
+        since,
+        min(max(1, age.days + 1), 10_000) if since else _DAYS,
+        timeout,
+    )
+
+
+def _hosts(
+    hosts: Sequence[str], inventories: Sequence[Path], ranges: Sequence[str]
+) -> tuple[tuple[SshHost, ...], bool, list[str]]:
+    """The hosts of all options, whether this machine is one of them, and what is not used."""
+    from airgap_tui.engine.discovery import inventory
+    from airgap_tui.engine.discovery.hosts import distinct, nodes, parse_host
+
+    found = [parse_host(text) for text in hosts]
+    for text in ranges:
+        found += nodes(text)
+    read = [inventory.read(path) for path in inventories]
+    found += [host for one in read for host in one.hosts]
+    remarks = [remark for one in read for remark in one.remarks]
+    return distinct(found), any(one.this_machine for one in read), remarks
+
+
+def _moment(text: str) -> datetime:
+    """`30` or `30d` before now, or the beginning of a day."""
+    days = text.removesuffix("d")
+    try:
+        if days.isdigit():
+            return datetime.now(timezone.utc) - timedelta(days=int(days))
+        return datetime.strptime(text, "%Y-%m-%d").astimezone()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"--since: neither days nor a date: {text!r}", hint="Write it like 30 or 2025-01-31."
+        ) from None

@@ -1,0 +1,83 @@
+"""What enroot leaves: names of `.sqsh` files, provenance lines, `user.image_uri`, its own errors.
+
+A file that enroot named itself, such as `nvidia+pytorch+24.05-py3.sqsh`, is a hint: the registry is
+lost, so it is unresolved, with the guess as its reason. Any other `.sqsh` is a local file. The
+container's `/etc/rc` names its image in a provenance line from enroot 4.2 on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from airgap_tui.engine.discovery import text as texts
+from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
+from airgap_tui.engine.discovery.naming import Named, named
+from airgap_tui.engine.errors import InvalidReference
+from airgap_tui.engine.oci.reference import Reference
+
+_PROVENANCE = re.compile(r"#[ \t]*enroot-provenance:[ \t]*(\S+)")
+_ATTRIBUTE = re.compile(r"user\.image_uri=\"?([^\"\s]+)\"?")
+_URL = re.compile(
+    r"\[ERROR\] URL https?://([^/\s]+)/v2/(\S+)/(?:manifests|blobs)/(\S+)"
+    r" returned error code: ([0-9]{3}[ \w-]*)"
+)
+_INVALID = re.compile(r"\[ERROR\] Invalid image reference: (\S+)")
+_FILE = re.compile(r"(?:^|(?<=[\s:\"']))(\S+\.(?:sqsh|squashfs))(?=$|[\s\"':,])")
+
+
+def read(stream: Stream, place: Place) -> Iterator[Finding | Remark]:
+    """A list of files, a container's `/etc/rc`, or what enroot said."""
+    content, more = texts.whole(stream)
+    yield from texts.doubts(content, more, Kind.ENROOT, place)
+    for number, line in enumerate(texts.decoded(content).split("\n"), start=1):
+        found = _of_line(line, place, number)
+        if found is not None:
+            yield found
+
+
+def _of_line(line: str, place: Place, number: int) -> Finding | None:
+    if found := _PROVENANCE.search(line) or _ATTRIBUTE.search(line):
+        return texts.finding(found[1], named(found[1], enroot=True), Kind.ENROOT, place, number)
+    if error := of_error(line):
+        written, meaning, reason = error
+        result = texts.finding(written, meaning, Kind.ENROOT, place, number)
+        return texts.failed(result, reason)
+    if found := _FILE.search(line):
+        return texts.finding(found[1], of_file(found[1]), Kind.ENROOT, place, number)
+    return None
+
+
+def of_error(line: str) -> tuple[str, Named, str] | None:
+    """The image in an error of enroot: as written, its meaning, and what went wrong."""
+    if found := _URL.search(line):
+        host, repository, locator, status = found.groups()
+        joint = "@" if locator.startswith(("sha256:", "sha512:")) else ":"
+        written = f"{host}#{repository.strip('/')}{joint}{locator}"
+        meaning = named(written, enroot=True)
+        if "/blobs/" in found[0]:
+            written = f"{host}#{repository.strip('/')}"
+            meaning = Named(None, State.UNRESOLVED, "the error of enroot does not tell its tag")
+        return written, meaning, f"the registry answered {status.strip()}"
+    if found := _INVALID.search(line):
+        meaning = named(found[1], enroot=True)
+        if meaning.reference is not None:
+            meaning = Named(None, State.OTHER, "enroot does not take it for an image name")
+        return found[1], meaning, "enroot does not take it for an image name"
+    return None
+
+
+def of_file(path: str) -> Named:
+    """What the name of a squashfs file hints at."""
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    repository, plus, tag = stem.rpartition("+")
+    if plus and repository:
+        try:
+            guess = Reference.parse(f"{repository.replace('+', '/')}:{tag}")
+        except InvalidReference:
+            pass
+        else:
+            name = f"{guess.repository.removeprefix('library/')}:{guess.tag}"
+            reason = f"perhaps {name}, of a registry that the name of the file does not tell"
+            return Named(None, State.UNRESOLVED, reason)
+    return Named(None, State.OTHER, "a local file")

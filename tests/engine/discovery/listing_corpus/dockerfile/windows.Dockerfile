@@ -1,0 +1,6 @@
+# escape=`
+FROM mcr.microsoft.com/windows/nanoserver:ltsc2022 `
+  AS base
+COPY a `
+  b
+FROM base
