@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import itertools
-import mmap
 import os
 import stat
 import threading
@@ -16,6 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 
+from airgap_tui.engine.buffer import BUFFER, buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.durable import (
     DirectorySync,
@@ -27,7 +27,7 @@ from airgap_tui.engine.bundle.durable import (
 from airgap_tui.engine.bundle.storage import reading
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure, TemporaryFailure
-from airgap_tui.engine.oci.content import CHUNK, Opener, Reader, Report, check_digest
+from airgap_tui.engine.oci.content import Opener, Reader, Report, check_digest
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest, Hasher
 
@@ -44,30 +44,11 @@ ones."""
 
 _DIRECT: int = getattr(os, "O_DIRECT", 0)
 
-_BUFFER = 2 * CHUNK
-"""One huge page, where there are such: the kernel pins it as a whole for a write past its cache,
-instead of 512 pages one by one."""
-
 _FLUSH = 16 * 1024 * 1024
 """Written bytes are sent on their way to the disk in steps of this, so that the sync at the end
 finds little left to do."""
 
 _FRESH = "new-"
-
-_buffers = threading.local()
-
-
-def buffer() -> memoryview:
-    """This thread's one buffer of 2 MiB, which begins at a page: what writing past the page cache
-    asks for."""
-    try:
-        view: memoryview = _buffers.view
-    except AttributeError:
-        pages = mmap.mmap(-1, _BUFFER, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        with suppress(AttributeError, OSError):  # not every kernel has huge pages
-            pages.madvise(mmap.MADV_HUGEPAGE)
-        view = _buffers.view = memoryview(pages)
-    return view
 
 
 class _Output:
@@ -352,7 +333,7 @@ def _fill(
     reader: Reader, output: _Output, blob: Descriptor, report: Report, token: CancelToken
 ) -> None:
     """Move about a buffer from the reader to the file."""
-    room = buffer()[: min(_BUFFER, blob.size - output.size)]
+    room = buffer()[: min(BUFFER, blob.size - output.size)]
     wanted = len(room) if output.direct else min(_LEAST_WRITE, len(room))
     filled = 0
     try:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from airgap_tui.engine.bundle.blob_store import BlobStore, buffer
+from airgap_tui.engine.buffer import buffer
+from airgap_tui.engine.bundle.blob_store import BlobStore
 from airgap_tui.engine.bundle.codec import HEAD, Codec, Compression, detect, layer_media_type
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.bundle.reader import BundleReader

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.damage import write_damaged
 from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -16,7 +17,6 @@ from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.verify import VerifyResult
-from airgap_tui.engine.oci.content import CHUNK
 from airgap_tui.engine.oci.digest import Digest
 
 
@@ -62,13 +62,13 @@ def _whole(reader: BundleReader, finding: Finding, token: CancelToken) -> bool:
     if not finding.digest:
         return False
     digest = Digest.parse(finding.digest)
-    hasher, buffer = digest.hasher(), memoryview(bytearray(CHUNK))
+    hasher = digest.hasher()
     _forget(reader, digest)
     try:
         with closing(reader.open_blob(digest)) as content:
-            while count := content.readinto(buffer):
+            while count := content.readinto(buffer()):
                 token.check()
-                hasher.update(buffer[:count])
+                hasher.update(buffer()[:count])
     except EnvironmentFailure:
         return False
     return Digest.from_hasher(hasher, digest.algorithm) == digest

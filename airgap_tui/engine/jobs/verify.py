@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
 from airgap_tui.engine.bundle.findings import (
@@ -45,7 +46,6 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
-from airgap_tui.engine.oci.content import CHUNK
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.quantities import size as in_words
@@ -149,7 +149,6 @@ class _Reading:
         self._sink = sink
         self._token = token
         self._lock = threading.Lock()
-        self._buffers = threading.local()
         self._problems: dict[Digest, str] = {}
         self._items = {item.name: item for item in reader.items}
         self._needed: dict[str, list[Need]] = {}
@@ -230,17 +229,13 @@ class _Reading:
     def _read(self, digest: Digest) -> str:
         """Hash one file; what is wrong with it, or nothing."""
         name, hasher = str(digest), digest.hasher()
-        try:
-            buffer: memoryview = self._buffers.view
-        except AttributeError:
-            buffer = self._buffers.view = memoryview(bytearray(CHUNK))
         self._sink(BlobStarted(name))
         left = self._stored[digest]
         try:
             with closing(self._reader.open_blob(digest)) as content:
-                while count := content.readinto(buffer):
+                while count := content.readinto(buffer()):
                     self._token.check()
-                    hasher.update(buffer[:count])
+                    hasher.update(buffer()[:count])
                     left -= count
                     self._sink(BlobProgress(name, count))
         except EnvironmentFailure as error:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlunsplit
 
+from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure, NotFound, TemporaryFailure
 from airgap_tui.engine.http.endpoint import Endpoint, check_redirect, origin, split
 from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.http.watchdog import Exchange
-from airgap_tui.engine.oci.content import CHUNK, Opener, Report, VerifyingReader
+from airgap_tui.engine.oci.content import Opener, Report, VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
@@ -56,18 +57,17 @@ class UploadBody:
         self._exchange = exchange
 
     def __iter__(self) -> Iterator[memoryview]:
-        buffer = memoryview(bytearray(min(CHUNK, max(1, self._blob.size))))
         position = 0
         with contextlib.closing(VerifyingReader(self._opener(0), self._blob)) as reader:
             while True:
                 self._token.check()
-                count = reader.readinto(buffer)
+                count = reader.readinto(buffer())
                 if count == 0:
                     return
                 begin = max(0, min(count, self._offset - position))
                 position += count
                 if begin < count:
-                    yield from self._piece(buffer[begin:count])
+                    yield from self._piece(buffer()[begin:count])
 
     def _piece(self, piece: memoryview) -> Iterator[memoryview]:
         if self._exchange is not None:
