@@ -64,12 +64,13 @@ def logins(
     settings = settings_of(**network)
     references = images_of(images, lists).references
 
-    from airgap_tui.engine.credentials import named_file
+    from airgap_tui.engine.credentials.named_file import NamedFile
     from airgap_tui.engine.jobs import kept_logins as job
 
-    locked = any(named_file.needs_password(path) for path in files)
+    named = tuple(NamedFile.load(path) for path in files)
+    locked = any(file.needs_password for file in named)
     password = vault_password(vault_password_file) if locked else ""
-    spec = job.LoginsSpec(references, test, files, settings)
+    spec = job.LoginsSpec(references, test, named, settings)
     result = run_job(
         output,
         lambda sink, token: job.run(spec, sink, token, vault_password=password),

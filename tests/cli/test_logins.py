@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import pty
 import subprocess
@@ -169,19 +171,58 @@ def test_a_vault_is_opened_with_what_is_typed(environment: dict[str, str], home:
         stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
+    seen = typed(terminal, {b"not shown": b"fixture-vault-password\n"})
+    assert process.wait(60) == 0, seen
+    assert b"nvcr.io" in seen and b"$oauthtoken" in seen
+    assert b"fixture-vault-password" not in seen and b"not-a-real" not in seen
+
+
+def test_a_list_of_kubectl_out_of_a_pipe(command: Command, home: Path) -> None:
+    data = json.dumps({"auths": {"reg.lan": {"username": "robot", "password": SECRET}}})
+    secret = {
+        "kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "metadata": {"name": "pull"},
+        "data": {".dockerconfigjson": base64.b64encode(data.encode()).decode()},
+    }  # fmt: skip
+    ended = command(
+        "logins", "--from", "/dev/stdin", stdin=json.dumps({"items": [secret]}).encode()
+    )
+    assert ended.code == 0
+    assert ["reg.lan", "robot", "/dev/stdin,", "secret", "pull", "Used"] in [
+        line.split()[1:] for line in ended.out.splitlines()
+    ]
+    absent = command("logins", "--from", "absent")
+    assert absent.code == 4 and "there is no file absent" in absent.err
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 130), (b"\n", 0)])
+def test_on_a_terminal_it_is_asked_before_anything_is_written(
+    answer: bytes, code: int, environment: dict[str, str], home: Path, private: FakeRegistry
+) -> None:
+    terminal, slave = pty.openpty()
+    arguments = ["login", private.host, "--username", "robot", "--for", "enroot"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airgap_tui", *arguments],
+        stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
+    seen = typed(terminal, {b"not shown": SECRET.encode() + b"\n", b"Write this?": answer})
+    assert process.wait(60) == code, seen
+    assert (home / ENROOT).exists() == (code == 0)
+    assert b"machine 127.0.0.1 login robot" in seen
+    assert SECRET.encode() not in seen
+
+
+def typed(terminal: int, answers: dict[bytes, bytes]) -> bytes:
+    """Type each answer once its question stands there; what the terminal showed to its end."""
     seen = b""
-    while b"not shown" not in seen:
-        seen += os.read(terminal, 4096)
-    os.write(terminal, b"fixture-vault-password\n")
     while True:
         try:
             seen += os.read(terminal, 4096)
         except OSError:  # the program has ended
-            break
-    os.close(terminal)
-    assert process.wait(60) == 0, seen
-    assert b"nvcr.io" in seen and b"$oauthtoken" in seen
-    assert b"fixture-vault-password" not in seen and b"not-a-real" not in seen
+            os.close(terminal)
+            return seen
+        for question in [one for one in answers if one in seen]:
+            os.write(terminal, answers.pop(question))
 
 
 def test_without_logins(command: Command, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airgap_tui.engine.credentials import private_file
@@ -14,48 +15,56 @@ _MAX_BYTES = 64 * 1024 * 1024
 """`kubectl get secrets -A -o json` holds the releases of Helm, too."""
 
 
-def read(path: Path, vault_password: str = "") -> tuple[tuple[Source, ...], tuple[str, ...]]:
-    """What holds logins in the file, and what could not be read of it.
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """The content, read once: it may come out of a pipe."""
 
-    A manifest has one source per secret. Raises `NotFound`, `EnvironmentFailure` where the file is
-    of no known kind, and for a vaulted one what opening it raises.
-    """
-    from airgap_tui.engine.credentials import deepops, kubernetes
+    origin: str
+    data: bytes = field(repr=False)
 
-    origin = private_file.short(path)
-    data = _data(path)
-    text = data.decode("utf-8", errors="replace")
-    if deepops.needs_password(data) or deepops.VARIABLE in text:
-        return (deepops.DeepOpsLogins.parse(data, origin, vault_password),), ()
-    if not text.lstrip("\ufeff \t\r\n").startswith("{") and len(data) > private_file.MAX_BYTES:
-        raise EnvironmentFailure(
-            f"{origin} is larger than 4 MiB, so it is not read",
-            hint="Of large lists JSON is read: kubectl get secrets -o json.",
-        )
-    if kubernetes.is_manifest(text):
-        found = kubernetes.PullSecrets.parse(data, origin)
-        return found.secrets, found.problems
-    if text.lstrip("\ufeff \t\r\n").startswith("{"):
-        return (DockerConfig.parse(text, origin, helpers=False),), ()
-    enroot = EnrootCredentials.parse(text, origin)
-    if not enroot.lines:
-        raise EnvironmentFailure(
-            f"{origin} is no file with logins that is known",
-            hint="Known are docker's config.json, enroot's .credentials, pull secrets of Kubernetes"
-            " and DeepOps' docker_login_registries.",
-        )
-    return (enroot,), ()
+    @classmethod
+    def load(cls, path: Path) -> NamedFile:
+        """Raises `NotFound`, and `EnvironmentFailure` where it cannot be read."""
+        data = private_file.read(path, _MAX_BYTES)
+        if data is None:
+            raise NotFound(f"there is no file {private_file.short(path)}")
+        return cls(private_file.short(path), data)
 
+    @property
+    def needs_password(self) -> bool:
+        """Whether there is an Ansible Vault in it."""
+        from airgap_tui.engine.credentials import deepops
 
-def needs_password(path: Path) -> bool:
-    """Whether there is a vault in the file. Raises as `read`."""
-    from airgap_tui.engine.credentials import deepops
+        return deepops.needs_password(self.data)
 
-    return deepops.needs_password(_data(path))
+    def sources(self, vault_password: str = "") -> tuple[tuple[Source, ...], tuple[str, ...]]:
+        """What holds logins in it, and what could not be read of it.
 
+        A manifest has one source per secret. Raises `EnvironmentFailure` where the file is of no
+        known kind, and for a vaulted one what opening it raises.
+        """
+        from airgap_tui.engine.credentials import deepops, kubernetes
 
-def _data(path: Path) -> bytes:
-    data = private_file.read(path, _MAX_BYTES)
-    if data is None:
-        raise NotFound(f"there is no file {private_file.short(path)}")
-    return data
+        origin, data = self.origin, self.data
+        text = data.decode("utf-8", errors="replace")
+        is_json = text.lstrip("\ufeff \t\r\n").startswith("{")
+        if not is_json and len(data) > private_file.MAX_BYTES:
+            raise EnvironmentFailure(
+                f"{origin} is larger than 4 MiB, so it is not read",
+                hint="Of large lists JSON is read: kubectl get secrets -o json.",
+            )
+        if deepops.needs_password(data) or deepops.VARIABLE in text:
+            return (deepops.DeepOpsLogins.parse(data, origin, vault_password),), ()
+        if kubernetes.is_manifest(text):
+            found = kubernetes.PullSecrets.parse(data, origin)
+            return found.secrets, found.problems
+        if is_json:
+            return (DockerConfig.parse(text, origin, helpers=False),), ()
+        enroot = EnrootCredentials.parse(text, origin)
+        if not enroot.lines:
+            raise EnvironmentFailure(
+                f"{origin} is no file with logins that is known",
+                hint="Known are docker's config.json, enroot's .credentials, pull secrets of"
+                " Kubernetes and DeepOps' docker_login_registries.",
+            )
+        return (enroot,), ()

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.credentials import named_file
 from airgap_tui.engine.credentials.credential import NGC_REGISTRY, check_ngc_key
+from airgap_tui.engine.credentials.named_file import NamedFile
 from airgap_tui.engine.credentials.source import Software, Source, Unusable
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, AirgapError
@@ -40,7 +39,7 @@ class LoginsSpec:
 
     references: tuple[Reference, ...] = ()
     test: bool = False
-    files: tuple[Path, ...] = ()
+    files: tuple[NamedFile, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
 
@@ -148,13 +147,13 @@ def run(
     vault_password: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> LoginsResult:
-    """Look at every place, and ask where the spec says so. Raises what reading a named file does:
-    `NotFound`, `EnvironmentFailure`, and for a vault `AccessDenied` and `MalformedContent`."""
+    """Look at every place, and ask where the spec says so. Raises for a named file that is of no
+    known kind `EnvironmentFailure`, and for a vault `AccessDenied` and `MalformedContent`."""
     environment = os.environ if environment is None else environment
     named: list[Source] = []
     broken: list[str] = []
-    for path in spec.files:
-        sources, problems = named_file.read(path, vault_password)
+    for file in spec.files:
+        sources, problems = file.sources(vault_password)
         named += sources
         broken += problems
     store = CredentialStore.load(environment, named=named)

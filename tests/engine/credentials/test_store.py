@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.credentials import named_file
 from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.named_file import NamedFile
 from airgap_tui.engine.credentials.source import Software
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, EnvironmentFailure, NotFound
@@ -148,7 +148,7 @@ def test_the_order_of_what_other_software_keeps(tmp_path: Path) -> None:
     assert username(CredentialStore.load(environment), "reg.lan") == "apptainer"
     write(tmp_path / ".config/containers/auth.json", reg_lan="podman")
     write(tmp_path / "named.json", reg_lan="named")
-    sources, problems = named_file.read(tmp_path / "named.json")
+    sources, problems = NamedFile.load(tmp_path / "named.json").sources()
     assert problems == ()
     store = CredentialStore.load(environment, named=sources)
     assert [(software, login.username) for software, login in store.held("reg.lan")] == [
@@ -205,12 +205,12 @@ def test_what_is_not_used_and_what_is_wrong_is_told(tmp_path: Path) -> None:
 def test_a_named_file_shows_what_it_is(text: str, software: Software, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text(text)
-    (source,), problems = named_file.read(path)
+    (source,), problems = NamedFile.load(path).sources()
     found = source.find("reg.lan")
     assert found is not None
     assert (found.username, found.secret) == ("me", "secret")
     assert (source.software, problems) == (software, ())
-    assert not named_file.needs_password(path)
+    assert not NamedFile.load(path).needs_password
 
 
 def test_a_named_file_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -218,11 +218,11 @@ def test_a_named_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"hello\n", b"\x7fELF\0\0", b"[1, 2]"):
         path.write_bytes(data)
         with pytest.raises(EnvironmentFailure, match="is no file with logins"):
-            named_file.read(path)
+            NamedFile.load(path).sources()
     with pytest.raises(NotFound):
-        named_file.read(tmp_path / "absent")
+        NamedFile.load(tmp_path / "absent")
     with pytest.raises(EnvironmentFailure, match="cannot be read"):
-        named_file.read(tmp_path)
+        NamedFile.load(tmp_path)
 
 
 def test_a_large_list_of_kubectl_is_read_and_large_yaml_is_not(tmp_path: Path) -> None:
@@ -234,8 +234,8 @@ def test_a_large_list_of_kubectl_is_read_and_large_yaml_is_not(tmp_path: Path) -
     release = {"kind": "Secret", "type": "helm.sh/release.v1", "data": {"release": "A" * 5_000_000}}
     path = tmp_path / "secrets"
     path.write_text(json.dumps({"kind": "List", "items": [release, secret]}))
-    (source,), _problems = named_file.read(path)
+    (source,), _problems = NamedFile.load(path).sources()
     assert source.origin == f"{path}, secret pull"
     path.write_text("# " + "x" * 5_000_000 + "\nkind: Secret\ntype: kubernetes.io/dockercfg\n")
     with pytest.raises(EnvironmentFailure, match="larger than 4 MiB"):
-        named_file.read(path)
+        NamedFile.load(path).sources()
