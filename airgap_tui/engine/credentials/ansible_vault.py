@@ -110,7 +110,7 @@ def _keys(password: str, salt: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _crypt(key: bytes, start: bytes, data: bytes) -> bytes:
-    """CTR is the same both ways. The library is a tenth of a second, for vaults alone."""
+    """CTR is the same both ways. The library is imported for vaults alone."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     cipher = Cipher(algorithms.AES(key), modes.CTR(start)).encryptor()
