@@ -73,6 +73,14 @@ def test_help_imports_nothing_heavy() -> None:
     assert not heavy & run_verb("--help")
 
 
+def test_what_reads_logins_is_imported_where_logins_are_read() -> None:
+    readers = {f"airgap_tui.engine.credentials.{name}" for name in ("store", "enroot")}
+    rare = {"airgap_tui.engine.credentials.deepops", "cryptography", "yaml"}
+    assert not (readers | rare) & run_verb("verify", "/nonexistent")
+    assert not (readers | rare) & modules_after("import screens.welcome, screens.wizard")
+    assert (readers | rare) & run_verb("logins", "--quiet") == readers
+
+
 def test_help_is_quick() -> None:
     """Within 0.15 s of a bare interpreter: processor time, and the best of several runs, because
     the machine has other tests to run. `tests/bench/run start` measures by the clock."""

@@ -11,6 +11,7 @@ import click
 from airgap_tui.cli.options import FILE, network_options, references_of, settings_of, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
+from airgap_tui.cli.vault_password import vault_password_option
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.oci.naming import parse_registry
 from airgap_tui.engine.redaction import remember
@@ -21,6 +22,7 @@ _LONGEST_SECRET = 64 * 1024
 @verb(
     "airgap-tui login nvcr.io",
     "airgap-tui login harbor.lan --username robot --password-stdin < key.txt",
+    "airgap-tui login nvcr.io --for docker --for enroot --dry-run",
 )
 @click.argument("registry")
 @click.option(
@@ -36,6 +38,19 @@ _LONGEST_SECRET = 64 * 1024
     metavar="FILE",
     help="Keep the login in this file; usually docker's config.json.",
 )
+@click.option(
+    "--for",
+    "places",
+    multiple=True,
+    metavar="SOFTWARE[=FILE]",
+    help="Keep it where this looks: docker, podman, enroot, apptainer, singularity, exports,"
+    " kubernetes, kubectl, deepops, playbook. May be given several times.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what --for will change.")
+@click.option("-y", "--yes", is_flag=True, help="Write what --for changes without asking.")
+@click.option("--name", metavar="NAME", help="The Kubernetes secret; usually pull-REGISTRY.")
+@click.option("--namespace", metavar="NAME", help="The namespace of the Kubernetes secret.")
+@vault_password_option
 @network_options
 def login(
     output: Output,
@@ -44,26 +59,47 @@ def login(
     password_stdin: bool,
     image: str | None,
     store: Path | None,
+    places: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    name: str | None,
+    namespace: str | None,
+    vault_password_file: Path | None,
     **network: Any,
 ) -> int:
     """Test a login for a registry, and keep it.
 
-    It is kept where docker keeps its logins, and only after the registry has accepted it. The
-    password or key is asked for without showing it, or read from standard input.
+    It is kept where docker keeps its logins, or where --for says, and only after the registry has
+    accepted it. The password or key is asked for without showing it, or read from standard input.
+    What --for will change is shown first; --dry-run leaves it at that.
     """
     registry = parse_registry(registry)
     settings = settings_of(**network)
     tested = references_of([image])[0] if image else None
+    if places and store is not None:
+        raise UsageError("--store is for docker alone", hint="Write --for docker=FILE.")
+    if not places and (dry_run or yes or name or namespace):
+        raise UsageError("--dry-run, --yes, --name and --namespace need --for")
+    wanted = None
+    if places:
+        from airgap_tui.cli.login_places import Wanted
+
+        wanted = Wanted.of(places, dry_run, yes, vault_password_file, name or "", namespace or "")
     secret = _secret_from_stdin() if password_stdin else None
-    if username is None:
+    if username is None and (wanted is None or wanted.holds_secret):
         username = _username(registry, may_ask=secret is None)
-    if secret is None:
+    if secret is None and (wanted is None or (wanted.holds_secret and not dry_run)):
         secret = _asked_secret(registry)
-    remember(secret)
+    remember(secret or "")
 
     from airgap_tui.engine.jobs import login as job
 
-    spec = job.LoginSpec(registry, username, store, settings, tested)
+    spec = job.LoginSpec(registry, username or "", store, settings, tested, keep=wanted is None)
+    if wanted is not None:
+        from airgap_tui.cli.login_places import keep_in_places
+
+        return keep_in_places(output, spec, wanted, secret)
+    assert secret is not None  # noqa: S101 - it was asked for
     result = run_job(output, lambda sink, token: job.run(spec, sink, token, secret=secret))
     output.document(result.to_json())
     output.say(

@@ -54,6 +54,13 @@ CASES = [
     (["login", "https://reg.lan", "-u", "a"], "protocol"),
     (["login", "bad_host.lan", "-u", "a"], "is not a registry host"),
     (["login", "nvcr.io"], "there is no terminal to ask for the password"),
+    (["login", "nvcr.io", "--dry-run"], "need --for"),
+    (["login", "nvcr.io", "--for", "floppy", "--dry-run"], "no login can be kept for 'floppy'"),
+    (["login", "nvcr.io", "--for", "docker", "--store", "f"], "--store is for docker alone"),
+    (["login", "nvcr.io", "--for", "enroot"], "there is no terminal to ask for the password"),
+    (["login", "nvcr.io", "--for", "deepops", "--dry-run"], "to ask for the vault's password"),
+    (["login", "nvcr.io", "--for", "kubernetes", "--name", "A B", "--dry-run"], "not a name for"),
+    (["logins", "nvidia/PyTorch"], "capital letters are not allowed"),
 ]
 
 

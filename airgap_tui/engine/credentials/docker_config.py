@@ -5,21 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airgap_tui.engine.credentials import private_file
+from airgap_tui.engine.credentials.change import Change, HelperEntry
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.helper import Helper
+from airgap_tui.engine.credentials.source import Software, Unusable
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.oci.reference import DOCKER_HUB
 
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DOCKER_HUB_HOSTS = ("index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
-_MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,17 @@ class DockerConfig:
     auths: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     helpers: Mapping[str, Helper] = field(default_factory=dict)
     default_helper: Helper | None = None
+    software: Software = Software.DOCKER
 
     @classmethod
-    def parse(cls, text: str, origin: str) -> DockerConfig:
-        """Read the JSON text; raises `EnvironmentFailure` where it is none."""
+    def parse(
+        cls, text: str, origin: str, software: Software = Software.DOCKER, *, helpers: bool = True
+    ) -> DockerConfig:
+        """Read the JSON text; raises `EnvironmentFailure` where it is none.
+
+        Without `helpers` the programs that it names are left alone: a file that came from
+        elsewhere must not choose what runs here.
+        """
         try:
             value = json.loads(text.strip("\x00 \t\r\n") or "{}")
         except (ValueError, RecursionError):
@@ -43,36 +50,31 @@ class DockerConfig:
                 f"{origin} is not JSON, so no login can be read from it",
                 hint="Mend it, or log in again.",
             )
-        auths, helpers = value.get("auths"), value.get("credHelpers")
-        store = value.get("credsStore")
+        auths, named = value.get("auths"), value.get("credHelpers") if helpers else None
+        store = value.get("credsStore") if helpers else None
         return cls(
             origin,
             {
-                _normal_key(str(key)): entry
+                registry_of(str(key)): entry
                 for key, entry in (auths.items() if isinstance(auths, dict) else ())
                 if isinstance(entry, dict)
             },
             {
-                _normal_key(str(key)): Helper(str(name))
-                for key, name in (helpers.items() if isinstance(helpers, dict) else ())
+                registry_of(str(key)): Helper(str(name))
+                for key, name in (named.items() if isinstance(named, dict) else ())
             },
             Helper(store) if isinstance(store, str) and store else None,
+            software,
         )
 
     @classmethod
-    def read(cls, path: Path) -> DockerConfig:
+    def read(cls, path: Path, software: Software = Software.DOCKER) -> DockerConfig:
         """Read a file; one that is not there holds no logins. Raises `EnvironmentFailure`."""
-        origin = _short(path)
-        try:
-            with path.open("rb") as file:
-                data = file.read(_MAX_BYTES + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            return cls(origin)
-        except OSError as error:
-            raise EnvironmentFailure(f"{origin} cannot be read: {error.strerror}") from None
-        if len(data) > _MAX_BYTES:
-            raise EnvironmentFailure(f"{origin} is larger than 4 MiB, so it is not read")
-        return cls.parse(data.decode("utf-8", errors="replace"), origin)
+        origin = private_file.short(path)
+        data = private_file.read(path)
+        if data is None:
+            return cls(origin, software=software)
+        return cls.parse(data.decode("utf-8", errors="replace"), origin, software)
 
     def find(self, registry: str, repository: str = "") -> Credential | None:
         """The login for a repository: its own, one of its parents', or the registry's.
@@ -87,7 +89,7 @@ class DockerConfig:
                     return found
             entry = self.auths.get(key)
             if entry:
-                found = self._entry(entry)
+                found = self.decoded(entry)
                 if found is not None:
                     return found
         if self.default_helper is not None:
@@ -96,14 +98,30 @@ class DockerConfig:
 
     def helper_for(self, registry: str) -> Helper | None:
         """The helper that keeps this registry's login, if any."""
-        return self.helpers.get(_normal_key(registry), self.default_helper)
+        return self.helpers.get(registry_of(registry), self.default_helper)
 
     @property
-    def registries(self) -> tuple[str, ...]:
-        """Registries (or repositories) that this file speaks of."""
-        return tuple(sorted({*self.auths, *self.helpers}))
+    def kept(self) -> tuple[tuple[str, str], ...]:
+        """Registries (or repositories) that this file speaks of, and where their logins are."""
+        found = []
+        for name in sorted({*self.auths, *self.helpers}):
+            helper = self.helper_for(name)
+            if helper is not None:
+                found.append((name, f"{self.origin}, {helper.program}"))
+            elif self.auths.get(name):
+                found.append((name, self.origin))
+        return tuple(found)
 
-    def _entry(self, entry: Mapping[str, Any]) -> Credential | None:
+    @property
+    def unusable(self) -> tuple[Unusable, ...]:
+        return ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()
+
+    def decoded(self, entry: Mapping[str, Any]) -> Credential | None:
+        """The login of one entry under `auths`; raises `EnvironmentFailure` where it is broken."""
         username, secret = str(entry.get("username") or ""), str(entry.get("password") or "")
         encoded = entry.get("auth")
         if isinstance(encoded, str) and encoded:
@@ -135,56 +153,72 @@ def default_path(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("HOME") or Path.home()) / ".docker" / "config.json"
 
 
-def store(path: Path, registry: str, username: str, secret: str) -> str:
-    """Keep a login as `docker login` does; returns where it is now, for people.
+def change(
+    path: Path, registry: str, username: str, secret: str, hub: str = DOCKER_HUB_KEY
+) -> Change:
+    """How a login comes into a file as `docker login` would put it there.
 
-    With a helper set for the registry it goes there; otherwise into the file, which is replaced
-    atomically with mode 0600 and keeps everything else that it held. Raises `EnvironmentFailure`.
+    With a helper set for the registry the secret goes there; otherwise into the file, which keeps
+    everything else that it held. `hub` is what the file's software calls Docker Hub. Raises
+    `EnvironmentFailure` where the file is not of docker's kind.
     """
-    config = DockerConfig.read(path)
+    key = hub if registry_of(registry) == DOCKER_HUB else registry_of(registry)
+    was = private_file.read(path)
+    text = (was or b"").decode("utf-8", errors="surrogateescape").strip("\x00 \t\r\n") or "{}"
+    config = DockerConfig.parse(text, private_file.short(path))
     helper = config.helper_for(registry)
-    entry: dict[str, str] = {}
-    if helper is not None:
-        helper.store(_server(_normal_key(registry)), username, secret)
-    else:
-        entry["auth"] = base64.b64encode(f"{username}:{secret}".encode()).decode()
-    _write_entry(path, _server(_normal_key(registry)), entry)
-    return helper.program if helper is not None else _short(path)
+    entry = {} if helper is not None else entry_of(username, secret)
+    content = with_entry(text, key, entry, private_file.short(path))
+    return Change(
+        path,
+        _before(config, was, key, helper),
+        f"{key}: login of {username}" + (f", secret in {helper.program}" if helper else ""),
+        content.encode(),
+        was,
+        helper=HelperEntry(helper, key, username, secret) if helper is not None else None,
+    )
 
 
-def _write_entry(path: Path, key: str, entry: Mapping[str, str]) -> None:
-    target = Path(os.path.realpath(path))  # a link into a dotfiles folder stays a link
+def with_entry(text: str, key: str, entry: Mapping[str, str], origin: str) -> str:
+    """The JSON text with this entry for the registry, in the place of any other for it; everything
+    else stays. Raises `EnvironmentFailure` where it is not of docker's kind."""
     try:
-        text = target.read_text("utf-8") if target.exists() else "{}"
-        value = json.loads(text.strip("\x00 \t\r\n") or "{}")
+        value = json.loads(text)
         auths = value.setdefault("auths", {})
-        for other in [name for name in auths if _normal_key(name) == _normal_key(key)]:
+        for other in [name for name in auths if registry_of(name) == registry_of(key)]:
             del auths[other]
         auths[key] = dict(entry)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".config-", dir=target.parent)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(value, file, indent="\t", ensure_ascii=False)
-                file.write("\n")
-                file.flush()
-                if os.geteuid() == 0 and target.exists():  # sudo: the file stays its owner's
-                    os.fchown(file.fileno(), target.stat().st_uid, target.stat().st_gid)
-                os.fsync(file.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EnvironmentFailure(f"{_short(path)} cannot be written: {error.strerror}") from None
-    except (ValueError, AttributeError, TypeError):
+        result = f"{json.dumps(value, indent=chr(9), ensure_ascii=False)}\n"
+        result.encode()
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise EnvironmentFailure(
-            f"{_short(path)} is not JSON of docker's kind, so the login was not added",
+            f"{origin} is not JSON of docker's kind, so the login was not added",
             hint="Mend it or move it away.",
         ) from None
+    return result
 
 
-def _normal_key(key: str) -> str:
+def entry_of(username: str, secret: str) -> dict[str, str]:
+    """A login as it stands under `auths`."""
+    return {"auth": base64.b64encode(f"{username}:{secret}".encode()).decode()}
+
+
+def _before(config: DockerConfig, was: bytes | None, key: str, helper: Helper | None) -> str:
+    if was is None:
+        return "no such file"
+    if helper is not None and registry_of(key) in config.auths:
+        return f"{key}: what {helper.program} has, if anything"
+    try:
+        entry = config.auths.get(registry_of(key))
+        there = config.decoded(entry) if entry else None
+    except EnvironmentFailure:
+        return f"{key}: a login that cannot be read"
+    if there is None:
+        return f"no login for {key}"
+    return f"{key}: login of {there.username}" if there.username else f"{key}: a token"
+
+
+def registry_of(key: str) -> str:
     """`https://index.docker.io/v1/`, `https://reg:5000/v2`, `reg:5000` as `docker.io`, `reg…`."""
     rest = key.strip().rstrip("\x00")
     for scheme in ("https://", "http://"):
@@ -206,12 +240,5 @@ def _server(key: str) -> str:
 def _keys(registry: str, repository: str) -> list[str]:
     """Longest first: `reg/a/b`, `reg/a`, `reg`."""
     parts = repository.split("/") if repository else []
-    name = _normal_key(registry)
+    name = registry_of(registry)
     return ["/".join([name, *parts[:count]]) for count in range(len(parts), -1, -1)]
-
-
-def _short(path: Path) -> str:
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):
-        return str(path)

@@ -1,27 +1,31 @@
 """All logins that this machine holds, in the order in which they win.
 
-Given for this run; NGC's key from the environment (nvcr.io only); `DOCKER_AUTH_CONFIG`;
-`REGISTRY_AUTH_FILE`; docker's `config.json`; the `auth.json` files of podman and skopeo.
+1.  Given for this run.
+2.  Files that were named for this run: config.json, `.credentials`, pull secrets, DeepOps' logins.
+3.  `NGC_API_KEY`, `NGC_CLI_API_KEY`: nvcr.io only.
+4.  `DOCKER_AUTH_CONFIG`.
+5.  `REGISTRY_AUTH_FILE`.
+6.  docker's `config.json`.
+7.  The `auth.json` files of podman and skopeo.
+8.  `APPTAINER_DOCKER_USERNAME` and its like: nvcr.io only, because they name no registry.
+9.  `docker-config.json` of Apptainer, then of SingularityCE.
+10. enroot's `.credentials`.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from airgap_tui.engine.credentials.credential import (
-    NGC_REGISTRY,
-    NGC_USERNAME,
-    Credential,
-    check_ngc_key,
-    without_line_breaks,
-)
+from airgap_tui.engine.credentials import apptainer, enroot
+from airgap_tui.engine.credentials.credential import Credential, check_ngc_key
 from airgap_tui.engine.credentials.docker_config import DockerConfig, default_path
+from airgap_tui.engine.credentials.ngc_key import NgcKey
+from airgap_tui.engine.credentials.source import Software, Source, Unusable
 from airgap_tui.engine.errors import EnvironmentFailure
-
-_NGC_VARIABLES = ("NGC_API_KEY", "NGC_CLI_API_KEY")
 
 
 class CredentialStore:
@@ -32,16 +36,12 @@ class CredentialStore:
     def __init__(
         self,
         overrides: Mapping[str, Credential | None] | None = None,
-        ngc: Credential | None = None,
-        configs: tuple[DockerConfig, ...] = (),
-        problems: tuple[str, ...] = (),
-        remarks: tuple[str, ...] = (),
+        sources: Sequence[Source] = (),
+        problems: Sequence[str] = (),
     ) -> None:
         self._overrides = dict(overrides or {})
-        self._ngc = ngc
-        self._configs = configs
+        self._sources = tuple(sources)
         self._problems = list(problems)
-        self.remarks = remarks
         self._found: dict[tuple[str, str], Credential | None] = {}
         self._lock = threading.Lock()
 
@@ -50,25 +50,19 @@ class CredentialStore:
         cls,
         environment: Mapping[str, str] | None = None,
         overrides: Mapping[str, Credential | None] | None = None,
+        named: Sequence[Source] = (),
     ) -> CredentialStore:
         """Read the files. One that cannot be read is told in `problems`, not raised: most pulls
-        need no login."""
+        need no login. `named` are sources that win over all that is found."""
         environment = os.environ if environment is None else environment
-        ngc, remarks = _ngc(environment)
-        configs: list[DockerConfig] = []
+        sources: list[Source] = list(named)
         problems: list[str] = []
-        inline = environment.get("DOCKER_AUTH_CONFIG", "")
-        if inline:
+        for read in _sources(environment):
             try:
-                configs.append(DockerConfig.parse(inline, "DOCKER_AUTH_CONFIG"))
+                sources.append(read())
             except EnvironmentFailure as error:
                 problems.append(error.message)
-        for path in _paths(environment):
-            try:
-                configs.append(DockerConfig.read(path))
-            except EnvironmentFailure as error:
-                problems.append(error.message)
-        return cls(overrides, ngc, tuple(configs), tuple(problems), remarks)
+        return cls(overrides, sources, problems)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -76,18 +70,27 @@ class CredentialStore:
         with self._lock:
             return tuple(self._problems)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is wrong with places that could be read."""
+        return tuple(remark for source in self._sources for remark in source.remarks)
+
+    @property
+    def unusable(self) -> tuple[Unusable, ...]:
+        """Logins that are there and are not used here, with the reason."""
+        return tuple(one for source in self._sources for one in source.unusable)
+
     def find(self, registry: str, repository: str = "") -> Credential | None:
         """The login to use, or None. Raises `AccessDenied` for an NGC key of the retired kind."""
         with self._lock:
             if registry in self._overrides:
                 return self._overrides[registry]
-        if registry == NGC_REGISTRY and self._ngc is not None:
-            check_ngc_key(self._ngc.secret, self._ngc.origin)
-            return self._ngc
-        with self._lock:
             key = (registry, repository)
             if key not in self._found:
-                self._found[key] = self._search(registry, repository)
+                software, login = next(self._search(registry, repository), (None, None))
+                if login is not None and software is Software.NGC:
+                    check_ngc_key(login.secret, login.origin)
+                self._found[key] = login
             return self._found[key]
 
     def give(self, registry: str, credential: Credential) -> None:
@@ -100,55 +103,65 @@ class CredentialStore:
         with self._lock:
             overrides = {**self._overrides, registry: None}
             problems = tuple(self._problems)
-        return CredentialStore(overrides, self._ngc, self._configs, problems, self.remarks)
+        return CredentialStore(overrides, self._sources, problems)
 
     @property
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Each registry that a login is kept for, and where; no helper is asked for a secret."""
-        found = [(registry, login.origin) for registry, login in self._overrides.items() if login]
-        if self._ngc is not None:
-            found.append((NGC_REGISTRY, self._ngc.origin))
-        for config in self._configs:
-            for name in config.registries:
-                helper = config.helper_for(name)
-                if helper is not None:
-                    found.append((name, f"{config.origin}, {helper.program}"))
-                elif config.auths.get(name):
-                    found.append((name, config.origin))
-        return tuple(found)
+        given = [(registry, login.origin) for registry, login in self._overrides.items() if login]
+        return (*given, *(one for source in self._sources for one in source.kept))
 
-    def _search(self, registry: str, repository: str) -> Credential | None:
-        for config in self._configs:
+    def held(
+        self, registry: str, repository: str = ""
+    ) -> tuple[tuple[Software | None, Credential], ...]:
+        """Every login for a repository, the one that wins first; each with whose format it is in,
+        None for one that was given. Helpers are asked."""
+        with self._lock:
+            given = self._overrides.get(registry)
+            found = list(self._search(registry, repository))
+        return ((None, given), *found) if given is not None else tuple(found)
+
+    def _search(self, registry: str, repository: str) -> Iterator[tuple[Software, Credential]]:
+        for source in self._sources:
             try:
-                found = config.find(registry, repository)
+                found = source.find(registry, repository)
             except EnvironmentFailure as error:
                 if error.message not in self._problems:
                     self._problems.append(error.message)
                 continue
             if found is not None:
-                return found
-        return None
+                yield source.software, found
 
 
-def _ngc(environment: Mapping[str, str]) -> tuple[Credential | None, tuple[str, ...]]:
-    for variable in _NGC_VARIABLES:
-        text = environment.get(variable, "")
-        key = without_line_breaks(text)
-        if key:
-            broken = "\n" in text or "\r" in text
-            remark = f"{variable} looks like a key with a line break; it was taken out"
-            return Credential(NGC_USERNAME, key, variable), (remark,) if broken else ()
-    return None, ()
+def _sources(environment: Mapping[str, str]) -> Iterator[Callable[[], Source]]:
+    """What is to be read, in the order in which it wins."""
+    yield partial(NgcKey.of, environment)
+    inline = environment.get("DOCKER_AUTH_CONFIG", "")
+    if inline:
+        yield partial(DockerConfig.parse, inline, "DOCKER_AUTH_CONFIG")
+    for path, software in _configs(environment):
+        yield partial(DockerConfig.read, path, software)
+    yield partial(apptainer.Variables.of, environment)
+    own, other = apptainer.default_path(environment), apptainer.singularity_path(environment)
+    yield partial(DockerConfig.read, own, Software.APPTAINER)
+    if other != own:
+        yield partial(DockerConfig.read, other, Software.SINGULARITY)
+    yield partial(enroot.EnrootCredentials.read, enroot.default_path(environment))
 
 
-def _paths(environment: Mapping[str, str]) -> list[Path]:
-    home = Path(environment.get("HOME") or Path.home())
-    paths = [default_path(environment)]
+def _configs(environment: Mapping[str, str]) -> list[tuple[Path, Software]]:
+    paths = [(default_path(environment), Software.DOCKER)]
     if environment.get("REGISTRY_AUTH_FILE"):
-        paths.insert(0, Path(environment["REGISTRY_AUTH_FILE"]))
+        paths.insert(0, (Path(environment["REGISTRY_AUTH_FILE"]), Software.PODMAN))
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime:
-        paths.append(Path(runtime) / "containers" / "auth.json")
-    config = environment.get("XDG_CONFIG_HOME") or home / ".config"
-    paths.append(Path(config) / "containers" / "auth.json")
+        paths.append((Path(runtime) / "containers" / "auth.json", Software.PODMAN))
+    paths.append((podman_path(environment), Software.PODMAN))
     return paths
+
+
+def podman_path(environment: Mapping[str, str]) -> Path:
+    """The `auth.json` that outlives a logout."""
+    home = Path(environment.get("HOME") or Path.home())
+    config = environment.get("XDG_CONFIG_HOME") or home / ".config"
+    return Path(config) / "containers" / "auth.json"

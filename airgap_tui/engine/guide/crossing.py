@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
-from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.guide.answers import Collection, Delivery
 from airgap_tui.engine.settings import Settings
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
+    from airgap_tui.engine.credentials.store import CredentialStore
     from airgap_tui.engine.jobs.access import AccessResult
     from airgap_tui.engine.jobs.job_list import JobInfo
     from airgap_tui.engine.jobs.media import Contents
@@ -45,4 +45,6 @@ class Crossing:
     def credentials(self) -> CredentialStore:
         """The logins that are kept, and before them those given in this run; None of a registry
         says that it is spoken to without one."""
+        from airgap_tui.engine.credentials.store import CredentialStore
+
         return CredentialStore.load(overrides=self.logins)

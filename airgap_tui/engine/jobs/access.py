@@ -30,10 +30,12 @@ _MAX_REPLY_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class AccessSpec:
-    """The images to ask for; nothing of them is fetched."""
+    """The images to ask for; nothing of them is fetched. `registries` have their logins tried
+    whether or not they have an image among these."""
 
     references: tuple[Reference, ...]
     settings: Settings = field(default_factory=Settings)
+    registries: tuple[str, ...] = ()
 
 
 class LoginStanding(str, Enum):
@@ -81,7 +83,7 @@ class RegistryAccess:
 
 @dataclass(frozen=True, slots=True)
 class AccessResult:
-    """Every registry that the images are in, by name."""
+    """Every registry that was asked, by name."""
 
     registries: tuple[RegistryAccess, ...]
 
@@ -104,7 +106,7 @@ def run(
 ) -> AccessResult:
     """Ask for every image's manifest, and try the login of every registry."""
     credentials = credentials or CredentialStore.load()
-    groups: dict[str, list[Reference]] = {}
+    groups: dict[str, list[Reference]] = {name: [] for name in spec.registries}
     for reference in spec.references:
         groups.setdefault(reference.registry, []).append(reference)
     return AccessResult(

@@ -77,14 +77,17 @@ def run(
     """Raises `AccessDenied` where the registry refuses, `ConnectionFailure` where it does not
     answer, `EnvironmentFailure` where the login cannot be kept; a refused one never is."""
     environment = os.environ if environment is None else environment
-    credential = _credential(spec, secret, sink)
+    credential = credential_of(spec, secret, sink)
     sink(JobStarted("login", spec.registry, ()))
     store = CredentialStore({spec.registry: credential})
     _try(spec, store, sink, token)
     kept_in = wins = ""
     if spec.keep:
         path = spec.store or docker_config.default_path(environment)
-        kept_in = docker_config.store(path, spec.registry, credential.username, credential.secret)
+        username, key = credential.username, credential.secret
+        change = docker_config.change(path, spec.registry, username, key)
+        change.apply()
+        kept_in = change.place
         found = CredentialStore.load(environment).find(spec.registry)
         if found is not None and found.secret != credential.secret:
             wins = found.origin
@@ -93,7 +96,11 @@ def run(
     return LoginResult(spec.registry, credential.username, kept_in, wins)
 
 
-def _credential(spec: LoginSpec, secret: str, sink: Sink) -> Credential:
+def credential_of(spec: LoginSpec, secret: str, sink: Sink) -> Credential:
+    """What was typed as a login: blanks and line breaks taken out, NGC's user name filled in.
+
+    Raises `UsageError` for what cannot be one, `AccessDenied` for an NGC key of the retired kind.
+    """
     key = without_line_breaks(secret)
     if key != secret.strip() and key:
         sink(Note("this looks like a key with a line break; it was taken out", Level.WARNING))

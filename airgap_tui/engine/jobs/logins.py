@@ -7,12 +7,15 @@ aside until somebody gives another login, and all other registries' images go on
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
-from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied
 from airgap_tui.engine.events import Level, LoginNeeded, LoginSettled, Note, Sink
 from airgap_tui.engine.redaction import redact
+
+if TYPE_CHECKING:  # a screen that watches a job needs no reader of logins
+    from airgap_tui.engine.credentials.store import CredentialStore
 
 _REFUSED = (401, 403)
 """Another login can only help where this one was refused: not with a licence or a legal reason."""

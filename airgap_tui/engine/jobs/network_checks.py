@@ -107,9 +107,8 @@ def logins(environment: Mapping[str, str]) -> Check:
     kept = [f"{registry} ({origin})" for registry, origin in store.kept]
     finding = ", ".join(kept) if kept else "none; public images need none"
     if problems:
-        return Check(
-            "Logins", Standing.WARNING, "; ".join((finding, *problems)), purpose, "Log in again."
-        )
+        remedy = "airgap-tui logins tells them one by one."
+        return Check("Logins", Standing.WARNING, "; ".join((finding, *problems)), purpose, remedy)
     if not kept:
         return Check("Logins", Standing.ABSENT, finding, purpose, "airgap-tui login nvcr.io")
     return Check("Logins", Standing.GOOD, finding, purpose)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airgap_tui.engine.credentials.docker_config import DockerConfig, default_path, store
+from airgap_tui.engine.credentials.docker_config import DockerConfig, change, default_path
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.redaction import redact
 
@@ -20,6 +20,14 @@ SECRET = "pass:word-of-somebody"
 
 def encoded(username: str, secret: str) -> str:
     return base64.b64encode(f"{username}:{secret}".encode()).decode()
+
+
+def store(path: Path, registry: str, username: str, secret: str) -> str:
+    """Keep a login; where it is then."""
+    planned = change(path, registry, username, secret)
+    assert SECRET not in repr(planned)
+    planned.apply()
+    return planned.place
 
 
 def parse(**value: Any) -> DockerConfig:

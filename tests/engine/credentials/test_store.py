@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.named_file import NamedFile
+from airgap_tui.engine.credentials.source import Software
 from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.errors import AccessDenied
+from airgap_tui.engine.errors import AccessDenied, EnvironmentFailure, NotFound
 
 KEY = "nvapi-" + "k" * 64
 
@@ -124,3 +126,116 @@ def test_without_the_login_of_one_registry_the_others_stay(tmp_path: Path) -> No
     assert without.find("nvcr.io") is None
     assert username(without, "reg.lan") == "b"
     assert store.find("nvcr.io") is not None
+
+
+def encoded(username: str) -> str:
+    return base64.b64encode(f"{username}:secret".encode()).decode()
+
+
+def line(username: str, machine: str = "reg.lan") -> str:
+    return f"machine {machine} login {username} password secret\n"
+
+
+def test_the_order_of_what_other_software_keeps(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "ENROOT_SYSCONF_PATH": str(tmp_path)}
+    enroot = tmp_path / ".config/enroot/.credentials"
+    enroot.parent.mkdir(parents=True)
+    enroot.write_text(line("enroot"))
+    assert username(CredentialStore.load(environment), "reg.lan") == "enroot"
+    write(tmp_path / ".singularity/docker-config.json", reg_lan="singularity")
+    assert username(CredentialStore.load(environment), "reg.lan") == "singularity"
+    write(tmp_path / ".apptainer/docker-config.json", reg_lan="apptainer")
+    assert username(CredentialStore.load(environment), "reg.lan") == "apptainer"
+    write(tmp_path / ".config/containers/auth.json", reg_lan="podman")
+    write(tmp_path / "named.json", reg_lan="named")
+    sources, problems = NamedFile.load(tmp_path / "named.json").sources()
+    assert problems == ()
+    store = CredentialStore.load(environment, named=sources)
+    assert [(software, login.username) for software, login in store.held("reg.lan")] == [
+        (Software.DOCKER, "named"),
+        (Software.PODMAN, "podman"),
+        (Software.APPTAINER, "apptainer"),
+        (Software.SINGULARITY, "singularity"),
+        (Software.ENROOT, "enroot"),
+    ]
+    assert username(store, "reg.lan") == "named"
+    given = Credential("given", "secret", "this run")
+    store.give("reg.lan", given)
+    assert store.held("reg.lan")[0] == (None, given)
+    assert store.find("reg.lan") == given
+
+
+def test_the_key_wins_over_apptainers_variables_and_these_over_its_file(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "APPTAINER_DOCKER_USERNAME": "$oauthtoken"}
+    environment["APPTAINER_DOCKER_PASSWORD"] = "a" * 20
+    write(tmp_path / ".apptainer/docker-config.json", nvcr_io="somebody")
+    found = CredentialStore.load(environment).find("nvcr.io")
+    assert found is not None and found.origin == "APPTAINER_DOCKER_PASSWORD"
+    found = CredentialStore.load({**environment, "NGC_API_KEY": KEY}).find("nvcr.io")
+    assert found is not None and found.origin == "NGC_API_KEY"
+
+
+def test_what_is_not_used_and_what_is_wrong_is_told(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "DOCKER_USERNAME": "me", "DOCKER_PASSWORD": "secret"}
+    enroot = tmp_path / ".config/enroot/.credentials"
+    enroot.parent.mkdir(parents=True)
+    enroot.write_text(line("x", "auth.docker.io") + "machine a.lan login y password $(cmd)\n")
+    store = CredentialStore.load(environment)
+    assert [(one.registry, one.username) for one in store.unusable] == [("", "me"), ("a.lan", "y")]
+    assert ["registry-1.docker.io as well" in remark for remark in store.remarks] == [True]
+    assert store.kept == (("docker.io", str(enroot)),)
+
+
+@pytest.mark.parametrize(
+    ("text", "software"),
+    [
+        (json.dumps({"auths": {"reg.lan": {"auth": encoded("me")}}}), Software.DOCKER),
+        (line("me"), Software.ENROOT),
+        (
+            "docker_login_registries: [{registry: reg.lan, username: me, password: secret}]",
+            Software.DEEPOPS,
+        ),
+        (
+            "kind: Secret\ntype: kubernetes.io/dockercfg\nstringData:\n  .dockercfg: >\n"
+            '    {"reg.lan": {"username": "me", "password": "secret"}}\n',
+            Software.KUBERNETES,
+        ),
+    ],
+)
+def test_a_named_file_shows_what_it_is(text: str, software: Software, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+    (source,), problems = NamedFile.load(path).sources()
+    found = source.find("reg.lan")
+    assert found is not None
+    assert (found.username, found.secret) == ("me", "secret")
+    assert (source.software, problems) == (software, ())
+    assert not NamedFile.load(path).needs_password
+
+
+def test_a_named_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for data in (b"", b"hello\n", b"\x7fELF\0\0", b"[1, 2]"):
+        path.write_bytes(data)
+        with pytest.raises(EnvironmentFailure, match="is no file with logins"):
+            NamedFile.load(path).sources()
+    with pytest.raises(NotFound):
+        NamedFile.load(tmp_path / "absent")
+    with pytest.raises(EnvironmentFailure, match="cannot be read"):
+        NamedFile.load(tmp_path)
+
+
+def test_a_large_list_of_kubectl_is_read_and_large_yaml_is_not(tmp_path: Path) -> None:
+    secret = {
+        "kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "metadata": {"name": "pull"},
+        "stringData": {".dockerconfigjson": json.dumps({"auths": {"reg.lan": {
+            "auth": encoded("me")}}})},
+    }  # fmt: skip
+    release = {"kind": "Secret", "type": "helm.sh/release.v1", "data": {"release": "A" * 5_000_000}}
+    path = tmp_path / "secrets"
+    path.write_text(json.dumps({"kind": "List", "items": [release, secret]}))
+    (source,), _problems = NamedFile.load(path).sources()
+    assert source.origin == f"{path}, secret pull"
+    path.write_text("# " + "x" * 5_000_000 + "\nkind: Secret\ntype: kubernetes.io/dockercfg\n")
+    with pytest.raises(EnvironmentFailure, match="larger than 4 MiB"):
+        NamedFile.load(path).sources()
