@@ -107,6 +107,9 @@ class HostReader:
         elif piece.word == "unread":
             several = f"{piece.count} of them" if piece.count > 1 else "it"
             self._failed(piece.kind, piece.what, f"{several} cannot be read")
+        elif piece.word == "unmounted":
+            reason = f"{piece.count} of them are not mounted now, and were left so"
+            self._findings.failed(self.name, piece.kind, piece.what, reason, remedies.MOUNT)
         elif piece.word == "read" and piece.kind is not None:
             self._findings.looked_through(self.name, piece.kind, piece.what)
             if piece.kind is Kind.HISTORY and piece.what != "0":
