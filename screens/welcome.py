@@ -89,7 +89,7 @@ class WelcomeScreen(ErrandScreen[None]):
         self.excerpt = "Carry container images from a network with internet into one without."
         self.back = "Quit"
         self._look_around()
-        self.set_timer(_AFTER_PAINT, self._ask_around)
+        self.call_after_refresh(lambda: self.set_timer(_AFTER_PAINT, self._ask_around))
         self.every(1.0, self._look_around)
 
     def _ask_around(self) -> None:

@@ -15,7 +15,7 @@ import click
 from airgap_tui import __version__
 from airgap_tui.cli.failure import Failure
 from airgap_tui.cli.options import output_of, output_options
-from airgap_tui.cli.output import Output, discard_stdout, speak_any_language
+from airgap_tui.cli.output import Output, discard_stdout
 from airgap_tui.engine.errors import UsageError
 
 _VERBS = {
@@ -115,7 +115,6 @@ def run(arguments: Sequence[str], guides: Guides | None = None) -> int:
     """Run one command line; the exit code. Never raises, and never shows a traceback.
 
     `guides` are for a command line without a verb; without them it is wrong usage."""
-    speak_any_language()
     output = _output_before_parsing(arguments)
     try:
         code = airgap_tui.main(
@@ -128,9 +127,14 @@ def run(arguments: Sequence[str], guides: Guides | None = None) -> int:
         discard_stdout()
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        failure = Failure.of(error)
-        output.failure(failure.message, failure.hint, failure.exit_code)
-        return failure.exit_code
+        return failed(error, output)
+
+
+def failed(error: BaseException, output: Output | None = None) -> int:
+    """Tell what went wrong; the exit code for it."""
+    failure = Failure.of(error)
+    (output or Output()).failure(failure.message, failure.hint, failure.exit_code)
+    return failure.exit_code
 
 
 def _output_before_parsing(arguments: Sequence[str]) -> Output:

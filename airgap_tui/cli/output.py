@@ -83,13 +83,6 @@ def narrate(text: str) -> None:
         sys.stderr.flush()
 
 
-def speak_any_language() -> None:
-    """Let names that the locale cannot write be shown escaped, where Python would raise."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def marks(stream: TextIO) -> dict[str, str]:
     """The mark of each meaning, in UTF-8 or in ASCII, as the stream can show it."""
     utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"

@@ -124,7 +124,7 @@ def _spec(
             hint="Name images, or a list of them: -f images_list.txt",
         )
 
-    from airgap_tui.engine.bundle.compression import Codec, Compression
+    from airgap_tui.engine.bundle.codec import Codec, Compression
     from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 
     return SaveSpec(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -33,6 +34,8 @@ def main() -> int:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache: Path = options.cache or home / "airgap-tui-bench"
     data = content.prepare(cache, say)
+    for package in ("airgap_tui", "screens", "tests/bench"):
+        compileall.compile_dir(cases.ROOT / package, quiet=1)  # as pip does on installing
     text = (
         f"Content: {len(data.images)} images, {len(data.used)} distinct gzip layers,"
         f" {data.size / 1e9:.2f} GB, {data.unpacked / 1e9:.2f} GB unpacked;"

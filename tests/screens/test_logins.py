@@ -31,7 +31,8 @@ from screens.logins import LoginsScreen
 from screens.look import Look
 from screens.steps import Route
 from screens.widgets.fields import Field, SecretField
-from tests.screens.conftest import ASCII, rows
+from tests.screens.arrivals import settled
+from tests.screens.conftest import ASCII
 from tests.screens.gallery import PlaceholderScreen
 
 Drive = Callable[..., WizardApp]
@@ -109,17 +110,6 @@ def route(crossing: Crossing) -> Route:
     for name in ("Review", "Save", "Verify"):
         makers[name] = partial(PlaceholderScreen, name)
     return Route("Online side", makers)
-
-
-async def settled(pilot: Pilot[None]) -> list[str]:
-    """The rows once nothing is being asked any more."""
-    for _ in range(100):
-        await pilot.pause(0.02)
-        screen = pilot.app.screen
-        if not (isinstance(screen, LoginsScreen) and screen.under_way()):
-            break
-    await pilot.pause()
-    return rows(pilot.app)  # type: ignore[arg-type]
 
 
 def test_a_refused_key_shuts_next_and_the_form_has_the_focus(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from airgap_tui.engine.bundle.compression import Codec
+from airgap_tui.engine.bundle.codec import Codec
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.errors import BundleLocked, NoRoom
 from airgap_tui.engine.events import ItemState
@@ -34,6 +34,7 @@ from screens.review import ReviewScreen
 from screens.steps import Route
 from screens.widgets.controls import Checkbox
 from screens.widgets.select import Select
+from tests.screens.arrivals import settled
 from tests.screens.conftest import ASCII, rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
@@ -93,16 +94,6 @@ def route(crossing: Crossing) -> Route:
     for name in ("Save", "Verify"):
         makers[name] = partial(PlaceholderScreen, name)
     return Route("Online side", makers)
-
-
-async def settled(pilot: Pilot[None]) -> list[str]:
-    for _ in range(100):
-        await pilot.pause(0.02)
-        screen = pilot.app.screen
-        if not (isinstance(screen, ReviewScreen) and screen.under_way()):
-            break
-    await pilot.pause()
-    return rows(pilot.app)  # type: ignore[arg-type]
 
 
 def test_the_numbers_stand_there_and_the_button_has_the_focus(

@@ -24,6 +24,7 @@ from screens.app import WizardApp
 from screens.look import Look
 from screens.modals.pages import TextPage
 from screens.welcome import Openings, WelcomeScreen
+from tests.screens.arrivals import settled
 from tests.screens.conftest import ASCII, rows
 from tests.screens.jobs import WrittenJob, chain, saving
 
@@ -76,13 +77,13 @@ def screen(state_dir: Path, opened: Opened) -> WelcomeScreen:
 
 
 async def shown(pilot: Pilot[None]) -> list[str]:
-    for _ in range(50):
-        await pilot.pause(0.02)
-        top = pilot.app.screen
-        if not (isinstance(top, WelcomeScreen) and top.under_way()):
+    """The rows once this machine's checks are there."""
+    for _ in range(500):
+        text = await settled(pilot)
+        if not any("under way .." in row for row in text):
             break
-    await pilot.pause()
-    return rows(pilot.app)  # type: ignore[arg-type]
+        await pilot.pause(0.02)
+    return text
 
 
 def test_without_earlier_work_it_begins_with_collecting(

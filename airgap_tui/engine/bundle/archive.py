@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from airgap_tui.engine.bundle.compression import Codec, detect
+from airgap_tui.engine.bundle.codec import Codec, detect
 from airgap_tui.engine.bundle.layer_intake import LayerIntake, StoredLayer
 from airgap_tui.engine.bundle.seen_layers import SeenLayers
 from airgap_tui.engine.bundle.tar_stream import Chunks, Kind, Member, TarStream

@@ -1,28 +1,26 @@
-"""Files that hold an archive of images, plain or compressed: open them, name them, write them.
+"""Files that hold an archive of images, plain or compressed, opened for reading.
 
-The names are those of the scripts that such archives come from: slashes become underscores, colons
-dashes. xz goes through the programs pixz or xz where they are, since they use all cores; they are
-started from a list of arguments and never see a file name.
+xz goes through the programs pixz or xz where they are, since they use all cores; they are started
+from a list of arguments and never see a file name.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from airgap_tui.engine.bundle.compression import HEAD, Codec, detect
+from airgap_tui.engine.bundle.archive_names import archive_codec, existing_archive
+from airgap_tui.engine.bundle.codec import Codec
 from airgap_tui.engine.bundle.decompression import decoder
-from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
-from airgap_tui.engine.errors import InvalidReference, MalformedContent, NotFound
+from airgap_tui.engine.bundle.storage import Extent, FileReader
+from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.oci.content import Reader
-from airgap_tui.engine.oci.reference import Reference
 
 _DECODERS = {
     Codec.XZ: (("pixz", "-d"), ("xz", "-d", "-c", "-T0")),
@@ -30,16 +28,6 @@ _DECODERS = {
 }
 _TAIL = 500
 _PATIENCE = 10.0
-_EXTENSION = re.compile(
-    r"\.(?:tar(?:\.(?:gz|xz|zst|bz2))?|tgz|txz|tbz2?|tpxz|tzst)$", re.IGNORECASE
-)
-_REPLICATOR = "docker_image_"
-
-
-def archive_codec(path: Path) -> Codec:
-    """How a file is compressed, by its first bytes. Raises `NotFound`."""
-    with _existing(path), path.open("rb", buffering=0) as file:
-        return detect(file.read(HEAD))
 
 
 class ArchiveReader:
@@ -69,7 +57,7 @@ def open_archive(path: Path) -> ArchiveReader:
     Raises `NotFound` here, and `MalformedContent` while reading.
     """
     codec = archive_codec(path)
-    with _existing(path):
+    with existing_archive(path):
         size = path.stat().st_size
         for command in _DECODERS.get(codec, ()):
             if (program := shutil.which(command[0])) is not None:
@@ -91,45 +79,6 @@ class _Counting:
 
     def close(self) -> None:
         self._reader.close()
-
-
-def is_archive_name(name: str) -> bool:
-    """Whether a file's name says that it is an archive."""
-    return _EXTENSION.search(name) is not None
-
-
-def file_name(reference: Reference, codec: Codec) -> str:
-    """`nvcr.io_nvidia_cuda-12.4.1-base-ubuntu22.04.tar.xz` for that image."""
-    text = reference.tagged_name.replace("@", "-")
-    return f"{text.replace('/', '_').replace(':', '-')}.tar{codec.extension}"
-
-
-def reference_in_name(path: Path) -> Reference | None:
-    """The image that NGC Replicator means by `docker_image_nvcr.io%%nvidia%%pytorch%%24.05.tar`.
-
-    The last part is the tag, unless there is a colon. None for all other names.
-    """
-    stem = _EXTENSION.sub("", path.name)
-    if not stem.startswith(_REPLICATOR) or "%%" not in stem:
-        return None
-    text = stem.removeprefix(_REPLICATOR).replace("%%", "/")
-    if ":" not in text.rpartition("/")[2]:
-        repository, _, tag = text.rpartition("/")
-        text = f"{repository}:{tag}"
-    try:
-        return Reference.parse(text)
-    except InvalidReference:
-        return None
-
-
-@contextmanager
-def _existing(path: Path) -> Iterator[None]:
-    """`NotFound` for a file that is not there, other errors as `reading` tells them."""
-    with reading(path):
-        try:
-            yield
-        except (FileNotFoundError, IsADirectoryError):
-            raise NotFound(f"there is no archive {path}") from None
 
 
 class _ProgramReader:

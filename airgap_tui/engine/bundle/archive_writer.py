@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from airgap_tui.engine.bundle.compression import Codec, Compression, encoder
+from airgap_tui.engine.bundle.codec import Codec, Compression
+from airgap_tui.engine.bundle.compression import encoder
 from airgap_tui.engine.bundle.durable import (
     disk_failure,
     replace_file,

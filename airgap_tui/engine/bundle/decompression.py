@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zlib_ng import zlib_ng
 
-from airgap_tui.engine.bundle.compression import Buffer, Codec
+from airgap_tui.engine.bundle.codec import Buffer, Codec
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.oci.content import CHUNK, Reader
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.compression import HEAD, Codec, detect
+from airgap_tui.engine.bundle.codec import HEAD, Codec, detect
 from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.names import CONTAINERD_NAME, REF_NAME
 from airgap_tui.engine.bundle.reader import BundleReader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airgap_tui.engine.bundle.blob_store import BlobStore
-from airgap_tui.engine.bundle.compression import Codec, layer_media_type
+from airgap_tui.engine.bundle.codec import Codec, layer_media_type
 from airgap_tui.engine.bundle.inventory import Inventory, LayerRecord
 from airgap_tui.engine.bundle.inventory_file import InventoryFile
 from airgap_tui.engine.oci.descriptor import Descriptor

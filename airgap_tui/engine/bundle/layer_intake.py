@@ -11,12 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
-from airgap_tui.engine.bundle.compression import (
-    Codec,
-    Compression,
-    encoder,
-    layer_media_type,
-)
+from airgap_tui.engine.bundle.codec import Codec, Compression, layer_media_type
+from airgap_tui.engine.bundle.compression import encoder
 from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.cancel import CancelToken

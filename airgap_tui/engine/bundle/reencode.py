@@ -11,15 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from airgap_tui.engine.bundle.blob_store import BlobStore, buffer
-from airgap_tui.engine.bundle.compression import (
-    HEAD,
-    Codec,
-    Compression,
-    detect,
-    encoder,
-    layer_media_type,
-)
-from airgap_tui.engine.bundle.decompression import decoder
+from airgap_tui.engine.bundle.codec import HEAD, Codec, Compression, detect, layer_media_type
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
@@ -77,6 +69,10 @@ def reencode(
     """Store the layer's content anew, also where it does not shrink: what was asked for is what is
     there. Raises `MalformedContent` for a layer that cannot be decoded.
     """
+    # Most saves keep layers as they came: the codecs would be a tenth of their start.
+    from airgap_tui.engine.bundle.compression import encoder
+    from airgap_tui.engine.bundle.decompression import decoder
+
     with reading(original):
         size = original.stat().st_size
         with original.open("rb") as file:

@@ -17,8 +17,8 @@ from types import TracebackType
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.blob_store import BlobFile, BlobStore
 from airgap_tui.engine.bundle.checksums import format_checksums
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.completion import checksums_of, name_files
-from airgap_tui.engine.bundle.compression import Codec, Compression
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
 from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.inventory import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
 from airgap_tui.engine.discovery.mention import mention
 from airgap_tui.engine.discovery.naming import named
-from airgap_tui.engine.discovery.opening import decoded
+from airgap_tui.engine.discovery.text import decoded
 from airgap_tui.engine.discovery.variables import expand
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z]+)\s*=\s*(\S+)\s*")

@@ -15,11 +15,14 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from airgap_tui.engine.discovery.opening import decoded
+from airgap_tui.engine.discovery.text import decoded
 
 MAX_DEPTH = 100
 MAX_NODES = 3_000_000
 """Of one YAML document: what a list of ten thousand pods has."""
+
+MAX_BROKEN = 100
+"""After so many broken documents a file is read no further: it is something else."""
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | bool | None"
 
@@ -68,10 +71,13 @@ def documents(content: bytes) -> Iterator[Document | Broken]:
     Never raises for what it reads.
     """
     text = decoded(content)
-    if text.lstrip()[:1] in ("{", "["):
-        yield from _json_documents(text)
-    else:
-        yield from _yaml_documents(text)
+    in_json = text.lstrip()[:1] in ("{", "[")
+    broken = 0
+    for one in _json_documents(text) if in_json else _yaml_documents(text):
+        yield one
+        broken += isinstance(one, Broken)
+        if broken >= MAX_BROKEN:
+            return
 
 
 def line_of(value: object) -> int:
@@ -167,20 +173,22 @@ class _Building:
         self._nodes = 0
 
     def take(self, event: Any) -> None:
-        if isinstance(event, yaml.CollectionEndEvent):
+        value: Value
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
+            return
         elif isinstance(event, yaml.AliasEvent):
             self._add(self._anchors.get(str(event.anchor)))
-        elif isinstance(event, yaml.ScalarEvent):
-            value = self._scalar(event)
-            self._anchor(event, value)
-            self._add(value)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            collection: dict[str, Value] | list[Value]
-            collection = {} if isinstance(event, yaml.MappingStartEvent) else []
-            self._anchor(event, collection)
-            self._add(collection)
-            self._open.append(collection)
+            return
+        else:
+            value = {} if isinstance(event, yaml.MappingStartEvent) else []
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        self._add(value)
+        if isinstance(value, dict | list):
+            self._open.append(value)
             self._keys.append(None)
             if len(self._open) > MAX_DEPTH:
                 raise _TooLarge
@@ -193,10 +201,6 @@ class _Building:
             if text in _BOOLEANS:
                 return _BOOLEANS[text]
         return Written(text, self._first_line + event.start_mark.line)
-
-    def _anchor(self, event: Any, value: Value) -> None:
-        if event.anchor is not None:
-            self._anchors[event.anchor] = value
 
     def _add(self, value: Value) -> None:
         self._count(1)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from airgap_tui.engine.discovery import engine_json, engine_table
 from airgap_tui.engine.discovery.documents import Broken, Document, documents
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
-from airgap_tui.engine.discovery.opening import decoded
+from airgap_tui.engine.discovery.text import decoded
 
 _REMEDY = (
     "Save the output of docker images --digests --format '{{json .}}', podman images --format "

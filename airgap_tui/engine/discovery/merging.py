@@ -15,7 +15,6 @@ from airgap_tui.engine.discovery.engine_json import NOT_PULLED
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
 from airgap_tui.engine.discovery.naming import named
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.quantities import count
 
 MOST_SOURCES = 100
 """So many files are told for an image; its count is of all."""
@@ -43,19 +42,6 @@ class DiscoveredImage:
     sources_left_out: bool = False
     reason: str = ""
     """Why its pull failed; empty for an image in use."""
-
-    @property
-    def provenance(self) -> str:
-        """Where it comes from in a few words, for the comment behind its name in a list."""
-        first = self.sources[0]
-        texts = [f"{first.kind.value} {first.place}"]
-        if self.sources_left_out:
-            texts.append("and many more files")
-        elif len(self.sources) > 1:
-            texts.append(f"and {count(len(self.sources) - 1, 'more file')}")
-        if self.last_used:
-            texts.append(f"last used {self.last_used.astimezone(timezone.utc):%Y-%m-%d}")
-        return ", ".join(texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,20 @@
-"""A file or stream as bounded lines or bytes, plain or compressed, recognised by its first bytes.
+"""A file or stream of bounded size, plain or compressed, recognised by its first bytes.
 
 Logs come rotated and compressed, cut off by a full disk, or damaged on a stick. What could be read
 counts, and what could not is a remark: an unreadable file never looks like one that names nothing.
-Neither a compression bomb nor a line without end takes more memory than an honest file.
+A compression bomb takes no more memory than an honest file, and soon ends.
 """
 
 from __future__ import annotations
 
 import bz2
-import codecs
 import io
 import lzma
 import os
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -32,8 +31,6 @@ HEAD = 64 * 1024
 """As many bytes as `Source.head` shows of the content."""
 MAX_CONTENT = 64 * 1024 * 1024
 """The most that is taken of a document, which is read as a whole."""
-MAX_LINE = 1024 * 1024
-"""What a line has beyond is dropped: no command and no log line is longer."""
 MAX_READ = 256 * 1024**3
 FREE_EXPANSION = 1024**3
 MAX_RATIO = 500
@@ -53,11 +50,10 @@ _BROKEN = (zlib.error, zstd.ZstdError, lzma.LZMAError, OSError, EOFError)
 
 _COMPRESSED_NAME = re.compile(r"\.(?:gz|xz|bz2|zst|zstd)\Z")
 _ROTATED_NAME = re.compile(r"(?:\.[0-9]{1,4}|[-.][0-9]{8}(?:[-.][0-9]{1,10})?|\.old)\Z")
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Source:
-    """An open source. Read it once: either `lines()` or `content()`; then ask for `remarks`."""
+    """An open source. Read it once, with `read` or `content`; then ask for `remarks`."""
 
     def __init__(self, stream: BinaryIO, place: Place) -> None:
         self.place = place
@@ -91,20 +87,6 @@ class Source:
                 )
             )
         return tuple(Remark(None, self.place, text, remedy) for text, remedy in texts)
-
-    def lines(self) -> Iterator[bytes]:
-        """Each line without its end, cut at `MAX_LINE` bytes."""
-        *whole, rest = self._head.split(b"\n")
-        yield from whole
-        readline = self._reader.readline
-        while line := rest + readline(MAX_LINE):
-            rest = b""
-            if line[-1:] == b"\n":
-                yield line[: min(len(line) - 1, MAX_LINE)]
-                continue
-            yield line[:MAX_LINE]
-            while line and line[-1:] != b"\n":
-                line = readline(MAX_LINE)
 
     def read(self, size: int, /) -> bytes:
         """The next bytes of the content, at most so many: a source is a stream, too."""
@@ -164,14 +146,6 @@ def rotations(path: Path) -> list[Path]:
 def plain_name(name: str) -> str:
     """The name without what compression and rotation added: `slurmd.log` of `slurmd.log.3.gz`."""
     return _ROTATED_NAME.sub("", _COMPRESSED_NAME.sub("", name))
-
-
-def decoded(content: bytes) -> str:
-    """Text of any encoding that people save listings in: UTF-8 with or without mark, UTF-16 with a
-    mark (Windows); other bytes become U+FFFD."""
-    if content.startswith(_UTF_16):
-        return content.decode("utf-16", "replace")
-    return content.decode("utf-8-sig", "replace")
 
 
 class _Decoded(io.RawIOBase):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from airgap_tui.engine.discovery.finding import Kind
-from airgap_tui.engine.discovery.opening import decoded, plain_name
+from airgap_tui.engine.discovery.opening import plain_name
+from airgap_tui.engine.discovery.text import decoded
 
 _M = re.MULTILINE
 
@@ -74,9 +75,12 @@ _CONTENTS: tuple[tuple[tuple[re.Pattern[str], ...], Kind], ...] = tuple(
         ((r"\A(?:images|containers):", r"^[- ] *(?:repoTags|imageRef):"), Kind.CONTAINERD),
         ((r"\A(?:ID: sha256:|RepoTags: )",), Kind.CONTAINERD),
         ((r"^apiVersion:[ \t]*\S",), Kind.KUBERNETES),
-        ((r"(?i:^bootstrap[ \t]*:)",), Kind.DEFINITION),
+        ((r"(?i:^[ \t]*bootstrap[ \t]*:)",), Kind.DEFINITION),
         ((r"^org\.label-schema\.usage\.singularity",), Kind.SIF),
         ((r"\A[^\n]*\bSubmitLine\b",), Kind.SUBMIT_LINE),
+        ((r"\A- cmd: ",), Kind.HISTORY),
+        ((r"^: [0-9]{9,11}:[0-9]+;",), Kind.HISTORY),
+        ((r"^#[0-9]{9,11}$",), Kind.HISTORY),
         ((r"^#SBATCH\s",), Kind.JOB_SCRIPT),
         ((r"^\[[^\]\n]+\] (?:\[[^\]\n]*\] )?(?:[a-z]+\d?: )?pyxis: ",), Kind.SLURMD_LOG),
         ((r"^[^\n]{0,80}\bslurm(?:d|stepd)?(?:\[[0-9]+\]: | \[)",), Kind.SLURMD_LOG),
@@ -84,17 +88,21 @@ _CONTENTS: tuple[tuple[tuple[re.Pattern[str], ...], Kind], ...] = tuple(
         ((r"^(?:[0-9]+: )?(?:slurmstepd[^:\n]*: error: )?pyxis: ",), Kind.JOB_OUTPUT),
         (
             (
-                r"(?:\A|[\0\n])(?:_SLURM_SPANK_OPTION_pyxis_container_image|PYXIS_CONTAINER_IMAGE"
+                r"\A[\s\S]{0,8}?(?:[A-Za-z_]\w*=[^\0\n]*[\0\n]){2}",
+                r"(?<!\w)(?:_SLURM_SPANK_OPTION_pyxis_container_image|PYXIS_CONTAINER_IMAGE"
                 r"|SLURM_JOB_ID)=",
             ),
             Kind.JOB_ENVIRONMENT,
         ),
-        ((r"\A- cmd: ",), Kind.HISTORY),
-        ((r"\A: [0-9]{9,11}:[0-9]+;",), Kind.HISTORY),
-        ((r"\A#[0-9]{9,11}\n",), Kind.HISTORY),
+        ((r"^user\.image_uri=",), Kind.ENROOT),
+        (
+            (r"^\[(?:INFO|ERROR)\] (?:Querying registry|URL https?://|Invalid image ref)",),
+            Kind.ENROOT,
+        ),
+        ((r"\A\S+\.sqsh\n",), Kind.ENROOT),
         ((r"\A *[0-9]+ {2}\S", r"^ *[0-9]+ {2}\S.*\n *[0-9]+ {2}\S"), Kind.HISTORY),
         (
-            (r"(?i:^FROM[ \t]+\S)", r"(?i:^(?:FROM|RUN|COPY|ARG|ENV|WORKDIR|CMD|ENTRYPOINT)[ \t])"),
+            (r"(?i:^FROM[ \t]+\S)", r"(?i:^(?:RUN|COPY|ADD|ARG|ENV|WORKDIR|CMD|ENTRYPOINT)[ \t])"),
             Kind.DOCKERFILE,
         ),
         ((r"^services:[ \t]*(?:#.*)?$", r"^[ \t]+(?:image|build):"), Kind.COMPOSE),

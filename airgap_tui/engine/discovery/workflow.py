@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
 from airgap_tui.engine.discovery.mention import apart, mention
 from airgap_tui.engine.discovery.naming import Named, named, named_by_singularity
-from airgap_tui.engine.discovery.opening import decoded
+from airgap_tui.engine.discovery.text import decoded
 from airgap_tui.engine.quantities import size
 
-MAX_CONTENT = 4 * 1024 * 1024
+MAX_CONTENT = 1024 * 1024
 """Workflow files are written by people."""
 
+_DIRECTIVE = re.compile(r"\b(?:container|containerized|singularity)\b")
 _SNAKEMAKE = re.compile(
     r"^[ \t]*(?:(?:rule|checkpoint|use rule|module)\b[^\n#]*"
     r"|(?:container|containerized|singularity|configfile|include|workdir)[ \t]*):",
@@ -28,7 +29,7 @@ _SNAKEMAKE = re.compile(
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
     |(?P<text>'''.*?(?:'''|\Z)|\"\"\".*?(?:\"\"\"|\Z)|'(?:[^'\\\n]|\\.)*'
-    |"(?:[^"\\\n$]|\\.|\$\{[^}"]{0,4000}\}|\$)*")
+    |"(?:[^"\\\n$]|\\.|\$\{[^}"$]{0,4000}\}|\$)*")
     |(?P<word>[A-Za-z_][\w.]*)
     |(?P<sign>[^\s\w])
     |(?P<line>\n)""",
@@ -66,6 +67,8 @@ def read(content: bytes, place: Place) -> Iterator[Finding | Remark]:
         text = f"only its first {size(MAX_CONTENT)} were read"
         yield Remark(Kind.WORKFLOW, place, text, remedy)
     text = decoded(content[:MAX_CONTENT])
+    if not _DIRECTIVE.search(text):
+        return  # most scripts of a pipeline name no container
     if _SNAKEMAKE.search(text):
         yield from _snakemake(_tokens(_PYTHON, text), place)
     else:

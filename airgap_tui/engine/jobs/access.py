@@ -16,7 +16,7 @@ from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, AirgapError, Stopped
 from airgap_tui.engine.events import ItemChanged, ItemState, Sink
-from airgap_tui.engine.jobs.transfer import in_parallel
+from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.registry.request import Request

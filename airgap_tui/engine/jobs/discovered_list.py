@@ -16,7 +16,8 @@ _SOURCES_TOLD = 4
 
 def write(path: Path, discovery: Discovery) -> Update:
     """Add the images in use to a list, or begin one; every line of it stays as it is."""
-    heading = f"Discovered {datetime.now(timezone.utc).astimezone():%Y-%m-%d}"
+    today = f"{datetime.now(timezone.utc).astimezone():%Y-%m-%d}"
+    heading = f"Discovered {today}. A # before a name leaves it out for good."
     additions = [Addition(image.reference, comment(image)) for image in discovery.images]
     try:
         return images_list.update(path, additions, heading)

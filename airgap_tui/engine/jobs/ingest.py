@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.archive import ArchivedImage, take_apart
-from airgap_tui.engine.bundle.archive_file import open_archive, reference_in_name
-from airgap_tui.engine.bundle.compression import Codec, Compression
+from airgap_tui.engine.bundle.archive_file import open_archive
+from airgap_tui.engine.bundle.archive_names import reference_in_name
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.layer_intake import LayerIntake
 from airgap_tui.engine.bundle.reader import BundleReader

@@ -15,8 +15,8 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ConnectionFailure, NameConflict
 from airgap_tui.engine.events import ItemChanged, ItemState, Level, Note, Sink
+from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.save_spec import SaveSpec
-from airgap_tui.engine.jobs.transfer import in_parallel
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference

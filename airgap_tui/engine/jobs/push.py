@@ -23,9 +23,11 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.archive_bundle import opened
+from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
-from airgap_tui.engine.jobs.transfer import Delivered, Delivery, in_parallel, transfer
+from airgap_tui.engine.jobs.shipments import Delivery
+from airgap_tui.engine.jobs.transfer import Delivered, transfer
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count

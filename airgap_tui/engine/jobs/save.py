@@ -28,7 +28,8 @@ from airgap_tui.engine.jobs.lookup import Planned, look_up
 from airgap_tui.engine.jobs.plan import PlanResult, measure
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
-from airgap_tui.engine.jobs.transfer import Delivered, Delivery, transfer
+from airgap_tui.engine.jobs.shipments import Delivery
+from airgap_tui.engine.jobs.transfer import Delivered, transfer
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact

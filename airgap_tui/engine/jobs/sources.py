@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.archive_file import archive_codec, is_archive_name
-from airgap_tui.engine.bundle.compression import Codec
+from airgap_tui.engine.bundle.archive_names import archive_codec, is_archive_name
+from airgap_tui.engine.bundle.codec import Codec
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.storage import open_storage
 from airgap_tui.engine.errors import UsageError

@@ -7,10 +7,8 @@ here and nowhere else; a source and a target only know how to open and how to ta
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
@@ -35,33 +33,16 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.logins import Logins
+from airgap_tui.engine.jobs.shipments import Delivery, Shipment, lacking
 from airgap_tui.engine.jobs.task_pool import TaskPool
-from airgap_tui.engine.oci.content import Closure, Reader, Source, Target
+from airgap_tui.engine.oci.content import Reader, Source, Target
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
-from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.retry import Attempts, RetryPolicy
 
 _PROGRESS_BYTES = 64 * 1024
 """A transfer has moved on, and its failures count anew, once it is this far beyond where it was."""
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A closure on its way: `reference` is its name at the source, `name` the one it gets."""
-
-    reference: Reference
-    name: Reference
-    closure: Closure
-
-    @property
-    def item(self) -> str:
-        """How events name it."""
-        return str(self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,41 +60,6 @@ class Transferred:
 
     deliveries: tuple[Delivered, ...]
     bytes: int
-
-
-@dataclass(slots=True)
-class _Shipment:
-    """One distinct blob, and for each scope that lacks it the deliveries that wait for it there.
-
-    `arrived` says that one of its scopes has it already.
-    """
-
-    blob: Descriptor
-    places: list[list[int]] = field(default_factory=list)
-    arrived: bool = False
-
-    @property
-    def deliveries(self) -> set[int]:
-        return {index for place in self.places for index in place}
-
-
-def in_parallel(
-    work: Callable[[T], R], things: Iterable[T], threads: int, token: CancelToken
-) -> list[R]:
-    """`work` on each thing in up to `threads` threads, in order; the first error ends it."""
-    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="parallel") as pool:
-        futures = [pool.submit(_checked, work, thing, token) for thing in things]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-
-
-def _checked(work: Callable[[T], R], thing: T, token: CancelToken) -> R:
-    token.check()
-    return work(thing)
 
 
 def transfer(
@@ -177,7 +123,7 @@ class _Loop:
         self._bytes = 0
 
     def run(self) -> Transferred:
-        shipments = self._missing()
+        shipments = self._shipments()
         for index, delivery in enumerate(self._deliveries):
             self._sink(ItemSized(delivery.item, delivery.closure.size, self._to_do[index]))
         for shipment in shipments:
@@ -190,53 +136,27 @@ class _Loop:
         ended = tuple(self._results[index] for index in range(len(self._deliveries)))
         return Transferred(ended, self._bytes)
 
-    def _missing(self) -> list[_Shipment]:
-        """The blobs that the target lacks, biggest first."""
-        needs: dict[tuple[str, Digest], list[int]] = {}
-        blobs: dict[Digest, Descriptor] = {}
-        for index, delivery in enumerate(self._deliveries):
-            scope = self._target.scope(delivery.name)
-            for blob in delivery.closure.needed:
-                blobs.setdefault(blob.digest, blob)
-                needs.setdefault((scope, blob.digest), []).append(index)
-
-        def lacks(need: tuple[tuple[str, Digest], list[int]]) -> bool:
-            (_scope, digest), indexes = need
-            first = self._deliveries[indexes[0]]
-            attempts = Attempts(self._retry)
-            while True:
-                try:
-                    return not self._target.has(first.name, blobs[digest], self._token)
-                except TemporaryFailure as failure:
-                    self._token.sleep(attempts.delay_after(failure))
-
-        shipments: dict[Digest, _Shipment] = {}
-        checked = in_parallel(
-            lambda n: _outcome(lacks, n), needs.items(), self._threads, self._token
+    def _shipments(self) -> list[Shipment]:
+        """What has to be moved, for the deliveries that have not failed already."""
+        shipments, failed = lacking(
+            self._target, self._deliveries, self._retry, self._threads, self._token
         )
-        for ((_scope, digest), indexes), (missing, error) in zip(
-            needs.items(), checked, strict=True
-        ):
-            if error is not None:
-                for index in indexes:
-                    self._fail(index, error)
-            elif missing:
-                shipment = shipments.setdefault(digest, _Shipment(blobs[digest]))
-                shipment.places.append(indexes)
-        wanted = [s for s in shipments.values() if not self._all_failed(s)]
+        for index, error in failed.items():
+            self._fail(index, error)
+        wanted = [shipment for shipment in shipments if not self._all_failed(shipment)]
         for shipment in wanted:
             for index in shipment.deliveries:
                 self._open[index] += 1
                 self._to_do[index] += shipment.blob.size
-        return sorted(wanted, key=lambda s: (-s.blob.size, s.blob.digest))
+        return wanted
 
     def _naming(self, index: int) -> Callable[[], None]:
         return lambda: self._name(index)
 
-    def _shipping(self, shipment: _Shipment) -> Callable[[], None]:
+    def _shipping(self, shipment: Shipment) -> Callable[[], None]:
         return lambda: self._ship(shipment)
 
-    def _ship(self, shipment: _Shipment) -> None:
+    def _ship(self, shipment: Shipment) -> None:
         self._token.check()
         blob, reason = str(shipment.blob.digest), ""
         if self._all_failed(shipment):
@@ -292,7 +212,7 @@ class _Loop:
         open_ones = (d for d in deliveries if not self._pool.refusing(*_registries(d)))
         return next(open_ones, deliveries[0])
 
-    def _refusing(self, shipment: _Shipment) -> str:
+    def _refusing(self, shipment: Shipment) -> str:
         """The registry without whose login the next part of a shipment cannot go, if any."""
         if not shipment.places:
             return ""
@@ -405,18 +325,9 @@ class _Loop:
         with self._report_lock:
             self._finished(delivered)
 
-    def _all_failed(self, shipment: _Shipment) -> bool:
+    def _all_failed(self, shipment: Shipment) -> bool:
         return all(index in self._results for index in shipment.deliveries)
 
 
 def _registries(delivery: Delivery) -> tuple[str, str]:
     return delivery.reference.registry, delivery.name.registry
-
-
-def _outcome(work: Callable[[T], bool], thing: T) -> tuple[bool, AirgapError | None]:
-    try:
-        return work(thing), None
-    except (Stopped, NoRoom):
-        raise
-    except AirgapError as error:
-        return False, error

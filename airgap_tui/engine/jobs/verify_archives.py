@@ -16,7 +16,7 @@ from typing import Any
 from airgap_tui.engine.bundle.archive import take_apart
 from airgap_tui.engine.bundle.archive_file import ArchiveReader, open_archive
 from airgap_tui.engine.bundle.archive_writer import ContentsChecksum
-from airgap_tui.engine.bundle.compression import Codec, Compression
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.bundle.layer_intake import LayerIntake
 from airgap_tui.engine.cancel import CancelToken

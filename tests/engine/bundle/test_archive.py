@@ -17,7 +17,7 @@ import pytest
 
 from airgap_tui.engine.bundle.archive import ArchivedImage, take_apart
 from airgap_tui.engine.bundle.blob_store import BlobFile
-from airgap_tui.engine.bundle.compression import Codec, Compression
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.layer_intake import LayerIntake
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seen_layers import SeenLayers

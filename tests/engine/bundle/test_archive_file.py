@@ -14,14 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.archive_file import (
-    file_name,
-    is_archive_name,
-    open_archive,
-    reference_in_name,
-)
+from airgap_tui.engine.bundle.archive_file import open_archive
+from airgap_tui.engine.bundle.archive_names import file_name, is_archive_name, reference_in_name
 from airgap_tui.engine.bundle.archive_writer import ArchiveWriter, ContentsChecksum
-from airgap_tui.engine.bundle.compression import Codec, detect
+from airgap_tui.engine.bundle.codec import Codec, detect
 from airgap_tui.engine.errors import EnvironmentFailure, MalformedContent, NoRoom, NotFound
 from airgap_tui.engine.oci.reference import Reference
 from tests import services

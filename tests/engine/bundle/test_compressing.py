@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.bundle import writer as writer_module
-from airgap_tui.engine.bundle.compression import Codec, Compression
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader

@@ -16,13 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airgap_tui.engine.bundle.compression import (
-    Codec,
-    Compression,
-    detect,
-    encoder,
-    layer_media_type,
-)
+from airgap_tui.engine.bundle.codec import Codec, Compression, detect, layer_media_type
+from airgap_tui.engine.bundle.compression import encoder
 from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.errors import MalformedContent, UsageError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.bundle.archive import take_apart
-from airgap_tui.engine.bundle.compression import Codec, Compression
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.docker_archive import (
     ANY_ENGINE,
     EVERYTHING,

@@ -13,7 +13,7 @@ import pytest
 
 from airgap_tui.engine.bundle.archive_file import open_archive
 from airgap_tui.engine.bundle.archive_writer import ContentsChecksum
-from airgap_tui.engine.bundle.compression import Codec, Compression, detect
+from airgap_tui.engine.bundle.codec import Codec, Compression, detect
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import Stopped, UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.compression import Compression
+from airgap_tui.engine.bundle.codec import Compression
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken

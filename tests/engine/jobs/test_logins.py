@@ -14,7 +14,8 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, Stopped
 from airgap_tui.engine.events import Event, ItemChanged, ItemState, LoginNeeded, LoginSettled, Note
 from airgap_tui.engine.jobs.logins import Logins
-from airgap_tui.engine.jobs.transfer import Delivery, Transferred, transfer
+from airgap_tui.engine.jobs.shipments import Delivery
+from airgap_tui.engine.jobs.transfer import Transferred, transfer
 from airgap_tui.engine.oci.content import Closure, Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest

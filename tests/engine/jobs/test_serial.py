@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.bundle.compression import Codec, Compression
+from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.events import ItemState

@@ -19,7 +19,8 @@ from airgap_tui.engine.events import (
     ItemChanged,
     ItemState,
 )
-from airgap_tui.engine.jobs.transfer import Delivered, Delivery, Transferred, transfer
+from airgap_tui.engine.jobs.shipments import Delivery
+from airgap_tui.engine.jobs.transfer import Delivered, Transferred, transfer
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.naming import Naming
