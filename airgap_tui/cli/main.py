@@ -21,6 +21,7 @@ from airgap_tui.engine.errors import UsageError
 _VERBS = {
     "discover": ("discovering", "Tell which images are in use here, on other hosts, and in files."),
     "login": ("login", "Test a login for a registry, and keep it."),
+    "ngc": ("ngc", "Look into NVIDIA's catalogue, and choose tags from it by rule."),
     "plan": ("saving", "Tell what save would do, in numbers; write nothing."),
     "save": ("saving", "Save images from registries, engines or archives into a bundle."),
     "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),

@@ -46,8 +46,12 @@ def output_options(function: Function) -> Function:
 
 
 def output_of(context: click.Context) -> Output:
-    """The output options of the verb, and of the command before it."""
-    given = [context.params, context.find_root().params]
+    """The output options of the verb, and of the commands before it."""
+    given = []
+    command: click.Context | None = context
+    while command is not None:
+        given.append(command.params)
+        command = command.parent
 
     def flag(name: str) -> bool:
         return any(params.get(name) for params in given)

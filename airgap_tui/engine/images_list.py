@@ -13,9 +13,10 @@ import os
 import re
 import shutil
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from airgap_tui.engine.errors import InvalidImagesList, InvalidReference, NotFound
 from airgap_tui.engine.oci.reference import Reference
@@ -182,15 +183,25 @@ def update(path: Path, additions: Iterable[Addition], heading: str = "") -> Upda
     return result
 
 
-def render(references: Iterable[Reference], comment: str = "") -> str:
-    """The list as text: the comment on top, then one full reference per line."""
+def render(
+    references: Iterable[Reference],
+    comment: str = "",
+    notes: Mapping[Reference, str] = MappingProxyType({}),
+) -> str:
+    """The list as text: the comment on top, then one full reference per line with its note."""
     lines = [f"# {line}".rstrip() for line in comment.splitlines()]
-    return "".join(f"{line}\n" for line in [*lines, *map(str, references)])
+    lines += [_with_comment(str(name), notes.get(name, "")) for name in references]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def write(path: Path, references: Iterable[Reference], comment: str = "") -> None:
+def write(
+    path: Path,
+    references: Iterable[Reference],
+    comment: str = "",
+    notes: Mapping[Reference, str] = MappingProxyType({}),
+) -> None:
     """Replace the file at once, so that a reader never sees half a list. Raises `OSError`."""
-    _replace(path, render(references, comment))
+    _replace(path, render(references, comment, notes))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
@@ -15,6 +16,7 @@ from airgap_tui.engine.quantities import parse_size
 from airgap_tui.engine.retry import RetryPolicy
 
 ENVIRONMENT_PREFIX = "AIRGAP_TUI_"
+_NGC = {"ngc_api": "api", "ngc_authn": "authn", "ngc_registry": "registry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,26 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class NgcAddresses:
+    """Where NVIDIA's catalogue is: two URLs without a path, and a registry as references name it.
+
+    Others than these stand for a gateway of the site, or for tests. A key of nvcr.io is sent to
+    none of them: they get the login that is kept for `registry`.
+    """
+
+    api: str = "https://api.ngc.nvidia.com"
+    authn: str = "https://authn.nvidia.com"
+    registry: str = "nvcr.io"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for a whole run. `platform` None stands for all platforms of an image."""
 
     network: Network = field(default_factory=Network)
     platform: Platform | None = DEFAULT_PLATFORM
     transfers: int = 4
+    ngc: NgcAddresses = field(default_factory=NgcAddresses)
     state_dir: Path = field(default_factory=lambda: state_dir())
 
     @classmethod
@@ -116,6 +132,9 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
             return replace(settings, platform=parse_platform(str(value)))
         if key == "transfers":
             return replace(settings, transfers=_positive(value))
+        if key in _NGC:
+            address = str(value).strip() if key == "ngc_registry" else _base_url(value)
+            return replace(settings, ngc=replace(settings.ngc, **{_NGC[key]: address}))
         if key == "retries":
             retry = replace(settings.network.retry, attempts=_positive(value))
             return replace(settings, network=replace(settings.network, retry=retry))
@@ -124,7 +143,7 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
             return replace(settings, network=replace(settings.network, **changed))
     except (ValueError, UsageError) as error:
         raise UsageError(f"{where}: {error}") from None
-    known = ", ".join(sorted({"platform", "transfers", "retries"} | network))
+    known = ", ".join(sorted({"platform", "transfers", "retries", *_NGC} | network))
     raise UsageError(f"{where}: there is no such setting", hint=f"Known are {known}.")
 
 
@@ -147,6 +166,19 @@ def _seconds(value: object) -> float:
     if not 0 < number < math.inf:
         raise ValueError(f"{value!r} is not a time above 0 seconds")
     return number
+
+
+def _base_url(value: object) -> str:
+    """An http or https URL of a host, without path, query and login."""
+    text = str(value).strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or text != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ValueError(f"{text!r} is not an address like https://ngc-gateway.lan")
+    return text
 
 
 def _positive(value: object) -> int:

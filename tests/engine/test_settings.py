@@ -116,3 +116,26 @@ def test_a_platform_or_all() -> None:
     assert parse_platform("linux/arm64") == Platform("linux", "arm64")
     with pytest.raises(InvalidPlatform):
         parse_platform("linux/")
+
+
+def test_where_ngc_is_can_be_said(tmp_path: Path) -> None:
+    assert load(tmp_path, None).ngc.api == "https://api.ngc.nvidia.com"
+    settings = load(
+        tmp_path,
+        "ngc-authn: http://127.0.0.1:2",
+        AIRGAP_TUI_NGC_API="https://gateway.lan:8443/",
+        AIRGAP_TUI_NGC_REGISTRY="registry.lan:5000",
+    )
+    assert settings.ngc.api == "https://gateway.lan:8443"
+    assert settings.ngc.authn == "http://127.0.0.1:2"
+    assert settings.ngc.registry == "registry.lan:5000"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["gateway.lan", "ftp://a", "https://", "https://a/path", "https://a?b", "https://u:p@a",
+     "https://a:99999", "https://a:0", "https://[", "https://a#b"],
+)  # fmt: skip
+def test_what_is_no_address_of_ngc(tmp_path: Path, address: str) -> None:
+    with pytest.raises(UsageError, match=r"AIRGAP_TUI_NGC_API: .* is not an address"):
+        load(tmp_path, None, AIRGAP_TUI_NGC_API=address)

@@ -95,6 +95,13 @@ class CredentialStore:
         with self._lock:
             self._overrides[registry] = credential
 
+    def without(self, registry: str) -> CredentialStore:
+        """The same logins, but none for this registry: it refuses the one that there is."""
+        with self._lock:
+            overrides = {**self._overrides, registry: None}
+            problems = tuple(self._problems)
+        return CredentialStore(overrides, self._ngc, self._configs, problems, self.remarks)
+
     @property
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Each registry that a login is kept for, and where; no helper is asked for a secret."""

@@ -18,10 +18,11 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 from airgap_tui.engine.credentials.credential import NGC_REGISTRY, Credential
 from airgap_tui.engine.errors import ConnectionFailure
+from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, origin, split
+from airgap_tui.engine.http.failures import Answer
 from airgap_tui.engine.redaction import remember
 from airgap_tui.engine.registry.challenge import Challenge
-from airgap_tui.engine.registry.endpoint import Endpoint, is_loopback, origin, split
-from airgap_tui.engine.registry.failures import Answer, Subject, denied_login, refusal
+from airgap_tui.engine.registry.failures import Subject, denied_login, refusal
 
 MAX_TOKEN_BYTES = 64 * 1024
 _CLIENT_ID = "airgap-tui"

@@ -9,9 +9,9 @@ import time
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import TemporaryFailure
+from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.oci.content import CHUNK
 from airgap_tui.engine.oci.descriptor import Descriptor
-from airgap_tui.engine.registry.reply import Reply
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
 _LONGEST_FILL = 0.5

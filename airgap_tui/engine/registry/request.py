@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from airgap_tui.engine.http.client import Body
 from airgap_tui.engine.registry.auth import Scopes
-from airgap_tui.engine.registry.watchdog import Exchange
-
-
-class Body(Protocol):
-    """What a request sends piece by piece; `exchange` is told how it goes."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[memoryview]: ...
-    def begin(self, exchange: Exchange) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +32,11 @@ class Request:
     @property
     def streams(self) -> bool:
         return self.body is not None and not isinstance(self.body, bytes)
+
+    @property
+    def confidential(self) -> bool:
+        """Whether the body is a login, for a token service."""
+        return self.method == "POST" and self.body is not None and not self.scopes
 
     @property
     def pushes(self) -> bool:

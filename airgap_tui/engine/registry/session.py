@@ -1,4 +1,4 @@
-"""All requests to one registry: address, login, redirects, pauses and retries in one place."""
+"""All requests to one registry: address, login, pauses and retries in one place."""
 
 from __future__ import annotations
 
@@ -6,37 +6,26 @@ import contextlib
 import re
 import threading
 from dataclasses import replace
-from urllib.parse import urlencode, urljoin
-
-import requests
+from urllib.parse import urlencode
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ConnectionFailure, TemporaryFailure, UnsafeContent
 from airgap_tui.engine.events import Level, Note, Sink, discard
-from airgap_tui.engine.registry import challenge, connections
+from airgap_tui.engine.http import connections
+from airgap_tui.engine.http.client import Client
+from airgap_tui.engine.http.endpoint import Endpoint, origin, split
+from airgap_tui.engine.http.failures import RETRYABLE, Answer, retry_after
+from airgap_tui.engine.http.reply import Reply
+from airgap_tui.engine.registry import challenge
 from airgap_tui.engine.registry.auth import MAX_TOKEN_BYTES, Authenticator, TokenRequest
-from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect, origin, split
-from airgap_tui.engine.registry.failures import (
-    RETRYABLE,
-    TRANSPORT_ERRORS,
-    Answer,
-    Subject,
-    refusal,
-    retry_after,
-)
-from airgap_tui.engine.registry.pause import HostPause
-from airgap_tui.engine.registry.reply import Reply, broken, watchdog
+from airgap_tui.engine.registry.failures import Subject, refusal
 from airgap_tui.engine.registry.request import Fetched, Request
-from airgap_tui.engine.registry.watchdog import Exchange
 from airgap_tui.engine.retry import Attempts
 from airgap_tui.engine.settings import Network
 
-_MAX_REDIRECTS = 10
 _MAX_ERROR_BYTES = 64 * 1024
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_USER_AGENT = "airgap-tui"
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -50,18 +39,22 @@ class Session:
         credentials: CredentialStore,
         sink: Sink = discard,
     ) -> None:
-        self.endpoint = Endpoint.of(registry, settings.plain_http)
+        endpoint = Endpoint.of(registry, settings.plain_http)
         self.registry = registry
         self._settings = settings
         self._credentials = credentials
         self._sink = sink
-        self._auth = Authenticator(self.endpoint, self._find, settings.plain_http)
-        self._pause = HostPause(self.endpoint.authority, settings.retry, sink)
-        named = {registry, self.endpoint.host} & settings.plain_http
-        self._presumed_plain = self.endpoint.scheme == "http" and not named
-        self._wire: requests.Session | None = None
+        self._auth = Authenticator(endpoint, self._find, settings.plain_http)
+        self._client = Client(endpoint, settings, sink)
+        named = {registry, endpoint.host} & settings.plain_http
+        self._presumed_plain = endpoint.scheme == "http" and not named
         self._lock = threading.Lock()
         self._warned: set[str] = set()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the registry is."""
+        return self._client.endpoint
 
     def send(self, request: Request, token: CancelToken, *, retry: bool = True) -> Reply:
         """Do a request, log in where the registry wants it, and return an expected answer.
@@ -108,10 +101,7 @@ class Session:
 
     def close(self) -> None:
         """Drop the kept connections."""
-        with self._lock:
-            wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
+        self._client.close()
 
     def _turns_out_secure(self, asked: Endpoint) -> bool:
         """Whether to ask again, with TLS: on loopback that is only seen when all else fails."""
@@ -120,10 +110,7 @@ class Session:
                 self._presumed_plain = False
                 secure = replace(self.endpoint, scheme="https")
                 if connections.speaks_tls(secure):
-                    wire, self._wire = self._wire, None
-                    self.endpoint = secure
-                    if wire is not None:
-                        wire.close()
+                    self._client.endpoint = secure
             return self.endpoint != asked
 
     def _find(self, repository: str) -> Credential | None:
@@ -140,10 +127,10 @@ class Session:
             sent = (
                 self._auth.header(request.scopes, subject, ask, fresh=request.fresh) if own else ""
             )
-            reply = self._exchange(request, sent, token)
+            reply = self._client.exchange(request, sent, token)
             if reply.status in request.expect:
                 self._presumed_plain = self._presumed_plain and reply.status >= 400
-                self._pause.answered()
+                self._client.pause.answered()
                 self._note_warnings(reply)
                 return reply
             with reply:
@@ -166,7 +153,7 @@ class Session:
         if answer.status == 429 or (answer.status == 503 and retry_after(answer.headers)):
             failure = refusal(answer, subject)
             assert isinstance(failure, TemporaryFailure)  # noqa: S101 - the map says so
-            failure.retry_after = self._pause.ask(failure.retry_after, failure.message)
+            failure.retry_after = self._client.pause.ask(failure.retry_after, failure.message)
             return failure
         if answer.status in (400, 401, 403) and origin(url) != origin(self.endpoint.base):
             # A signed address has expired: the registry gives out a new one.
@@ -192,7 +179,7 @@ class Session:
         )
         while True:
             try:
-                with self._exchange(request, asked.authorization, token) as reply:
+                with self._client.exchange(request, asked.authorization, token) as reply:
                     answer = Answer(
                         reply.status,
                         reply.headers,
@@ -214,83 +201,6 @@ class Session:
             with contextlib.suppress(ConnectionFailure):
                 body = reply.read(_MAX_ERROR_BYTES)
         return Answer(reply.status, reply.headers, body, split(reply.url).netloc)
-
-    def _exchange(self, request: Request, authorization: str, token: CancelToken) -> Reply:
-        """One request with its redirects, followed by hand; the last answer, whatever it is."""
-        url, seen = request.url, set[str]()
-        while True:
-            reply = self._once(request, url, authorization, token)
-            if reply.status not in _REDIRECTS or reply.status in request.expect:
-                return reply
-            with reply:
-                location = reply.headers.get("Location", "")
-            if not location:
-                raise ConnectionFailure(
-                    f"{split(url).netloc} redirects ({reply.status}) without saying where to"
-                )
-            target = urljoin(url, location)
-            if request.method not in ("GET", "HEAD") and (
-                request.streams or reply.status not in (307, 308)
-            ):
-                raise ConnectionFailure(
-                    f"{split(url).netloc} redirects an upload ({reply.status}), which cannot be"
-                    f" followed: {request.name}"
-                )
-            check_redirect(url, target)
-            seen.add(url)
-            if target in seen or len(seen) > _MAX_REDIRECTS:
-                raise ConnectionFailure(
-                    f"{split(url).netloc} redirects in a circle or too often: {request.name}"
-                )
-            if origin(target) != origin(url):
-                authorization = ""
-                if request.body is not None and request.method == "POST" and not request.scopes:
-                    raise ConnectionFailure(
-                        f"{split(url).netloc} redirects a login to another host; that is refused"
-                    )
-            url = target
-
-    def _once(self, request: Request, url: str, authorization: str, token: CancelToken) -> Reply:
-        self._pause.wait(token)
-        token.check()
-        settings = self._settings
-        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **request.headers}
-        if authorization:
-            headers["Authorization"] = authorization
-        rate, window = settings.minimum_rate, settings.minimum_rate_window
-        send_timeout = None if request.streams else settings.read_timeout
-        exchange = Exchange(token, rate, window, send_timeout)
-        if request.streams:
-            request.body.begin(exchange)  # type: ignore[union-attr]
-        watchdog.begin(exchange)
-        connections.announce(exchange)
-        try:
-            wire = self._opened()
-            prepared = wire.prepare_request(
-                requests.Request(request.method, url, headers=headers, data=request.body)
-            )
-            response = wire.send(
-                prepared,
-                stream=True,
-                allow_redirects=False,
-                timeout=(settings.connect_timeout, settings.read_timeout + request.patience),
-                proxies=dict(connections.proxies_for(url)),
-            )
-        except TRANSPORT_ERRORS as error:
-            watchdog.end(exchange)
-            raise broken(error, url, exchange) from None
-        except BaseException:
-            watchdog.end(exchange)
-            raise
-        finally:
-            connections.announce(None)
-        return Reply(response, exchange, url)
-
-    def _opened(self) -> requests.Session:
-        with self._lock:
-            if self._wire is None:
-                self._wire = connections.open_session(self.endpoint, self._settings)
-            return self._wire
 
     def _note_warnings(self, reply: Reply) -> None:
         for header in reply.header_values("Warning")[:5]:

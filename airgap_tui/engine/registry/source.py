@@ -11,6 +11,8 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, TemporaryFailure
 from airgap_tui.engine.events import Sink, discard
+from airgap_tui.engine.http.endpoint import check_redirect
+from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure, Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -27,9 +29,7 @@ from airgap_tui.engine.registry.documents import (
     pull_scope,
     read_document,
 )
-from airgap_tui.engine.registry.endpoint import check_redirect
 from airgap_tui.engine.registry.reader import BlobReader, MemoryReader, content_range
-from airgap_tui.engine.registry.reply import Reply
 from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.settings import Network

@@ -9,9 +9,9 @@ from urllib.parse import urljoin
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent
+from airgap_tui.engine.http.endpoint import check_redirect
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.documents import pull_scope
-from airgap_tui.engine.registry.endpoint import check_redirect
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
 

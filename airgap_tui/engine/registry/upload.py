@@ -15,15 +15,15 @@ from urllib.parse import quote, urljoin, urlunsplit
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure, NotFound, TemporaryFailure
+from airgap_tui.engine.http.endpoint import Endpoint, check_redirect, origin, split
+from airgap_tui.engine.http.reply import Reply
+from airgap_tui.engine.http.watchdog import Exchange
 from airgap_tui.engine.oci.content import CHUNK, Opener, Report, VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
-from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect, origin, split
-from airgap_tui.engine.registry.reply import Reply
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
-from airgap_tui.engine.registry.watchdog import Exchange
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _MAX_MISFITS = 3

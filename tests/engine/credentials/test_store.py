@@ -115,3 +115,12 @@ def test_a_helper_that_is_missing_is_told_once(tmp_path: Path) -> None:
     assert store.find("reg.lan") is None
     assert store.find("reg.lan", "a/b") is None
     assert store.problems == ("the credential helper docker-credential-is-absent is not installed",)
+
+
+def test_without_the_login_of_one_registry_the_others_stay(tmp_path: Path) -> None:
+    write(tmp_path / ".docker" / "config.json", nvcr_io="a", reg_lan="b")
+    store = CredentialStore.load({"HOME": str(tmp_path), "NGC_API_KEY": KEY})
+    without = store.without("nvcr.io")
+    assert without.find("nvcr.io") is None
+    assert username(without, "reg.lan") == "b"
+    assert store.find("nvcr.io") is not None

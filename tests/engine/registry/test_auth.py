@@ -13,12 +13,13 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure
+from airgap_tui.engine.http.endpoint import Endpoint
+from airgap_tui.engine.http.failures import Answer
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Authenticator, TokenRequest
 from airgap_tui.engine.registry.challenge import Challenge
-from airgap_tui.engine.registry.endpoint import Endpoint
-from airgap_tui.engine.registry.failures import Answer, Subject
+from airgap_tui.engine.registry.failures import Subject
 from airgap_tui.engine.registry.source import RegistrySource
 from tests.engine.registry.conftest import OpenSource, OpenTarget, StartFake
 from tests.engine.registry.exchange import descriptor, logins, pull, push, read_once, send

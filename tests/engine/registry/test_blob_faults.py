@@ -18,12 +18,12 @@ from airgap_tui.engine.errors import (
     Stopped,
     TemporaryFailure,
 )
+from airgap_tui.engine.http import connections
 from airgap_tui.engine.oci.content import VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry import connections
 from airgap_tui.engine.registry.source import RegistrySource
 from tests.engine.registry.conftest import OpenSource, StartFake
 from tests.engine.registry.exchange import QUICK, descriptor, logins, read_once, read_whole

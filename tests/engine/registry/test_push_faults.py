@@ -18,8 +18,8 @@ from airgap_tui.engine.errors import (
     Stopped,
     TemporaryFailure,
 )
+from airgap_tui.engine.http.endpoint import Endpoint
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry.endpoint import Endpoint
 from airgap_tui.engine.registry.upload import checked_address
 from airgap_tui.engine.retry import RetryPolicy
 from tests.engine.registry.conftest import OpenTarget, StartFake

@@ -23,10 +23,11 @@ from airgap_tui.engine.errors import (
     UnsafeContent,
 )
 from airgap_tui.engine.events import HostPaused, Level, Note
+from airgap_tui.engine.http.failures import Answer, retry_after
 from airgap_tui.engine.oci.manifest import MAX_BYTES
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry.failures import Answer, Subject, refusal, retry_after
+from airgap_tui.engine.registry.failures import Subject, refusal
 from airgap_tui.engine.registry.source import RateLimit, RegistrySource
 from airgap_tui.engine.retry import RetryPolicy
 from tests.conftest import EventLog

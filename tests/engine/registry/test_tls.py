@@ -10,11 +10,11 @@ import pytest
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ConnectionFailure, TemporaryFailure, UsageError
+from airgap_tui.engine.http import connections, endpoint
+from airgap_tui.engine.http.connections import proxies_for
+from airgap_tui.engine.http.endpoint import Endpoint, check_redirect
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.registry import connections, endpoint
-from airgap_tui.engine.registry.connections import proxies_for
-from airgap_tui.engine.registry.endpoint import Endpoint, check_redirect
 from tests.engine.registry.conftest import OpenSource, OpenTarget, StartFake
 from tests.engine.registry.exchange import QUICK, descriptor, pull, push, read_whole
 from tests.fakes import faults

@@ -25,8 +25,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airgap_tui.engine.errors import ConnectionFailure, UsageError
-from airgap_tui.engine.registry.endpoint import Endpoint, is_loopback, origin, split
-from airgap_tui.engine.registry.watchdog import Exchange
+from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, origin, split
+from airgap_tui.engine.http.watchdog import Exchange
 from airgap_tui.engine.settings import Network
 
 CERTIFICATE_FOLDERS = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))

@@ -10,9 +10,9 @@ import requests
 import urllib3
 
 from airgap_tui.engine.errors import AirgapError, TemporaryFailure
-from airgap_tui.engine.registry.endpoint import split
-from airgap_tui.engine.registry.failures import TRANSPORT_ERRORS, transport_failure
-from airgap_tui.engine.registry.watchdog import Exchange, Watchdog
+from airgap_tui.engine.http.endpoint import split
+from airgap_tui.engine.http.failures import TRANSPORT_ERRORS, transport_failure
+from airgap_tui.engine.http.watchdog import Exchange, Watchdog
 
 watchdog = Watchdog()
 """Looks after every exchange of this process."""

@@ -1,0 +1,1 @@
+"""HTTP for every client here: TLS, proxies, redirects, pauses, and what failures mean."""
