@@ -354,6 +354,24 @@ def test_a_cluster_is_asked_once_for_what_it_knows_as_a_whole(
 
 
 @pytest.mark.sshd
+def test_hosts_that_belong_to_no_cluster_are_told_of(
+    ssh_server: SshServer, tmp_path: Path, token: CancelToken
+) -> None:
+    (tmp_path / "history").write_text("docker run lab/a:1\n")
+    spec = DiscoverSpec(
+        (NamedPath(tmp_path / "history", Kind.HISTORY),),
+        live=frozenset({Kind.KUBERNETES}),
+        hosts=nodes("node[1-2]"),
+    )
+    result = discover.run(spec, discard, token)
+    assert [(s.host, s.kind, s.read, s.absent) for s in result.sources] == [
+        ("", "history", 1, 0),
+        ("node1", "kubernetes", 0, 1),
+        ("node2", "kubernetes", 0, 1),
+    ]
+
+
+@pytest.mark.sshd
 def test_where_one_host_of_a_cluster_may_not_another_is_asked(
     ssh_server: SshServer, token: CancelToken
 ) -> None:
