@@ -190,7 +190,7 @@ def render(
 ) -> str:
     """The list as text: the comment on top, then one full reference per line with its note."""
     lines = [f"# {line}".rstrip() for line in comment.splitlines()]
-    lines += [_with_comment(str(name), notes.get(name, "")) for name in references]
+    lines += [_with_comment(str(reference), notes.get(reference, "")) for reference in references]
     return "".join(f"{line}\n" for line in lines)
 
 

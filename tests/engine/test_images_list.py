@@ -286,6 +286,17 @@ def test_any_bytes_give_a_list_or_an_error_that_names_the_file(content: bytes) -
         assert "the file" in error.message
 
 
+def test_a_note_stands_behind_its_name_and_is_no_name(tmp_path: Path) -> None:
+    first, second = Reference.parse("nvcr.io/nvidia/cuda:12"), Reference.parse("ubuntu")
+    path = tmp_path / "list.txt"
+    images_list.write(path, [first, second], "Title", {first: "sha256:abc,\n2025-06-24 nvcr.io/x"})
+    assert path.read_text() == (
+        "# Title\nnvcr.io/nvidia/cuda:12    # sha256:abc, 2025-06-24 nvcr.io/x\n"
+        "docker.io/library/ubuntu:latest\n"
+    )
+    assert images_list.parse([images_list.read(path)]).references == (first, second)
+
+
 edits = st.lists(
     st.one_of(
         references.map(str),
@@ -322,14 +333,3 @@ def test_what_a_user_comments_out_stays_out(found: list[Reference], data: st.Dat
     lines[out] = f"# {lines[out]}"
     update = updated("\n".join(lines), additions)
     assert (update.added, update.left_out) == ((), (found[out],))
-
-
-def test_a_note_stands_behind_its_name_and_is_no_name(tmp_path: Path) -> None:
-    first, second = Reference.parse("nvcr.io/nvidia/cuda:12"), Reference.parse("ubuntu")
-    path = tmp_path / "list.txt"
-    images_list.write(path, [first, second], "Title", {first: "sha256:abc,\n2025-06-24 nvcr.io/x"})
-    assert path.read_text() == (
-        "# Title\nnvcr.io/nvidia/cuda:12    # sha256:abc, 2025-06-24 nvcr.io/x\n"
-        "docker.io/library/ubuntu:latest\n"
-    )
-    assert images_list.parse([images_list.read(path)]).references == (first, second)
