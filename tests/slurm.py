@@ -86,8 +86,10 @@ class Slurm:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with suppress(Exception):
-            self("scancel", "--user=root", check=False)
+        # A job outlives the daemons, so it has to be over before they are.
+        self("scancel", "--user=root", check=False)
+        with suppress(TimeoutError):
+            services.wait_for(lambda: not self("squeue", "-h", check=False).stdout.strip())
         self._stack.close()
 
     def _configure(self) -> None:

@@ -14,6 +14,7 @@
 #   MARK denied KIND PATH          it is here and may not be read
 #   MARK unread KIND COUNT PATH    so many of them could not be had
 #   MARK missing KIND WHAT         it has to be here, and is not found
+#   MARK unmounted KIND COUNT WHAT so many of them would have to be mounted first
 #   MARK read KIND WHAT            it is here and was looked through, even if it held nothing
 #   MARK done                      last: nothing was broken off
 
@@ -121,9 +122,33 @@ homes() {
     fi
 }
 
+# Homes below an automounter: to look at each would mount them all, on every host at once.
+automounted() {
+    folders=$(sed -n 's/^[^ ]* \([^ ]*\) autofs [^ ]*indirect.*/\1/p' /proc/mounts 2>/dev/null)
+    [ -n "$folders" ] || return 0
+    homes | while IFS= read -r home; do
+        case "
+$folders
+" in *"
+${home%/*}
+"*) grep -q " $home " /proc/mounts || printf '%s\n' "$home" ;;
+        esac
+    done
+}
+
 from_history() {
+    asleep=$(automounted)
+    if [ "$asleep" ]; then
+        tell unmounted history "$(printf '%s\n' "$asleep" | grep -c /)" 'homes of other users'
+    fi
     homes | while IFS= read -r home; do
         case $home in /?*) ;; *) continue ;; esac
+        case "
+$asleep
+" in *"
+$home
+"*) continue ;;
+        esac
         [ -d "$home" ] || continue
         if [ ! -x "$home" ]; then tell denied history "$home"; continue; fi
         for name in .bash_history .zsh_history .zhistory .histfile .history .sh_history .ash_history; do
@@ -143,9 +168,16 @@ from_enroot() {
     if [ "$(id -u)" = 0 ]; then
         for data in /run/enroot/user-* /var/lib/enroot/user-*; do containers_of "$data"; done
     fi
+    asleep=$(automounted)
     list=$(homes)
     while IFS= read -r home; do
         case $home in /?*) ;; *) continue ;; esac
+        case "
+$asleep
+" in *"
+$home
+"*) continue ;;
+        esac
         [ -d "$home" ] || continue
         containers_of "$home/.local/share/enroot"
         for name in "$home"/*.sqsh; do

@@ -99,6 +99,7 @@ class Notice:
     - `cluster`: `what` is the system and the name of a cluster that the host belongs to
     - `absent`: there is no such source there; `missing`: there should be one
     - `denied`: it may not be read; `unread`: `count` of them could not be had
+    - `unmounted`: `count` of them would have to be mounted first
     - `read`: it was looked through, even if it held nothing
     - `done`: nothing was broken off
     """
@@ -214,7 +215,7 @@ class StreamReader:
         elif word in ("absent", "denied", "missing", "read"):
             kind, what = _fields(rest, 2)
             yield Notice(word, _kind(kind), _shown(what))
-        elif word == "unread":
+        elif word in ("unread", "unmounted"):
             kind, number, what = _fields(rest, 3)
             yield Notice(word, _kind(kind), _shown(what), int(number) if number.isdigit() else 1)
         elif word == "done":

@@ -62,6 +62,7 @@ _OF_SOURCES = {
 
 INSTALLED = "Is it installed there, and in the PATH that ssh gives? Else leave its option out."
 
+MOUNT = "Ask also the host that has them on its disks, or name histories with --history."
 TOO_MANY_FILES = (
     f"only the first {count(MOST_FILES, 'file')} were looked at",
     "Name directories further down.",

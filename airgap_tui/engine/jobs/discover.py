@@ -201,7 +201,8 @@ class _Job:
                 found.append(self._errand(names[:_CANDIDATES], kinds))
             if not clusters:
                 for name, reader in self.readers.items():
-                    if self._results[name].state is ItemState.DONE:
+                    asked = name != THIS_MACHINE or self._spec.here
+                    if asked and self._results[name].state is ItemState.DONE:
                         for kind in sorted(kinds):
                             reader.absent(kind, system)
         return found

@@ -58,11 +58,10 @@ class Findings:
         state = SourceState.FAILED if problem else SourceState.READ
         self._tell(SourceRead(host, kind.value, path, found, state, problem))
 
-    def absent(self, host: str, kind: Kind, what: str) -> None:
+    def absent(self, host: str, kind: Kind, what: str, reason: str = "") -> None:
         """There is no such source on that host."""
-        self._tell(
-            SourceRead(host, kind.value, what, 0, SourceState.ABSENT, f"{what} is not there")
-        )
+        reason = reason or f"{what} is not there"
+        self._tell(SourceRead(host, kind.value, what, 0, SourceState.ABSENT, reason))
 
     def failed(self, host: str, kind: Kind | None, path: str, reason: str, remedy: str) -> None:
         """A source that could not be read at all."""

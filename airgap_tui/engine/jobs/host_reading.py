@@ -107,8 +107,11 @@ class HostReader:
         elif piece.word == "unread":
             several = f"{piece.count} of them" if piece.count > 1 else "it"
             self._failed(piece.kind, piece.what, f"{several} cannot be read")
+        elif piece.word == "unmounted":
+            reason = f"{piece.count} of them are not mounted now, and were left so"
+            self._findings.failed(self.name, piece.kind, piece.what, reason, remedies.MOUNT)
         elif piece.word == "read" and piece.kind is not None:
-            self._findings.looked_through(self.name, piece.kind, piece.what)
+            self._findings.looked_through(self.name, piece.kind, f"all of {piece.kind.value}")
             if piece.kind is Kind.HISTORY and piece.what != "0":
                 self._findings.remark(remedies.only_own_histories(self.name))
 
@@ -126,7 +129,7 @@ class HostReader:
         elif kind is None:
             return
         elif remedies.not_there(material) and not self._insist:
-            self._findings.absent(self.name, kind, path)
+            self._findings.absent(self.name, kind, path, problem)
         elif problem and not material.content:
             self._failed(kind, path, problem)
         elif kind not in remedies.OF_ONE_HOST and self._findings.seen_elsewhere(

@@ -45,6 +45,17 @@ def test_histories_come_byte_for_byte(made_up_host: MadeUpHost, shell: str) -> N
     assert all(m.status == 0 and not m.cut for m in gathered.materials)
 
 
+def test_homes_below_an_automounter_are_left_alone(made_up_host: MadeUpHost, shell: str) -> None:
+    made_up_host.file("home/ann/.bash_history", AWKWARD)
+    made_up_host.file("other/bob/.bash_history", AWKWARD)
+    other = made_up_host.root / "other/bob"
+    made_up_host.program("getent", f"echo a:x:1:1::{made_up_host.home}:; echo b:x:2:2::{other}:")
+    made_up_host.program("sed", f"echo {made_up_host.home.parent}")  # of /proc/mounts
+    gathered = made_up_host.gather(only(Kind.HISTORY, Kind.ENROOT), shell)
+    assert [m.path for m in gathered.of(Kind.HISTORY)] == [str(other / ".bash_history")]
+    assert [n.count for n in gathered.notice("unmounted", Kind.HISTORY)] == [1]
+
+
 def test_engines_are_asked_as_they_can_be_read(made_up_host: MadeUpHost, shell: str) -> None:
     made_up_host.program("docker", '[ "$1" = image ] && echo \'{"Repository":"a"}\'; cat; exit 0')
     made_up_host.program("podman", "echo '[]'; echo 'what it thinks of it' >&2; exit 125")

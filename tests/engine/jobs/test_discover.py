@@ -263,7 +263,7 @@ def test_three_hosts_one_of_them_dead_and_one_slow(
         live=frozenset({Kind.HISTORY}),
         hosts=(*nodes("node[1-2]"), parse_host("node9")),
         search=("jobs",),
-        timeout=2,
+        timeout=6,
     )
     result = discover.run(spec, events, token)
     assert result.exit_code == 1
@@ -272,8 +272,8 @@ def test_three_hosts_one_of_them_dead_and_one_slow(
     assert [source.place.host for source in both.sources] == ["node1", "node2"]
     states = {host.host: host for host in result.hosts}
     assert states["node1"].state is ItemState.DONE
-    assert states["node2"].state is ItemState.FAILED and "2.0 s" in states["node2"].reason
-    assert states["node2"].seconds < 10
+    assert states["node2"].state is ItemState.FAILED and "6.0 s" in states["node2"].reason
+    assert states["node2"].seconds < 20
     assert states["node9"].state is ItemState.FAILED and "refused" in states["node9"].reason
     assert "ssh" in states["node9"].hint
     warned = {remark.place.host: remark for remark in result.discovery.remarks}
@@ -351,6 +351,24 @@ def test_a_cluster_is_asked_once_for_what_it_knows_as_a_whole(
     assert asked(ssh_server) == ["127.0.0.1", "127.0.0.3"]
     assert result.exit_code == 0 and result.discovery.remarks == ()
     assert [host.state for host in result.hosts] == [ItemState.DONE] * 3
+
+
+@pytest.mark.sshd
+def test_hosts_that_belong_to_no_cluster_are_told_of(
+    ssh_server: SshServer, tmp_path: Path, token: CancelToken
+) -> None:
+    (tmp_path / "history").write_text("docker run lab/a:1\n")
+    spec = DiscoverSpec(
+        (NamedPath(tmp_path / "history", Kind.HISTORY),),
+        live=frozenset({Kind.KUBERNETES}),
+        hosts=nodes("node[1-2]"),
+    )
+    result = discover.run(spec, discard, token)
+    assert [(s.host, s.kind, s.read, s.absent) for s in result.sources] == [
+        ("", "history", 1, 0),
+        ("node1", "kubernetes", 0, 1),
+        ("node2", "kubernetes", 0, 1),
+    ]
 
 
 @pytest.mark.sshd
