@@ -24,6 +24,7 @@ from airgap_tui.engine.discovery.programs import (
 from airgap_tui.engine.discovery.shell import DEEPEST, Command, Script, Word
 from airgap_tui.engine.discovery.text import finding
 
+_MOST_INPUTS = 1000
 _IMAGE_VARIABLES = ("PYXIS_CONTAINER_IMAGE", "_SLURM_SPANK_OPTION_pyxis_container_image")
 _USER_VARIABLE = re.compile(
     r"(?:SINGULARITY_|APPTAINER_)?DOCKER_USERNAME=(?:\$\{?oauthtoken\}?)?\Z"
@@ -70,29 +71,20 @@ _PREFIXES: dict[str, _Prefix] = {
     "ionice": _Prefix(syntax("cnp", "--class --classdata")),
     "chrt": _Prefix(syntax("TPD"), 1),
     "taskset": _Prefix(Syntax(), 1),
-    "numactl": _Prefix(syntax("NmCiplLoft")),
     "stdbuf": _Prefix(syntax("ioe", "--input --output --error")),
     "timeout": _Prefix(syntax("ks", "--kill-after --signal"), 1),
     "setsid": _Prefix(Syntax()),
+    "sshpass": _Prefix(syntax("pfdP")),
     "exec": _Prefix(syntax("a")),
     "command": _Prefix(Syntax()),
     "builtin": _Prefix(Syntax()),
     "noglob": _Prefix(Syntax()),
-    "strace": _Prefix(syntax("oepsEPuabIOSX")),
     "unbuffer": _Prefix(Syntax()),
     "fakeroot": _Prefix(syntax("lisbfu")),
     "flock": _Prefix(syntax("wEc", "--timeout --conflict-exit-code"), 1),
     "chroot": _Prefix(syntax("", "--userspec --groups"), 1),
     "xargs": _Prefix(syntax("aEIJLnPRSsd", "--arg-file --delimiter --max-args --max-procs")),
     **dict.fromkeys(("k3s", "microk8s", "rke2"), _Prefix(Syntax())),
-    **dict.fromkeys(
-        ("mpirun", "mpiexec", "orterun", "prun"),
-        _Prefix(
-            syntax("nNHcx", flags="--allow-run-as-root --oversubscribe --bind-to-core --verbose")
-        ),
-    ),
-    "nsys": _Prefix(syntax("otscdewyx", flags="--stats --help"), 1),
-    "ncu": _Prefix(syntax("okcsf", flags="--force-overwrite --help")),
     # Those that hand a text to a shell.
     "eval": _Prefix(Syntax(), joined=True),
     "ssh": _Prefix(syntax("bcDEeFIiJLlmOopQRSWwB"), 1, joined=True),
@@ -104,7 +96,13 @@ _PREFIXES: dict[str, _Prefix] = {
     "dsh": _Prefix(syntax("wmgF"), joined=True),
     "screen": _Prefix(syntax("ScehpstT"), joined=True),
 }
+_LAUNCHERS = frozenset(
+    {"mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "aprun", "jsrun", "numactl", "strace"}
+    | {"nsys", "ncu", "perf", "hwloc-bind", "likwid-pin"}
+)
+"""Those with options of one dash and several letters: the command is the first word known here."""
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh", "fish", "tcsh", "csh"})
+_LAUNCHED = frozenset({*PROGRAMS, *_SHELLS, *_LAUNCHERS, "srun", "env", "timeout"})
 _TEXT_OPTIONS = {
     "su": ("-c", "--command"),
     "sg": ("-c",),
@@ -202,6 +200,10 @@ def _of_words(
             return
         elif program in ("conda", "mamba", "micromamba") and rest and rest[0].text == "run":
             _, words = split(rest[1:], _CONDA)
+        elif program in _LAUNCHERS:
+            words = rest
+            while words and words[0].text.rpartition("/")[2] not in _LAUNCHED:
+                words = words[1:]
         elif program in _PREFIXES:
             prefix = _PREFIXES[program]
             options, words = split(rest, prefix.options)
@@ -231,16 +233,19 @@ def _of_words(
 def _of_text(
     words: Sequence[Word], variables: Variables, depth: int
 ) -> Iterator[ImageArgument | Mistake]:
-    """Words that a program joins with blanks and gives to a shell."""
-    text = []
-    for word in words:
-        if word.text in (":::", "::::"):
-            break
-        text.append(word.text)
-    if text and depth < DEEPEST:
-        yield from image_arguments(
-            " ".join(text), variables.copy(), line=words[0].line, depth=depth + 1
-        )
+    """Words that a program joins with blanks and gives to a shell; `parallel` takes those behind
+    `:::` one after the other."""
+    texts = [word.text for word in words]
+    if not texts or depth >= DEEPEST:
+        return
+    commands = [" ".join(texts)]
+    if ":::" in texts:
+        start, inputs = texts[: texts.index(":::")], texts[texts.index(":::") + 1 :]
+        text = " ".join(start)
+        text = text if "{}" in text else f"{text} {{}}"
+        commands = [text.replace("{}", one) for one in inputs[:_MOST_INPUTS] if one != ":::"]
+    for command in commands:
+        yield from image_arguments(command, variables.copy(), line=words[0].line, depth=depth + 1)
 
 
 def _of_shell(

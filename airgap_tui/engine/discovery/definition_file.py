@@ -16,8 +16,7 @@ from airgap_tui.engine.discovery import text as texts
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
 from airgap_tui.engine.discovery.naming import Named, named
 
-_STAGE = re.compile(r"^[ \t]*bootstrap[ \t]*:", re.MULTILINE | re.IGNORECASE)
-_SECTION = re.compile(r"%([A-Za-z]+)")
+_STAGE = re.compile(r"^bootstrap:", re.MULTILINE | re.IGNORECASE)
 _ARGUMENT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _DEFAULT = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*\Z")
 _NAMED_SOURCES = {
@@ -47,7 +46,7 @@ def read(stream: Stream, place: Place, kind: Kind = Kind.DEFINITION) -> Iterator
     content, more = texts.whole(stream)
     yield from texts.doubts(content, more, kind, place)
     text = texts.decoded(content)
-    stages = _stages(text)
+    stages = [stage for stage in _stages(text) if "bootstrap" in stage.header]
     if not stages:
         yield Remark(
             kind,
@@ -60,7 +59,8 @@ def read(stream: Stream, place: Place, kind: Kind = Kind.DEFINITION) -> Iterator
 
 
 def _stages(text: str) -> list[_Stage]:
-    starts = [found.start() for found in _STAGE.finditer(text)]
+    """A stage begins at each `Bootstrap:` that is not indented; the first may be."""
+    starts = [0, *(found.start() for found in _STAGE.finditer(text))]
     ends = [*starts[1:], len(text)]
     return [
         _stage(text[start:end], text.count("\n", 0, start) + 1)
@@ -73,25 +73,26 @@ def _stage(text: str, first_line: int) -> _Stage:
     defaults: dict[str, str] = {}
     line_of_from = first_line
     section = ""
-    pending = ""
+    pending, begun = "", first_line
     for number, raw in enumerate(text.split("\n"), start=first_line):
-        if found := _SECTION.match(raw.lstrip()):
-            section = found[1].lower()
+        if raw.lstrip().startswith("%"):
+            section = raw.strip().lstrip("%").partition(" ")[0].lower() or "%"
         elif section == "arguments":
             if default := _DEFAULT.match(raw.partition("#")[0]):
                 defaults[default[1]] = default[2].strip("\"'")
         elif not section:
-            line = pending + raw.strip()
+            begun = begun if pending else number
+            line = pending + raw.partition("#")[0].strip()
             pending = ""
             if line.endswith("\\"):
-                pending = line[:-1].rstrip() + " "
+                pending = line[:-1]
                 continue
             key, colon, value = line.partition(":")
             key = key.strip().lower()
-            if colon and not key.startswith("#") and key not in header:
-                header[key] = value.partition("#")[0].strip()
+            if colon:
+                header[key] = value.strip()
                 if key == "from":
-                    line_of_from = number
+                    line_of_from = begun
     return _Stage(header, line_of_from, defaults)
 
 

@@ -23,7 +23,10 @@ _URL = re.compile(
     r" returned error code: ([0-9]{3}[ \w-]*)"
 )
 _INVALID = re.compile(r"\[ERROR\] Invalid image reference: (\S+)")
-_FILE = re.compile(r"(?:^|(?<=[\s:\"']))(\S+\.(?:sqsh|squashfs))(?=$|[\s\"':,])")
+_SEPARATORS = re.compile(r"[\s\"',]+|:(?=\s|$)")
+_SQUASHFS = (".sqsh", ".squashfs")
+_LONGEST_LINE = 8192
+_HUB = "registry-1.docker.io"
 
 
 def read(stream: Stream, place: Place) -> Iterator[Finding | Remark]:
@@ -31,7 +34,7 @@ def read(stream: Stream, place: Place) -> Iterator[Finding | Remark]:
     content, more = texts.whole(stream)
     yield from texts.doubts(content, more, Kind.ENROOT, place)
     for number, line in enumerate(texts.decoded(content).split("\n"), start=1):
-        found = _of_line(line, place, number)
+        found = _of_line(line[:_LONGEST_LINE], place, number)
         if found is not None:
             yield found
 
@@ -43,9 +46,20 @@ def _of_line(line: str, place: Place, number: int) -> Finding | None:
         written, meaning, reason = error
         result = texts.finding(written, meaning, Kind.ENROOT, place, number)
         return texts.failed(result, reason)
-    if found := _FILE.search(line):
-        return texts.finding(found[1], of_file(found[1]), Kind.ENROOT, place, number)
+    if path := _path_in(line):
+        return texts.finding(path, of_file(path), Kind.ENROOT, place, number)
     return None
+
+
+def _path_in(line: str) -> str:
+    """The squashfs file in a line of a listing: the whole line where it is a path alone, which may
+    hold blanks; what getfattr says of a file comes on the lines below."""
+    line = line.strip()
+    if line.startswith("# file:"):
+        return ""
+    if line.startswith(("/", ".", "~")) and line.endswith(_SQUASHFS):
+        return line
+    return next((word for word in _SEPARATORS.split(line) if word.endswith(_SQUASHFS)), "")
 
 
 def of_error(line: str) -> tuple[str, Named, str] | None:
@@ -54,6 +68,9 @@ def of_error(line: str) -> tuple[str, Named, str] | None:
         host, repository, locator, status = found.groups()
         joint = "@" if locator.startswith(("sha256:", "sha512:")) else ":"
         written = f"{host}#{repository.strip('/')}{joint}{locator}"
+        if host == _HUB and re.match(r"[^/]*[.:][^/]*/", repository):
+            # enroot before 4.0 looks for nvcr.io/nvidia/x on Docker Hub; this is what was meant.
+            written = f"{repository}{joint}{locator}"
         meaning = named(written, enroot=True)
         if "/blobs/" in found[0]:
             written = f"{host}#{repository.strip('/')}"
@@ -77,7 +94,7 @@ def of_file(path: str) -> Named:
         except InvalidReference:
             pass
         else:
-            name = f"{guess.repository.removeprefix('library/')}:{guess.tag}"
+            name = str(guess).removeprefix("docker.io/").removeprefix("library/")
             reason = f"perhaps {name}, of a registry that the name of the file does not tell"
             return Named(None, State.UNRESOLVED, reason)
     return Named(None, State.OTHER, "a local file")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from airgap_tui.engine.discovery.finding import State
 from airgap_tui.engine.errors import InvalidReference
 from airgap_tui.engine.oci.reference import DOCKER_HUB, Reference
+from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.redaction import redact
 
 _MASK = "********"
@@ -117,7 +118,7 @@ def named_by_singularity(written: str) -> Named:
 
 def shown(written: str) -> str:
     """The name as written, without secrets: no user part, no command whose output it takes, no
-    default of a variable; cut where it is absurdly long."""
+    default of a variable, nothing that steers a terminal; cut where it is absurdly long."""
     text = _DEFAULT.sub(r"${\1}", _COMMAND.sub("$(..)", written.strip()[: 4 * _LONGEST_NAME]))
     scheme = _SCHEME.match(text)
     start = scheme[0] if scheme else ""
@@ -126,6 +127,7 @@ def shown(written: str) -> str:
     name, end = (rest[: digest.start()], digest[0]) if digest else (rest, "")
     # The redactor sees the name and the digest apart: together, `://x@` looks like a login.
     text = f"{start}{f'{_MASK}@' if user else ''}{redact(name)}{redact(end)}"
+    text = harmless(" ".join(text.split()))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]} .."
 
 

@@ -20,21 +20,28 @@ DEEPEST = 6
 """How deep scripts within scripts are read."""
 _MOST_VALUES = 32
 _FARTHEST = 1 << 18
+_MOST_UNCLOSED = 2000
+_MOST_UNENDED = 20
 _BLANK = " \t\r\x0b\x0c"
 _PLAIN = re.compile(r"[^\s'\"\\$`;&|()<>#]+")
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!$-])")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
 _DIRECTIVE = re.compile(r"#SBATCH[ \t]+([^\n]*)")
 _DOUBLE_QUOTED = re.compile(r"[^\"\\$`]+")
+_SCRIPT_FILE = re.compile(r"\.(?:sh|bash|zsh|csh|sbatch|slurm|job)\Z")
+_SHELL_SCRIPT = re.compile(r"#![^\n]*\b(?:ba|z|k|da|c|tc)?sh\b")
 _ANSI_ESCAPE = re.compile(r"\\([\\'\"?abefnrtv]|x[0-9A-Fa-f]{1,2}|[0-7]{1,3})")
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "", "b": "", "e": "", "f": " ", "v": " "}
 
-_LEADING = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{", "}"})
 _BEGINS_CONDITION = frozenset({"if", "case"})
 _ENDS_CONDITION = frozenset({"fi", "esac"})
+_KEYWORDS = (
+    frozenset({"then", "else", "elif", "while", "until", "do", "!", "{", "}"})
+    | _BEGINS_CONDITION
+    | _ENDS_CONDITION
+)
 _SETTERS = frozenset({"export", "declare", "typeset", "local", "readonly"})
 _TAKES_SCRIPT = frozenset({"sbatch", "salloc", "srun", "bash", "sh", "zsh", "ksh", "dash", "ssh"})
-_WRITES_SCRIPT = frozenset({"cat", "tee"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +122,9 @@ class Script:
         self._conditional = False
         self._conditions = 0
         self._takes_script = False
-        self._writes_file = False
+        self._writes = ""
         self._unclosed = 0
+        self._unended = 0
 
     def commands(self) -> Iterator[Command]:
         """The commands in their order, those of scripts inside at their place."""
@@ -245,7 +253,7 @@ class Script:
             end = text.find("`", start + 1)
             self._substituted(text, start + 1, end, "`" if end < 0 else "$(..)")
         elif text.startswith("$((", start):
-            end = text.find("))", start)
+            end = text.find("))", start, start + 1000)
             self._position = end + 2 if end >= 0 else start + 3
             self._word.add("$((..))")
             self._line += text.count("\n", start, self._position)
@@ -280,7 +288,8 @@ class Script:
         values, unset = braced(inside, self._variables)
         self._word.unset |= unset
         if not values:
-            self._word.add(written)
+            # Defaults and patterns are left out: they may hold anything.
+            self._word.add(written if not unset or len(written) < 3 else _stand_in(written, unset))
         elif quoted or len(values) > 1 or self._is_assignment() or values[0].split() == [values[0]]:
             self._word.add(*values)
         else:
@@ -305,8 +314,11 @@ class Script:
             self._end_word()
 
     def _closing(self, start: int, closer: str) -> int:
-        """As `matching`; looks less far in a text where much was never closed."""
-        end = matching(self._text, start, closer, _FARTHEST if self._unclosed < 20 else 1000)
+        """As `matching`; looks less far in a text where much was never closed, and at last no more:
+        the time that a text takes grows with its length only."""
+        if self._unclosed > _MOST_UNCLOSED:
+            return -1
+        end = matching(self._text, start, closer, _FARTHEST >> min(self._unclosed, 10))
         self._unclosed += end < 0
         return end
 
@@ -327,41 +339,52 @@ class Script:
                 self._redirecting = operator
                 self._position += len(operator)
                 break
-        self._writes_file = self._writes_file or c == ">"
 
     def _end_line(self) -> None:
         self._end_command("\n")
         self._line += 1
         for here in self._heres:
-            self._take_body(here)
+            if self._unended < _MOST_UNENDED:
+                self._take_body(here)
         self._heres.clear()
-        self._takes_script = self._writes_file = False
+        self._takes_script, self._writes = False, ""
 
     def _take_body(self, here: _Here) -> None:
-        """The lines up to the delimiter; read as a script where somebody takes them for one."""
+        """The lines up to the delimiter, or to the end as a shell has it; read as a script where
+        somebody takes them for one."""
         start, line = self._position, self._line
+        body: list[str] = []
         while self._position < len(self._text):
             end = self._text.find("\n", self._position)
             end = len(self._text) if end < 0 else end
             found = self._text[self._position : end].rstrip("\r")
-            body_end = self._position
+            found = found.lstrip("\t") if here.tabs else found
             self._position = min(end + 1, len(self._text))
             self._line += 1
-            if (found.lstrip("\t") if here.tabs else found) == here.delimiter:
+            if found == here.delimiter:
                 break
+            body.append(found)
         else:
-            # Nobody ends it: what follows is read as if it were not there.
-            self._position, self._line = start, line
-            return
-        body = self._text[start:body_end]
-        if not self._takes_script:
+            if not self._takes_script:
+                # Half a history: what follows is read as if nothing were open.
+                self._unended += 1
+                self._position, self._line = start, line
+                return
+        script = "\n".join(body)
+        if not (self._takes_script or (self._writes and self._is_script(script))):
             return
         if not here.literal:
-            body = self._variables.substituted(body)
-        self._read_inside(body, line, directives=True)
+            script = self._variables.substituted(script)
+        self._read_inside(script, line, directives=True)
+
+    def _is_script(self, body: str) -> bool:
+        """Whether what is written to a file is one for a shell, by its name or its first line."""
+        if _SCRIPT_FILE.search(self._writes):
+            return True
+        return body.startswith("#SBATCH") or _SHELL_SCRIPT.match(body) is not None
 
     def _read_inside(self, text: str, line: int, *, directives: bool = False) -> None:
-        if self._depth < DEEPEST:
+        if self._depth < DEEPEST and text.strip():
             inner = Script(
                 text,
                 self._variables.copy(),
@@ -397,6 +420,8 @@ class Script:
             self._heres.append(_Here(word.values[0], tabs, word.quoted))
         elif self._redirecting == "<<<":
             self._read_inside(word.values[0], word.line)
+        elif self._redirecting in (">", ">>", ">|"):
+            self._writes = word.values[0]
         elif not self._redirecting:
             values = tuple(dict.fromkeys(word.values))
             self._words.append(Word(values, word.line, frozenset(word.unset)))
@@ -413,15 +438,16 @@ class Script:
 
     def _finish(self, words: list[Word]) -> None:
         """One command is complete: what it sets is set, and it is handed out."""
-        while words and words[0].text in _LEADING | _BEGINS_CONDITION | _ENDS_CONDITION:
-            keyword = words[0].text
+        first = 0
+        while first < len(words) and words[first].text in _KEYWORDS:
+            keyword = words[first].text
+            self._conditions += keyword in _BEGINS_CONDITION
             if keyword == "case":
-                self._conditions += 1
                 return
-            self._conditions += keyword == "if"
             if keyword in _ENDS_CONDITION:
                 self._conditions = max(0, self._conditions - 1)
-            words = words[1:]
+            first += 1
+        words = words[first:]
         if not words:
             return
         if words[0].text in ("for", "select") and len(words) > 1:
@@ -436,10 +462,10 @@ class Script:
             self._assign(assignments)
         else:
             self._set_by(rest)
-            program = rest[0].text.rpartition("/")[2]
-            self._takes_script |= any(
-                word.text.rpartition("/")[2] in _TAKES_SCRIPT for word in rest[:8]
-            ) or (program in _WRITES_SCRIPT and (self._writes_file or program == "tee"))
+            programs = [word.text.rpartition("/")[2] for word in rest]
+            self._takes_script |= not _TAKES_SCRIPT.isdisjoint(programs[:8])
+            if "tee" in programs[:3] and not programs[-1].startswith("-"):
+                self._writes = rest[-1].text
         self._ready.append(Command(assignments, rest, self._variables))
 
     def _set_by(self, words: tuple[Word, ...]) -> None:
@@ -475,6 +501,10 @@ class Script:
                     values += [f"{b}{text}" for b in before or ("",)]
             if values:
                 self._variables.set(name, tuple(values), add=self._undecided)
+
+
+def _stand_in(written: str, unset: frozenset[str]) -> str:
+    return f"${{{min(unset)}}}" if written.startswith("${") else written
 
 
 def _ansi_end(text: str, start: int) -> int:

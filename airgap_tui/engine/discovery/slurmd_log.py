@@ -15,15 +15,17 @@ slurmd, syslog and the journal write it in a dozen forms. A log can be large: it
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone, tzinfo
 from functools import lru_cache
+from typing import TypeAlias
 
 from airgap_tui.engine.discovery import enroot
 from airgap_tui.engine.discovery import text as texts
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
-from airgap_tui.engine.discovery.naming import Named, named
+from airgap_tui.engine.discovery.naming import Named, named, shown
 
 _CHUNK = 1 << 20
 _LONGEST = 8192
@@ -42,7 +44,7 @@ _MESSAGE = re.compile(
     rb"(?P<command>(?:docker|dockerd|podman)://" + _NAME + rb")"
     rb"|running importer command: [^\n]{0,4096}? get (?P<importer>" + _NAME + rb")"
     rb"|version v?(?P<version>[0-9]{1,4}\.[0-9]{1,4}[0-9A-Za-z.+~-]{0,20})"
-    rb"|(?P<progress>creating container filesystem|starting container(?! *$)"
+    rb"|(?P<progress>creating container filesystem|starting container"
     rb"|completed container setup|skipping container creation|using importer squashfs)"
     rb"|[ \t]+(?P<error>\[ERROR\] (?:URL|Invalid image reference)[^\n\x00]{0,4096})"
     rb")"
@@ -57,6 +59,9 @@ _TIME = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     rb"(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+
+_Step: TypeAlias = tuple[bytes, bytes]
+"""The host, where several write one log, and the job's step or the process."""
 
 _SEES_NAMES = (0, 12)
 _TELLS_SUCCESS = (0, 13)
@@ -104,9 +109,9 @@ class _Log:
         self._kind = kind
         self._place = place
         self._zone = zone
-        self._begun: dict[tuple[bytes, bytes], _Import] = {}
-        self._nameless: dict[tuple[bytes, bytes], None] = {}
-        self._told: dict[tuple[bytes, bytes], None] = {}
+        self._begun: OrderedDict[_Step, _Import] = OrderedDict()
+        self._nameless: OrderedDict[_Step, None] = OrderedDict()
+        self._told: OrderedDict[_Step, None] = OrderedDict()
         self._versions: set[str] = set()
         self._tells_success = False
         self._blind_line = 0
@@ -151,9 +156,7 @@ class _Log:
             _OTHER_SOURCES,
         )
 
-    def _of_step(
-        self, what: str, found: bytes, line: _Line, step: tuple[bytes, bytes]
-    ) -> Iterator[Finding]:
+    def _of_step(self, what: str, found: bytes, line: _Line, step: _Step) -> Iterator[Finding]:
         begun = self._begun.get(step)
         if what in ("importing", "command", "importer"):
             written = _text(found)
@@ -200,7 +203,7 @@ class _Log:
                 yield texts.failed(self._finding(written, line, meaning), reason)
                 self._remember(self._told, step)
 
-    def _give_up(self, step: tuple[bytes, bytes]) -> Iterator[Finding]:
+    def _give_up(self, step: _Step) -> Iterator[Finding]:
         if begun := self._begun.pop(step, None):
             yield self._unfinished(begun)
 
@@ -220,25 +223,38 @@ class _Log:
             reason = "the log ends within this line, so the name may be longer"
             meaning = Named(None, State.UNRESOLVED, reason)
         time = _time_of(line.front, self._zone)
-        return texts.finding(written, meaning, self._kind, self._place, line.number, time)
+        place = Place(self._place.path, line.number, self._place.host)
+        return Finding(
+            _shown(written),
+            meaning.reference,
+            self._kind,
+            place,
+            meaning.state,
+            time,
+            meaning.reason,
+        )
 
     @staticmethod
-    def _remember(steps: dict[tuple[bytes, bytes], None], step: tuple[bytes, bytes]) -> None:
+    def _remember(steps: OrderedDict[_Step, None], step: _Step) -> None:
         steps[step] = None
         if len(steps) > _MOST_STEPS:
-            del steps[next(iter(steps))]
+            steps.popitem(last=False)
 
 
 @lru_cache(maxsize=4096)
 def _meaning(written: str) -> Named:
+    """The same names come again and again."""
     return named(written, enroot=True)
+
+
+_shown = lru_cache(maxsize=4096)(shown)
 
 
 def _text(found: bytes) -> str:
     return found.decode("utf-8", "replace")
 
 
-def _step_of(front: bytes) -> tuple[bytes, bytes]:
+def _step_of(front: bytes) -> _Step:
     """The host where several write one log, and the step; where the log has no steps, the
     process."""
     host = _HOST.match(front)

@@ -15,7 +15,7 @@ from airgap_tui.engine.discovery import text as texts
 from airgap_tui.engine.discovery.command_lines import findings
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
 
-_COMMAND = re.compile(r"(?:\S*/)?(?:srun|sbatch|salloc)(?=\s|\Z)")
+_COMMAND = re.compile(r"(?:[^\s|]*/)?(?:srun|sbatch|salloc)(?=\s|\Z)")
 _WRAP = re.compile(r"\s--wrap[= ]")
 _IMAGE = re.compile(r"(?<=\s)--container-image[= ]\S+")
 _RULE = re.compile(r"[ -]*-{3,}[ -]*\Z")

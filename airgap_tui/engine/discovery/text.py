@@ -11,6 +11,7 @@ from airgap_tui.engine.discovery.naming import Named, shown
 
 MAX_BYTES = 64 << 20
 _CHUNK = 1 << 20
+_YEAR_2100 = 4_102_444_800
 
 
 def whole(stream: Stream, limit: int = MAX_BYTES) -> tuple[bytes, bool]:
@@ -72,15 +73,18 @@ def failed(found: Finding, reason: str) -> Finding:
 
 
 def moment(seconds: str) -> datetime | None:
-    """Seconds since 1970, as histories write them."""
-    try:
-        return datetime.fromtimestamp(int(seconds[:20]), timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return None
+    """Seconds since 1970, as histories write them; no time where they cannot be of this age."""
+    value = int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 12 else 0
+    return datetime.fromtimestamp(value, timezone.utc) if 0 < value < _YEAR_2100 else None
 
 
 def written_time(text: str, zone: tzinfo) -> datetime | None:
     """An ISO time; one without a zone is of `zone`."""
+    if len(text) in (19, 23) and text.isascii():  # the usual ones, of which logs have millions
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=zone)
+        except ValueError:
+            return None
     text = text.strip().replace(" ", "T", 1).replace("Z", "+00:00")
     head, dot, rest = text.partition(".")
     if dot:
