@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import services
-from tests.bench import measure
+from tests.bench import measure, slurmd_log
 from tests.bench.content import LARGE_FACTOR, Content, Image
 from tests.bench.measure import Measurement
 from tests.bench.report import Comparison, Peak, Report, Way
@@ -339,6 +339,28 @@ def start(bench: Bench) -> None:
             bench.report.start.setdefault(name, []).append(round(seconds, 4))
 
 
+def read_slurmd_log(bench: Bench) -> None:
+    """1 GB of a log of slurmd, in which Pyxis tells of images: within 20 s and 100 MB."""
+    with bench.empty_directory("slurmd") as directory:
+        directory.mkdir()
+        path = directory / "slurmd.log"
+        count = slurmd_log.write(path, 1_000_000_000)
+        measure.read_through([path])
+        comparison = Comparison("read a slurmd log", "a limit of 20 s", path.stat().st_size, 1)
+        comparison.limit = 20.0
+        command = [sys.executable, "-m", "tests.bench.slurmd_log", str(path), str(count)]
+        for number in range(bench.repeats):
+            comparison.ours.append(measure.run(command, {"PYTHONPATH": str(ROOT)}))
+            one = comparison.ours[-1]
+            bench.say(
+                f"slurmd-log {number + 1}/{bench.repeats}: {one.seconds:.2f} s,"
+                f" {one.peak / 1e6:.0f} MB, {count} imports"
+            )
+            if one.peak > 100e6:
+                raise measure.CommandFailed(f"it took {one.peak / 1e6:.0f} MB of memory")
+        bench.report.comparisons.append(comparison)
+
+
 def wizard(bench: Bench) -> None:
     """First paint beside a bare app, keys while a job works at full speed, watched beside not."""
     from tests.bench import wizard as screens
@@ -373,4 +395,5 @@ CASES: dict[str, Callable[[Bench], None]] = {
     "memory": memory,
     "old-way": old_way,
     "wizard": wizard,
+    "slurmd-log": read_slurmd_log,
 }
