@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from airgap_tui.engine.discovery.assignment import SETTERS, Word
 from airgap_tui.engine.discovery.expansion import Variables
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
 from airgap_tui.engine.discovery.naming import Named, named
@@ -21,7 +22,7 @@ from airgap_tui.engine.discovery.programs import (
     container_images,
     slurm_options,
 )
-from airgap_tui.engine.discovery.shell import DEEPEST, Command, Script, Word
+from airgap_tui.engine.discovery.shell import DEEPEST, Command, Script
 from airgap_tui.engine.discovery.text import finding
 
 _MOST_INPUTS = 1000
@@ -30,7 +31,6 @@ _USER_VARIABLE = re.compile(
     r"(?:SINGULARITY_|APPTAINER_)?DOCKER_USERNAME=(?:\$\{?oauthtoken\}?)?\Z"
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
-_SETTERS = frozenset({"export", "declare", "typeset", "local", "readonly", "set", "setenv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def findings(
 
 def _of_command(command: Command, depth: int) -> Iterator[ImageArgument | Mistake]:
     settings = command.assignments
-    if command.words and command.words[0].text in _SETTERS:
+    if command.words and command.words[0].text in SETTERS:
         settings = (*settings, *command.words[1:])
     for word in settings:
         name, equals, _ = word.text.partition("=")

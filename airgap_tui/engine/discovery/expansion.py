@@ -13,6 +13,8 @@ _BRACED = re.compile(
     re.DOTALL,
 )
 _UNQUOTED_NAME = re.compile(r"\\(.)|\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", re.DOTALL)
+_ANSI_ESCAPE = re.compile(r"\\([\\'\"?abefnrtv]|x[0-9A-Fa-f]{1,2}|[0-7]{1,3})")
+_ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "", "b": "", "e": "", "f": " ", "v": " "}
 _OPENERS = {")": "(", "}": "{"}
 
 
@@ -139,3 +141,29 @@ def matching(text: str, start: int, closer: str, farthest: int = 1 << 18) -> int
             closers.append(within)
         position += 1
     return -1
+
+
+def ansi_end(text: str, start: int) -> int:
+    """Where `$'…'` closes that begins at `start`; -1 if nowhere."""
+    position = start + 2
+    while position < len(text):
+        if text[position] == "\\":
+            position += 1
+        elif text[position] == "'":
+            return position
+        position += 1
+    return -1
+
+
+def ansi_quoted(text: str) -> str:
+    """What stands in `$'…'`, its escapes resolved."""
+    return _ANSI_ESCAPE.sub(_ansi, text)
+
+
+def _ansi(found: re.Match[str]) -> str:
+    code = found[1]
+    if code[0] == "x":
+        return chr(int(code[1:], 16))
+    if code[0].isdigit():
+        return chr(int(code, 8) & 0xFF)
+    return _ANSI.get(code, code)

@@ -10,10 +10,17 @@ guessed, but the commands in `$(…)` are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from airgap_tui.engine.discovery.expansion import Variables, braced, matching
+from airgap_tui.engine.discovery.assignment import ASSIGNMENT, Word, assign, set_by
+from airgap_tui.engine.discovery.expansion import (
+    Variables,
+    ansi_end,
+    ansi_quoted,
+    braced,
+    matching,
+)
 from airgap_tui.engine.discovery.slurm_directive import directive_words
 
 DEEPEST = 6
@@ -25,13 +32,10 @@ _MOST_UNENDED = 20
 _BLANK = " \t\r\x0b\x0c"
 _PLAIN = re.compile(r"[^\s'\"\\$`;&|()<>#]+")
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!$-])")
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
 _DIRECTIVE = re.compile(r"#SBATCH[ \t]+([^\n]*)")
 _DOUBLE_QUOTED = re.compile(r"[^\"\\$`]+")
 _SCRIPT_FILE = re.compile(r"\.(?:sh|bash|zsh|csh|sbatch|slurm|job)\Z")
 _SHELL_SCRIPT = re.compile(r"#![^\n]*\b(?:ba|z|k|da|c|tc)?sh\b")
-_ANSI_ESCAPE = re.compile(r"\\([\\'\"?abefnrtv]|x[0-9A-Fa-f]{1,2}|[0-7]{1,3})")
-_ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "", "b": "", "e": "", "f": " ", "v": " "}
 
 _BEGINS_CONDITION = frozenset({"if", "case"})
 _ENDS_CONDITION = frozenset({"fi", "esac"})
@@ -40,24 +44,7 @@ _KEYWORDS = (
     | _BEGINS_CONDITION
     | _ENDS_CONDITION
 )
-_SETTERS = frozenset({"export", "declare", "typeset", "local", "readonly"})
 _TAKES_SCRIPT = frozenset({"sbatch", "salloc", "srun", "bash", "sh", "zsh", "ksh", "dash", "ssh"})
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word with its possible values; `line` counts from 1. `unset` are the variables that the
-    text uses outside of single quotes and does not set. `cut` tells of a `#SBATCH` value that Slurm
-    itself cuts at a `#`."""
-
-    values: tuple[str, ...]
-    line: int
-    unset: frozenset[str] = frozenset()
-    cut: bool = False
-
-    @property
-    def text(self) -> str:
-        return self.values[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +251,10 @@ class Script:
             self._position = end + 1
             self._line += text.count("\n", start, end)
             self._value(text[start + 2 : end], text[start : end + 1], quoted)
-        elif text.startswith("$'", start) and not quoted and (end := _ansi_end(text, start)) >= 0:
+        elif text.startswith("$'", start) and not quoted and (end := ansi_end(text, start)) >= 0:
             self._word.quoted = True
-            self._literal(_ANSI_ESCAPE.sub(_ansi, text[start + 2 : end]))
+            self._word.add(ansi_quoted(text[start + 2 : end]))
+            self._line += text.count("\n", start, end)
             self._position = end + 1
         elif found := _NAME.match(text, start):
             self._position = found.end()
@@ -296,7 +284,7 @@ class Script:
             self._split(values[0])
 
     def _is_assignment(self) -> bool:
-        return _ASSIGNMENT.match(self._word.values[0]) is not None
+        return ASSIGNMENT.match(self._word.values[0]) is not None
 
     def _split(self, value: str) -> None:
         """An unquoted value with white space in it becomes several words, an empty one none."""
@@ -455,73 +443,23 @@ class Script:
             self._variables.choose(words[1].text, values)
             return
         count = 0
-        while count < len(words) and _ASSIGNMENT.fullmatch(words[count].text):
+        while count < len(words) and ASSIGNMENT.fullmatch(words[count].text):
             count += 1
         assignments, rest = tuple(words[:count]), tuple(words[count:])
         if not rest:
-            self._assign(assignments)
+            assign(assignments, self._variables, add=self._undecided)
         else:
-            self._set_by(rest)
+            set_by(rest, self._variables, add=self._undecided)
             programs = [word.text.rpartition("/")[2] for word in rest]
             self._takes_script |= not _TAKES_SCRIPT.isdisjoint(programs[:8])
             if "tee" in programs[:3] and not programs[-1].startswith("-"):
                 self._writes = rest[-1].text
         self._ready.append(Command(assignments, rest, self._variables))
 
-    def _set_by(self, words: tuple[Word, ...]) -> None:
-        """The variables that this command sets: bash, csh and fish."""
-        name, rest = words[0].text, words[1:]
-        operands = [word for word in rest if not word.text.startswith("-")]
-        if name in _SETTERS:
-            self._assign(word for word in rest if _ASSIGNMENT.fullmatch(word.text))
-        elif name in ("unset", "read", "mapfile", "readarray"):
-            self._variables.forget(word.text for word in operands)
-        elif name == "setenv" and len(rest) > 1:
-            self._variables.set(rest[0].text, rest[1].values, add=self._undecided)
-        elif name == "set" and operands:
-            if len(operands) > 2 and operands[1].text == "=":
-                self._variables.set(operands[0].text, operands[2].values, add=self._undecided)
-            elif _ASSIGNMENT.fullmatch(operands[0].text):
-                self._assign(operands[:1])
-            elif operands[1:]:
-                values = tuple(v for word in operands[1:] for v in word.values)
-                self._variables.set(operands[0].text, values, add=self._undecided)
-
     @property
     def _undecided(self) -> bool:
         return bool(self._conditions or self._conditional)
 
-    def _assign(self, words: Iterable[Word]) -> None:
-        for word in words:
-            values = []
-            for value in word.values:
-                if found := _ASSIGNMENT.fullmatch(value):
-                    name, append, text = found.groups()
-                    before = self._variables.get(name) if append else ("",)
-                    values += [f"{b}{text}" for b in before or ("",)]
-            if values:
-                self._variables.set(name, tuple(values), add=self._undecided)
-
 
 def _stand_in(written: str, unset: frozenset[str]) -> str:
     return f"${{{min(unset)}}}" if written.startswith("${") else written
-
-
-def _ansi_end(text: str, start: int) -> int:
-    position = start + 2
-    while position < len(text):
-        if text[position] == "\\":
-            position += 1
-        elif text[position] == "'":
-            return position
-        position += 1
-    return -1
-
-
-def _ansi(found: re.Match[str]) -> str:
-    code = found[1]
-    if code[0] == "x":
-        return chr(int(code[1:], 16))
-    if code[0].isdigit():
-        return chr(int(code, 8) & 0xFF)
-    return _ANSI.get(code, code)
