@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airgap_tui.engine.discovery.finding import Remark
     from airgap_tui.engine.discovery.merging import DiscoveredImage, Unlisted
     from airgap_tui.engine.images_list import Update
-    from airgap_tui.engine.jobs.discover import DiscoverResult
+    from airgap_tui.engine.jobs.discovery.discover import DiscoverResult
 
 _MOST_TOLD = 20
 _COLUMNS = (
@@ -65,7 +65,7 @@ def show(
 
 
 def _row(image: DiscoveredImage) -> list[str]:
-    from airgap_tui.engine.jobs.discovered_list import sources
+    from airgap_tui.engine.jobs.discovery.discovered_list import sources
 
     last = f"{image.last_used.astimezone():%Y-%m-%d}" if image.last_used else "-"
     return [str(image.reference), str(image.count), last, sources(image)]

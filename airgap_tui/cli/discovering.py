@@ -15,8 +15,8 @@ from airgap_tui.cli.running import run_job
 from airgap_tui.engine.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from airgap_tui.engine.discovery.hosts import SshHost
-    from airgap_tui.engine.jobs.discover import DiscoverSpec
+    from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
+    from airgap_tui.engine.jobs.discovery.discover import DiscoverSpec
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -147,8 +147,8 @@ def discover(
         raise NotFound(f"there is no directory for {list_file}")
 
     from airgap_tui.cli import discovered
-    from airgap_tui.engine.jobs import discover as job
-    from airgap_tui.engine.jobs import discovered_list
+    from airgap_tui.engine.jobs.discovery import discover as job
+    from airgap_tui.engine.jobs.discovery import discovered_list
 
     for remark in remarks:
         output.say(remark)
@@ -172,10 +172,10 @@ def _spec(
     since: datetime | None,
     timeout: float,
 ) -> DiscoverSpec:
-    from airgap_tui.engine.discovery.collecting import LIVE
     from airgap_tui.engine.discovery.finding import Kind
-    from airgap_tui.engine.jobs.discover import DiscoverSpec
-    from airgap_tui.engine.jobs.named_files import NamedPath
+    from airgap_tui.engine.discovery.hosts.collecting import LIVE
+    from airgap_tui.engine.jobs.discovery.discover import DiscoverSpec
+    from airgap_tui.engine.jobs.discovery.named_files import NamedPath
 
     named = [NamedPath(path) for path in paths]
     for option, kind, _text in _FILES:
@@ -207,8 +207,8 @@ def _hosts(
     hosts: Sequence[str], inventories: Sequence[Path], ranges: Sequence[str]
 ) -> tuple[tuple[SshHost, ...], bool, list[str]]:
     """The hosts of all options, whether this machine is one of them, and what is not used."""
-    from airgap_tui.engine.discovery import inventory
-    from airgap_tui.engine.discovery.hosts import distinct, nodes, parse_host
+    from airgap_tui.engine.discovery.hosts import inventory
+    from airgap_tui.engine.discovery.hosts.ssh_host import distinct, nodes, parse_host
 
     found = [parse_host(text) for text in hosts]
     for text in ranges:

@@ -6,8 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from airgap_tui.engine.discovery import slurmd_log
 from airgap_tui.engine.discovery.finding import Finding, Place
+from airgap_tui.engine.discovery.sources import slurmd_log
 
 _NOISE = (
     "[{time}] [{job}.extern] task/cgroup: _memcg_initialize: job: alloc=0MB mem.limit=515000MB"

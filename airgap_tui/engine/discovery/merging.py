@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from airgap_tui.engine.discovery.engine_json import NOT_PULLED
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
 from airgap_tui.engine.discovery.naming import named
+from airgap_tui.engine.discovery.sources.engine_json import NOT_PULLED
 from airgap_tui.engine.oci.reference import Reference
 
 MOST_SOURCES = 100

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timezone, tzinfo
 
-from airgap_tui.engine.discovery import (
+from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, Stream
+from airgap_tui.engine.discovery.hosts.collecting import Material
+from airgap_tui.engine.discovery.opening import HEAD, Source
+from airgap_tui.engine.discovery.recognition import recognised
+from airgap_tui.engine.discovery.sources import (
     compose,
     definition_file,
     dockerfile,
@@ -23,10 +27,6 @@ from airgap_tui.engine.discovery import (
     submit_line,
     workflow,
 )
-from airgap_tui.engine.discovery.collecting import Material
-from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, Stream
-from airgap_tui.engine.discovery.opening import HEAD, Source
-from airgap_tui.engine.discovery.recognition import recognised
 
 Pieces = Iterator[Finding | Remark]
 utc = timezone.utc

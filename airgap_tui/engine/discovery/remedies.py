@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from airgap_tui.engine.discovery.collecting import MOST_FILES, Material
 from airgap_tui.engine.discovery.finding import Kind, Place, Remark
-from airgap_tui.engine.discovery.hosts import SshHost
-from airgap_tui.engine.discovery.ssh import Ended
+from airgap_tui.engine.discovery.hosts.collecting import MOST_FILES, Material
+from airgap_tui.engine.discovery.hosts.ssh import Ended
+from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
 from airgap_tui.engine.quantities import count, elapsed, size
 
 _SSH_FAILED = 255

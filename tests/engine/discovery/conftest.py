@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery import collecting, ssh
-from airgap_tui.engine.discovery.collecting import Material, Notice, Wanted
 from airgap_tui.engine.discovery.finding import Kind
+from airgap_tui.engine.discovery.hosts import collecting, ssh
+from airgap_tui.engine.discovery.hosts.collecting import Material, Notice, Wanted
 from tests import services
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from airgap_tui.engine.discovery import (
+from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
+from airgap_tui.engine.discovery.sources import (
     definition_file,
     enroot,
     history,
@@ -25,7 +26,6 @@ from airgap_tui.engine.discovery import (
     slurmd_log,
     submit_line,
 )
-from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
 
 DIRECTORY = Path(__file__).with_name("corpus")
 SUFFIX = ".expected.yaml"

@@ -12,10 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery import collecting, ssh
-from airgap_tui.engine.discovery.collecting import LIVE, Material, Notice, StreamReader, Wanted
 from airgap_tui.engine.discovery.finding import Kind
-from airgap_tui.engine.discovery.hosts import parse_host
+from airgap_tui.engine.discovery.hosts import collecting, ssh
+from airgap_tui.engine.discovery.hosts.collecting import (
+    LIVE,
+    Material,
+    Notice,
+    StreamReader,
+    Wanted,
+)
+from airgap_tui.engine.discovery.hosts.ssh_host import parse_host
 from airgap_tui.engine.errors import EnvironmentFailure, Stopped
 from tests import services
 from tests.engine.discovery.conftest import MadeUpHost, gather

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.discovery import documents as documents_module
-from airgap_tui.engine.discovery.documents import Broken, Document, documents, line_of
+from airgap_tui.engine.discovery.sources import documents as documents_module
+from airgap_tui.engine.discovery.sources.documents import Broken, Document, documents, line_of
 
 
 def values(text: str) -> list[Any]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.discovery import inventory, ssh
-from airgap_tui.engine.discovery.hosts import (
+from airgap_tui.engine.discovery.hosts import inventory, ssh
+from airgap_tui.engine.discovery.hosts.ssh_host import (
     MOST_HOSTS,
     SshHost,
     distinct,

@@ -16,10 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airgap_tui.engine.discovery import compose, dockerfile, engine_listing, kubernetes, workflow
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
 from airgap_tui.engine.discovery.opening import HEAD
 from airgap_tui.engine.discovery.recognition import recognised
+from airgap_tui.engine.discovery.sources import (
+    compose,
+    dockerfile,
+    engine_listing,
+    kubernetes,
+    workflow,
+)
 
 CORPUS = Path(__file__).parent / "listing_corpus"
 FILES = sorted(path for path in CORPUS.rglob("*") if path.is_file() and path.suffix != ".expected")

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.discovery import engine_listing, merging
+from airgap_tui.engine.discovery import merging
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
-from airgap_tui.engine.discovery.mention import apart, mention
 from airgap_tui.engine.discovery.merging import Discovery, ImageSource, merged
+from airgap_tui.engine.discovery.sources import engine_listing
+from airgap_tui.engine.discovery.sources.mention import apart, mention
 
 NOON = datetime(2025, 6, 30, 12, tzinfo=timezone(timedelta(hours=2)))
 PYTORCH = "nvcr.io/nvidia/pytorch:25.06-py3"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.discovery import history
-from airgap_tui.engine.discovery.expansion import Variables
 from airgap_tui.engine.discovery.finding import Finding, Place
-from airgap_tui.engine.discovery.shell import Script
+from airgap_tui.engine.discovery.shell.expansion import Variables
+from airgap_tui.engine.discovery.shell.scanner import Script
+from airgap_tui.engine.discovery.sources import history
 
 SECRET = "hunter22"
 

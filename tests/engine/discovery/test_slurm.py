@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery.collecting import Wanted
 from airgap_tui.engine.discovery.finding import Kind
+from airgap_tui.engine.discovery.hosts.collecting import Wanted
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.jobs import discover
-from airgap_tui.engine.jobs.discover import DiscoverSpec
-from airgap_tui.engine.jobs.named_files import NamedPath
+from airgap_tui.engine.jobs.discovery import discover
+from airgap_tui.engine.jobs.discovery.discover import DiscoverSpec
+from airgap_tui.engine.jobs.discovery.named_files import NamedPath
 from tests import services
 from tests.engine.discovery.conftest import gather
 from tests.slurm import Slurm

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.discovery import slurmd_log
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
+from airgap_tui.engine.discovery.sources import slurmd_log
 from tests.engine.discovery import corpus
 
 LOG = Place("/var/log/slurm/slurmd.log")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery.collecting import LIVE
 from airgap_tui.engine.discovery.finding import Kind
-from airgap_tui.engine.discovery.hosts import nodes, parse_host
+from airgap_tui.engine.discovery.hosts.collecting import LIVE
+from airgap_tui.engine.discovery.hosts.ssh_host import nodes, parse_host
 from airgap_tui.engine.events import ItemState, SourceRead, SourceState, discard
-from airgap_tui.engine.jobs import discover, discovered_list
-from airgap_tui.engine.jobs.discover import DiscoverResult, DiscoverSpec
-from airgap_tui.engine.jobs.named_files import NamedPath
+from airgap_tui.engine.jobs.discovery import discover, discovered_list
+from airgap_tui.engine.jobs.discovery.discover import DiscoverResult, DiscoverSpec
+from airgap_tui.engine.jobs.discovery.named_files import NamedPath
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.progress import SourceCount
 from tests.conftest import EventLog

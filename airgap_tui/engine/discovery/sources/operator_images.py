@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from airgap_tui.engine.discovery.documents import Value, Written, line_of
+from airgap_tui.engine.discovery.sources.documents import Value, Written, line_of
 
 _COMPLETED = (
     "the operator completes the version with the node's system, as in -ubuntu22.04: read the pods"

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from airgap_tui.engine.discovery.documents import Value
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, State
-from airgap_tui.engine.discovery.mention import apart, mention
 from airgap_tui.engine.discovery.naming import named
+from airgap_tui.engine.discovery.sources.documents import Value
+from airgap_tui.engine.discovery.sources.mention import apart, mention
 from airgap_tui.engine.oci.reference import DOCKER_HUB
 
 NONE = "<none>"

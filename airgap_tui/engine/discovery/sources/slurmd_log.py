@@ -22,10 +22,10 @@ from datetime import datetime, timezone, tzinfo
 from functools import lru_cache
 from typing import TypeAlias
 
-from airgap_tui.engine.discovery import enroot
 from airgap_tui.engine.discovery import text as texts
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
 from airgap_tui.engine.discovery.naming import Named, named, shown
+from airgap_tui.engine.discovery.sources import enroot
 
 _CHUNK = 1 << 20
 _LONGEST = 8192

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from airgap_tui.engine.discovery.assignment import Word
+from airgap_tui.engine.discovery.shell.assignment import Word
 
 
 @dataclass(frozen=True, slots=True)

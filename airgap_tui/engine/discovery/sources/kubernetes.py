@@ -12,12 +12,18 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from airgap_tui.engine.discovery.documents import Broken, Document, Value, documents, line_of
-from airgap_tui.engine.discovery.engine_json import by_tag
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
-from airgap_tui.engine.discovery.mention import apart, mention
 from airgap_tui.engine.discovery.naming import named
-from airgap_tui.engine.discovery.operator_images import Candidate, candidates
+from airgap_tui.engine.discovery.sources.documents import (
+    Broken,
+    Document,
+    Value,
+    documents,
+    line_of,
+)
+from airgap_tui.engine.discovery.sources.engine_json import by_tag
+from airgap_tui.engine.discovery.sources.mention import apart, mention
+from airgap_tui.engine.discovery.sources.operator_images import Candidate, candidates
 
 NODE_IMAGES = 50
 """A node tells so many images at most (the kubelet's `nodeStatusMaxImages`)."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airgap_tui.engine.discovery.expansion import Variables
+from airgap_tui.engine.discovery.shell.expansion import Variables
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)", re.DOTALL)
 SETTERS = frozenset({"export", "declare", "typeset", "local", "readonly"})

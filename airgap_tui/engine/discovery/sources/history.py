@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
 from airgap_tui.engine.discovery import text as texts
-from airgap_tui.engine.discovery.command_lines import findings
-from airgap_tui.engine.discovery.expansion import Variables
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, Stream
+from airgap_tui.engine.discovery.shell.command_lines import findings
+from airgap_tui.engine.discovery.shell.expansion import Variables
 
 _STAMP = re.compile(r"#\+?([0-9]{1,12})\Z")
 _STAMPED = re.compile(rb"^#\+?[0-9]{9,12}\r?$", re.MULTILINE)

@@ -6,8 +6,10 @@ import re
 from datetime import timedelta, timezone, tzinfo
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery import reading, remedies, ssh
-from airgap_tui.engine.discovery.collecting import (
+from airgap_tui.engine.discovery import reading, remedies
+from airgap_tui.engine.discovery.finding import Kind, Place, Remark
+from airgap_tui.engine.discovery.hosts import ssh
+from airgap_tui.engine.discovery.hosts.collecting import (
     MOST_FILES,
     Material,
     Notice,
@@ -16,9 +18,8 @@ from airgap_tui.engine.discovery.collecting import (
     new_mark,
     script,
 )
-from airgap_tui.engine.discovery.finding import Kind, Place, Remark
-from airgap_tui.engine.discovery.hosts import SshHost
-from airgap_tui.engine.jobs.findings import Findings
+from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
+from airgap_tui.engine.jobs.discovery.findings import Findings
 
 _PROGRAMS_OF_HOST = 4
 """No program gets more than this part of the time of its host."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
-from airgap_tui.engine.discovery import engine_listing, remedies
+from airgap_tui.engine.discovery import remedies
 from airgap_tui.engine.discovery.finding import Kind, Place
+from airgap_tui.engine.discovery.sources import engine_listing
 from airgap_tui.engine.docker import hosts
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.jobs.findings import Findings
+from airgap_tui.engine.jobs.discovery.findings import Findings
 from airgap_tui.engine.redaction import redact
 
 

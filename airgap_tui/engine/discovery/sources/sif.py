@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from airgap_tui.engine.discovery import definition_file
 from airgap_tui.engine.discovery import text as texts
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, Stream
 from airgap_tui.engine.discovery.naming import named
+from airgap_tui.engine.discovery.sources import definition_file
 
 _BASE = "org.opencontainers.image.base.name"
 _HEADER = "org.label-schema.usage.singularity.deffile."

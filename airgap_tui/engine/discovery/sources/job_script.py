@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from airgap_tui.engine.discovery import text as texts
-from airgap_tui.engine.discovery.command_lines import findings
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, Stream
+from airgap_tui.engine.discovery.shell.command_lines import findings
 
 _TITLE = re.compile(r"^Batch Script for \S+\n-{5,}\n", re.MULTILINE)
 _INTERPRETER = re.compile(r"#![ \t]*(\S+)(?:[ \t]+(?:-S[ \t]+)?(\S+))?")

@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery.collecting import last_line
-from airgap_tui.engine.discovery.hosts import SshHost
+from airgap_tui.engine.discovery.hosts.collecting import last_line
+from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
 from airgap_tui.engine.errors import EnvironmentFailure
 
 MOST_OF_ALL = 1024 * 1024 * 1024

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone, tzinfo
 
 from airgap_tui.engine.discovery import text as texts
-from airgap_tui.engine.discovery.command_lines import findings
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
+from airgap_tui.engine.discovery.shell.command_lines import findings
 
 _COMMAND = re.compile(r"(?:[^\s|]*/)?(?:srun|sbatch|salloc)(?=\s|\Z)")
 _WRAP = re.compile(r"\s--wrap[= ]")

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from airgap_tui.engine.discovery.engine_json import (
+from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
+from airgap_tui.engine.discovery.naming import named
+from airgap_tui.engine.discovery.sources.engine_json import (
     NO_TAG,
     NONE,
     Row,
@@ -22,9 +24,7 @@ from airgap_tui.engine.discovery.engine_json import (
     repository_of,
     without_covered,
 )
-from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
-from airgap_tui.engine.discovery.mention import apart
-from airgap_tui.engine.discovery.naming import named
+from airgap_tui.engine.discovery.sources.mention import apart
 
 _COLUMN = re.compile(r"\S+(?: \S+)*")
 _BRANCH = re.compile(r"\s*[├└│]")

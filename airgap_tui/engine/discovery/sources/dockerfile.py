@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
-from airgap_tui.engine.discovery.mention import mention
 from airgap_tui.engine.discovery.naming import named
+from airgap_tui.engine.discovery.sources.mention import mention
+from airgap_tui.engine.discovery.sources.variables import expand
 from airgap_tui.engine.discovery.text import decoded
-from airgap_tui.engine.discovery.variables import expand
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z]+)\s*=\s*(\S+)\s*")
 _COPY_FROM = re.compile(r"COPY\s+(?:--\S+\s+)*?--from=(\S+)\s", re.IGNORECASE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from airgap_tui.engine.discovery import dockerfile
-from airgap_tui.engine.discovery.documents import Broken, Value, documents, line_of
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
-from airgap_tui.engine.discovery.mention import apart, mention
 from airgap_tui.engine.discovery.naming import named
-from airgap_tui.engine.discovery.variables import expand
+from airgap_tui.engine.discovery.sources import dockerfile
+from airgap_tui.engine.discovery.sources.documents import Broken, Value, documents, line_of
+from airgap_tui.engine.discovery.sources.mention import apart, mention
+from airgap_tui.engine.discovery.sources.variables import expand
 
 _BUILT = "built from a Dockerfile: read that file too"
 _NO_SERVICE = "it has no services"

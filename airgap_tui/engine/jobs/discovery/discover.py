@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery.collecting import CLUSTER_WIDE, SYSTEMS, Wanted
 from airgap_tui.engine.discovery.finding import Kind
-from airgap_tui.engine.discovery.hosts import SshHost
+from airgap_tui.engine.discovery.hosts.collecting import CLUSTER_WIDE, SYSTEMS, Wanted
+from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
 from airgap_tui.engine.discovery.merging import Discovery
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, Stopped
 from airgap_tui.engine.events import (
@@ -28,10 +28,10 @@ from airgap_tui.engine.events import (
     JobStarted,
     Sink,
 )
-from airgap_tui.engine.jobs.findings import Findings
-from airgap_tui.engine.jobs.host_reading import HostReader, Why
-from airgap_tui.engine.jobs.local_engines import read_engine
-from airgap_tui.engine.jobs.named_files import NamedPath, read_paths
+from airgap_tui.engine.jobs.discovery.findings import Findings
+from airgap_tui.engine.jobs.discovery.host_reading import HostReader, Why
+from airgap_tui.engine.jobs.discovery.local_engines import read_engine
+from airgap_tui.engine.jobs.discovery.named_files import NamedPath, read_paths
 from airgap_tui.engine.progress import SourceCount
 from airgap_tui.engine.redaction import redact
 

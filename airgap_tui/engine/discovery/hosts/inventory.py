@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from airgap_tui.engine.discovery.hosts import MOST_HOSTS, SshHost
+from airgap_tui.engine.discovery.hosts.ssh_host import MOST_HOSTS, SshHost
 from airgap_tui.engine.errors import NotFound, UsageError
 from airgap_tui.engine.plain_text import cut
 

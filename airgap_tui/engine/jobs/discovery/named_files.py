@@ -11,12 +11,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery import reading, remedies, sif, ssh
-from airgap_tui.engine.discovery.collecting import MOST_FILES
+from airgap_tui.engine.discovery import reading, remedies
 from airgap_tui.engine.discovery.finding import Kind, Place, Remark
+from airgap_tui.engine.discovery.hosts import ssh
+from airgap_tui.engine.discovery.hosts.collecting import MOST_FILES
 from airgap_tui.engine.discovery.opening import open_file, plain_name, rotations
 from airgap_tui.engine.discovery.recognition import recognised
-from airgap_tui.engine.jobs.findings import Findings
+from airgap_tui.engine.discovery.sources import sif
+from airgap_tui.engine.jobs.discovery.findings import Findings
 
 _SKIPPED = frozenset({".git", "node_modules"})
 _SIF_MAGIC = b"SIF_MAGIC"

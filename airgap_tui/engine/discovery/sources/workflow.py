@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State
-from airgap_tui.engine.discovery.mention import apart, mention
 from airgap_tui.engine.discovery.naming import Named, named, named_by_singularity
+from airgap_tui.engine.discovery.sources.mention import apart, mention
 from airgap_tui.engine.discovery.text import decoded
 from airgap_tui.engine.quantities import size
 

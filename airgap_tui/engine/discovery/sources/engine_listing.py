@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airgap_tui.engine.discovery import engine_json, engine_table
-from airgap_tui.engine.discovery.documents import Broken, Document, documents
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
+from airgap_tui.engine.discovery.sources import engine_json, engine_table
+from airgap_tui.engine.discovery.sources.documents import Broken, Document, documents
 from airgap_tui.engine.discovery.text import decoded
 
 _REMEDY = (

@@ -13,15 +13,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from airgap_tui.engine.discovery.assignment import ASSIGNMENT, Word, assign, set_by
-from airgap_tui.engine.discovery.expansion import (
+from airgap_tui.engine.discovery.shell.assignment import ASSIGNMENT, Word, assign, set_by
+from airgap_tui.engine.discovery.shell.expansion import (
     Variables,
     ansi_end,
     ansi_quoted,
     braced,
     matching,
 )
-from airgap_tui.engine.discovery.slurm_directive import directive_words
+from airgap_tui.engine.discovery.shell.slurm_directive import directive_words
 
 DEEPEST = 6
 """How deep scripts within scripts are read."""

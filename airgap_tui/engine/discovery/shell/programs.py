@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from airgap_tui.engine.discovery.assignment import Word
 from airgap_tui.engine.discovery.finding import State
 from airgap_tui.engine.discovery.naming import Named, named, named_by_singularity
-from airgap_tui.engine.discovery.options import Option, Syntax, operands, split, syntax, value_of
+from airgap_tui.engine.discovery.shell.assignment import Word
+from airgap_tui.engine.discovery.shell.options import (
+    Option,
+    Syntax,
+    operands,
+    split,
+    syntax,
+    value_of,
+)
 
 
 @dataclass(frozen=True, slots=True)

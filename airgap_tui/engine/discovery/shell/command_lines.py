@@ -11,18 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from airgap_tui.engine.discovery.assignment import SETTERS, Word
-from airgap_tui.engine.discovery.expansion import Variables
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
 from airgap_tui.engine.discovery.naming import Named, named
-from airgap_tui.engine.discovery.options import Syntax, operands, split, syntax, value_of
-from airgap_tui.engine.discovery.programs import (
+from airgap_tui.engine.discovery.shell.assignment import SETTERS, Word
+from airgap_tui.engine.discovery.shell.expansion import Variables
+from airgap_tui.engine.discovery.shell.options import Syntax, operands, split, syntax, value_of
+from airgap_tui.engine.discovery.shell.programs import (
     PROGRAMS,
     Image,
     container_images,
     slurm_options,
 )
-from airgap_tui.engine.discovery.shell import DEEPEST, Command, Script
+from airgap_tui.engine.discovery.shell.scanner import DEEPEST, Command, Script
 from airgap_tui.engine.discovery.text import finding
 
 _MOST_INPUTS = 1000

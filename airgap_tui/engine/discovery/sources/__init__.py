@@ -1,0 +1,1 @@
+"""What hosts keep or print, one module for each kind, read into findings."""
