@@ -15,6 +15,9 @@ INDEX = "index.json"
 DOCKER_MANIFEST = "manifest.json"
 INVENTORY = "bundle.json"
 CHECKSUMS = "SHA256SUMS"
+SSH_SIGNATURE = "bundle.json.sig"
+GPG_SIGNATURE = "bundle.json.asc"
+START_HERE = "START-HERE.txt"
 BLOBS = "blobs"
 PARTIAL = ".partial"
 LOCK = f"{PARTIAL}/lock"
@@ -22,13 +25,19 @@ DAMAGED = f"{PARTIAL}/damaged"
 
 OCI_LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 
-FILES = (OCI_LAYOUT, INDEX, DOCKER_MANIFEST, INVENTORY)
+FILES = (OCI_LAYOUT, INDEX, DOCKER_MANIFEST, INVENTORY, START_HERE)
 """The files beside the blobs whose checksums are listed."""
+
+SIGNATURES = (SSH_SIGNATURE, GPG_SIGNATURE)
+"""The files that may hold a signature of the inventory."""
+
+SEALED = (CHECKSUMS, START_HERE, *SIGNATURES)
+"""What a change of the bundle makes untrue."""
 
 ALGORITHMS = ("sha256", "sha512")
 
 _BLOB = re.compile(rf"{BLOBS}/(sha256/[0-9a-f]{{64}}|sha512/[0-9a-f]{{128}})")
-_OTHER = frozenset({*FILES, CHECKSUMS, "bundle.json.sig", "volume.json"})
+_OTHER = frozenset({*FILES, CHECKSUMS, *SIGNATURES, "volume.json"})
 _REF_NAME_PART = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
 _REF_NAME = re.compile(rf"{_REF_NAME_PART}(?:/{_REF_NAME_PART})*")
 
