@@ -30,6 +30,7 @@ _VERBS = {
     "seal": ("sealing", "Make a bundle ready to carry on the disk that it is on."),
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
     "push": ("pushing", "Push a bundle, or docker save archives, into a registry."),
+    "receipt": ("receipting", "Write a receipt of what this side has."),
     "serve": ("serving", "Serve a bundle as a read-only registry."),
     "rehearse": ("serving", "Try the whole crossing on this machine: no network, no Docker."),
     "compress": ("compressing", "Compress docker save archives with all cores."),

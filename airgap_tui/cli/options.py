@@ -133,6 +133,13 @@ def trust_options(function: Function) -> Function:
     return function
 
 
+receipt_option = click.option(
+    "--receipt",
+    type=FILE,
+    metavar="FILE",
+    help="Also write the receipt for the online side here.",
+)
+
 transfers_option = click.option(
     "--transfers",
     type=click.IntRange(1, 64),

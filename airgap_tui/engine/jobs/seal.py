@@ -20,7 +20,12 @@ from airgap_tui.engine.bundle.signature import Signature, Standing
 from airgap_tui.engine.bundle.signed_bundle import signature_of
 from airgap_tui.engine.bundle.start_here import Place, start_here
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, SignatureRefused
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ContentMismatch,
+    EnvironmentFailure,
+    SignatureRefused,
+)
 from airgap_tui.engine.events import (
     ItemChanged,
     ItemState,
@@ -30,6 +35,7 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sign import sign
 from airgap_tui.engine.quantities import count
@@ -87,6 +93,7 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
         token.check()
         sink(Note("Waiting until everything is on the disk"))
         seal.sync()
+        _record(seal.bundle, spec.settings, sink, token)
     result = SealResult(
         items,
         signature,
@@ -97,6 +104,15 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     )
     sink(JobFinished("seal", result.exit_code))
     return result
+
+
+def _record(bundle: BundleReader, settings: Settings, sink: Sink, token: CancelToken) -> None:
+    """What is carried, for the delivery code that may come back. The seal holds without it."""
+    try:
+        record(bundle, settings.state_dir, token)
+    except EnvironmentFailure as error:
+        text = f"A delivery code will not be understood here: {error.message}"
+        sink(Note(text, Level.WARNING))
 
 
 def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemResult, ...]:
