@@ -26,7 +26,7 @@ from airgap_tui.engine.errors import UsageError
 @verb(
     "airgap-tui receipt -b /data/kept -o receipt.json",
     "airgap-tui receipt -b /media/usb1/pod --registry harbor.lan/ngc -o r.json",
-    "airgap-tui receipt -b /data/pod-2025-07 --code 7K3M-Q2ZD-X81A -o receipt.json",
+    "airgap-tui receipt -b /data/pod-2025-07 --code 7K3M-Q2ZD-X81A -o r.json",
 )
 @click.option("-b", "--bundle", type=FILE, required=True, metavar="BUNDLE", help="Of this bundle.")
 @click.option("-o", "--output", "path", type=DIRECTORY, required=True, metavar="FILE",

@@ -29,6 +29,7 @@ from airgap_tui.cli.text import Column, table
 from airgap_tui.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.chain import Step
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.save_spec import SaveSpec
 
@@ -267,7 +268,7 @@ def _show_plan(output: Output, result: PlanResult) -> None:
 )
 @click.option(
     "--then",
-    type=click.Choice(("verify",)),
+    type=click.Choice(("verify", "seal")),
     multiple=True,
     help="What to do with the bundle when it is saved.",
 )
@@ -285,10 +286,8 @@ def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **v
     stopping = "Stopping; what is saved is kept. Press Ctrl-C once more to end at once."
     if then or detach:
         from airgap_tui.engine.jobs.chain import Step
-        from airgap_tui.engine.jobs.verify import VerifySpec
 
-        after = Step("verify", VerifySpec(spec.bundle, spec.settings))
-        steps = (Step("save", spec), *([after] if then else []))
+        steps = (Step("save", spec), *(_after(verb, spec) for verb in dict.fromkeys(then)))
         if detach:
             return detached(output, spec.settings.state_dir, *steps)
         return in_a_row(output, *steps, stopping=stopping)
@@ -304,3 +303,14 @@ def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **v
         what = " the others" if any(item.succeeded for item in result.items) else ""
         output.say(f"To try{what} again: {this_command()}")
     return result.exit_code
+
+
+def _after(verb: str, spec: SaveSpec) -> Step:
+    """What is done with the bundle when it is saved."""
+    from airgap_tui.engine.jobs.chain import Step
+    from airgap_tui.engine.jobs.seal import SealSpec
+    from airgap_tui.engine.jobs.verify import VerifySpec
+
+    if verb == "seal":
+        return Step("seal", SealSpec(spec.bundle, settings=spec.settings))
+    return Step("verify", VerifySpec(spec.bundle, spec.settings))

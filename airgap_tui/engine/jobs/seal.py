@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle import layout, ssh_signature
+from airgap_tui.engine.bundle.checksums import MAX_BYTES
+from airgap_tui.engine.bundle.durable import replace_file
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import mount_point
 from airgap_tui.engine.bundle.seal import Seal, sealing
 from airgap_tui.engine.bundle.signature import Signature, Standing
 from airgap_tui.engine.bundle.signed_bundle import signature_of
-from airgap_tui.engine.bundle.start_here import Place, start_here
+from airgap_tui.engine.bundle.start_here import Form, Place, start_here
+from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetFormat, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     AirgapError,
@@ -38,17 +41,20 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sign import sign
+from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class SealSpec:
-    """`key` None leaves the signature that is there, if any; else see `SignSpec`."""
+    """`key` None leaves the signature that is there, if any; else see `SignSpec`. `sheets` are
+    transfer sheets to write, in the form that the end of each name says."""
 
     bundle: Path
     key: Path | None = None
     settings: Settings = field(default_factory=Settings)
+    sheets: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     """Seal a bundle. Raises as `sealing` and `sign` do, `ContentMismatch` where files of a finished
     item are not there, and `SignatureRefused` where a signature is there that is not of it."""
     started = time.monotonic()
+    forms = [(path, SheetFormat.of_name(path.name)) for path in spec.sheets]
     with sealing(spec.bundle, "seal") as seal:
         names = tuple(item.name for item in seal.bundle.items)
         sink(JobStarted("seal", str(spec.bundle), names))
@@ -94,6 +101,10 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
         sink(Note("Waiting until everything is on the disk"))
         seal.sync()
         _record(seal.bundle, spec.settings, sink, token)
+        if forms:
+            sheet = _sheet(seal, signature)
+            for path, form in forms:
+                replace_file(path, sheet.format(form), path.with_name(f".{path.name}.new"))
     result = SealResult(
         items,
         signature,
@@ -104,6 +115,20 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     )
     sink(JobFinished("seal", result.exit_code))
     return result
+
+
+def _sheet(seal: Seal, signature: Signature) -> Sheet:
+    """The bundle as a set of one; its checksums stand for all of it."""
+    storage = seal.bundle.storage
+    sums = seal.read(layout.CHECKSUMS, MAX_BYTES) or b""
+    volume = SheetVolume(
+        1,
+        Form.DIRECTORY.value,
+        sum(size for _name, size in storage.names()),
+        layout.CHECKSUMS,
+        Digest.of(sums).hex,
+    )
+    return Sheet(seal.bundle.inventory, signature, (volume,))
 
 
 def _record(bundle: BundleReader, settings: Settings, sink: Sink, token: CancelToken) -> None:
