@@ -11,6 +11,7 @@ import itertools
 import os
 import stat
 import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +33,10 @@ from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest, Hasher
 
 _LEAST_WRITE = 256 * 1024
-"""Small reads are gathered to this before they are hashed and written; a kill loses no more of a
-small file, and no more than a buffer of a large one."""
+"""Small reads are gathered to this before they are hashed and written, and to a whole buffer where
+that takes no longer than `_QUICK` seconds: so a kill loses little of what came slowly."""
+
+_QUICK = 0.1
 
 _LARGE = 16 * 1024 * 1024
 """From this size on a download is written past the page cache."""
@@ -244,8 +247,13 @@ class BlobStore:
                 if blob.size >= _LARGE:
                     output.go_past_the_cache()
                 with closing(opener(output.size)) as reader:
+                    step = _LEAST_WRITE
                     while output.size < blob.size:
-                        _fill(reader, output, blob, report, token)
+                        begun = time.monotonic()
+                        room = buffer()[: min(step, blob.size - output.size)]
+                        _fill(room, reader, output, blob, report, token)
+                        quick = time.monotonic() - begun < _QUICK
+                        step = min(step * 2, BUFFER) if quick else max(step // 2, _LEAST_WRITE)
             try:
                 check_digest(output.hasher, blob)
             except ContentMismatch:
@@ -330,14 +338,17 @@ class BlobStore:
 
 
 def _fill(
-    reader: Reader, output: _Output, blob: Descriptor, report: Report, token: CancelToken
+    room: memoryview,
+    reader: Reader,
+    output: _Output,
+    blob: Descriptor,
+    report: Report,
+    token: CancelToken,
 ) -> None:
-    """Move about a buffer from the reader to the file."""
-    room = buffer()[: min(BUFFER, blob.size - output.size)]
-    wanted = len(room) if output.direct else min(_LEAST_WRITE, len(room))
+    """Move as many bytes as there is room for from the reader to the file."""
     filled = 0
     try:
-        while filled < wanted:
+        while filled < len(room):
             token.check()
             count = reader.readinto(room[filled:])
             if not count:
