@@ -12,8 +12,8 @@ from airgap_tui.engine.bundle.durable import disk_failure, write_all, writing
 from airgap_tui.engine.oci.digest import Hasher
 
 _BLOCK = 4096
-"""What writes past the page cache have to be multiples of; disks with larger blocks refuse, and get ordinary
-ones."""
+"""What writes past the page cache have to be multiples of; disks with larger blocks refuse them,
+and get ordinary ones."""
 
 _DIRECT: int = getattr(os, "O_DIRECT", 0)
 
