@@ -24,8 +24,9 @@ from airgap_tui.engine.guide.looking import Looking
 from airgap_tui.engine.guide.where import Asked, Where, hosts_in_words, paths, understood
 from airgap_tui.engine.jobs.discovery import discover
 from airgap_tui.engine.jobs.discovery.discover import DiscoverResult
+from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
-from screens import discovered_rows
+from screens import discovered_rows, names
 from screens.base import Scrolls
 from screens.discovered_rows import EVERYWHERE, ORDERS, Spot, image_cells, in_order
 from screens.errands import ErrandScreen
@@ -45,9 +46,7 @@ _SPOTS = [
     Column("Found", 10, gap=1, right=True),
     Column("State", 37, grow=2),
 ]
-_IMAGES = [
-    Column("Image", 28, grow=1),
-    Column("Tag", 15, gap=1, grow=1),
+_NUMBERS = [
     Column("Used", 5, gap=1, right=True),
     Column("Last use", 10),
     Column("Found in", 8, gap=1),
@@ -72,8 +71,8 @@ _ABOUT = [
 _FOOTER = ("choose", "all", "filter", "sort", "others")
 
 
-class DiscoverScreen(ErrandScreen[int | None]):
-    """Answers how many images were added; None where the user went back."""
+class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
+    """Answers the images that were added; None where the user went back."""
 
     step = "Images"
     help_text = (
@@ -106,7 +105,7 @@ class DiscoverScreen(ErrandScreen[int | None]):
         yield Row(Line(id="looked", indent=2), Button("Look elsewhere", id="again"), id="places")
         yield Table(_SPOTS, marks=True, belongs=True, status=False, enter="details", id="spots")
         yield Gap(classes="found")
-        yield Table(_IMAGES, boxes=True, enter="details", id="images")
+        yield Table(_NUMBERS, boxes=True, enter="details", id="images")
         yield Line(indent=2, id="told")
         yield Line(indent=2, id="more")
 
@@ -272,7 +271,16 @@ class DiscoverScreen(ErrandScreen[int | None]):
         self.query_one("#looked", Line).show(f"Looked in  {self._asked.in_words}")
         self._spots = {spot.key: spot for spot in discovered_rows.spots(found.hosts)}
         self._images = {str(image.reference): image for image in found.images}
-        self._cells = {name: image_cells(image) for name, image in self._images.items()}
+        common = names.common_registry(self._images)
+        self._cells = {name: image_cells(image, common) for name, image in self._images.items()}
+        heading = f"Image, on {common}" if common else "Image"
+        self._table("images").show(
+            columns=[
+                Column(heading, 19, grow=1),
+                Column("Tag", 23, gap=1, grow=1),
+                *_NUMBERS,
+            ]
+        )
         rows = discovered_rows.spot_rows(found)
         spots = self._table("spots")
         spots.styles.max_height = len(rows) + 1
@@ -351,7 +359,7 @@ class DiscoverScreen(ErrandScreen[int | None]):
             return
         crossing = self._crossing
         crossing.wish(crossing.collection.with_wishes(in_use.wishes(found.chosen)))
-        self.dismiss(len(found.chosen))
+        self.dismiss(tuple(image.reference for image in found.chosen))
 
     # Keys
 

@@ -122,12 +122,12 @@ def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def image_cells(image: DiscoveredImage) -> tuple[str, ...]:
-    """Name, tag, how often it was used, when last, and where it was seen."""
+def image_cells(image: DiscoveredImage, common: str) -> tuple[str, ...]:
+    """Name without the `common` registry, tag, how often it was used, when last, where seen."""
     return (
-        image.reference.name,
+        names.short(image.reference.name, common),
         names.tag(image.reference),
-        str(image.count),
+        str(image.count) if image.count < 100_000 else f"{image.count // 1000}k",
         in_use.last_use(image),
         in_use.found_in(image),
     )

@@ -143,10 +143,11 @@ class ImagesScreen(ErrandScreen[None]):
 
     @on(Button.Pressed, "#find")
     def _find_pressed(self) -> None:
-        def added(number: int | None) -> None:
-            if number is not None:
+        def added(references: tuple[Reference, ...] | None) -> None:
+            if references:
+                self._fill(select=references[0])
                 self.query_one("#images").focus()
-                self.say(f"Added {count(number, 'image')}.")
+                self.say(f"Added {count(len(references), 'image')}.")
 
         self.app.push_screen(DiscoverScreen(self._crossing), added)
 
