@@ -7,7 +7,6 @@ hosts were given before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from time import monotonic
 
 from textual import on
@@ -114,7 +113,6 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
         if self._crossing.searched is None:
             self._show_form()
         else:
-            self._understand()
             self._show_found(self._crossing.searched)
         self.every(DRAWN_EVERY, self._draw)
 
@@ -157,17 +155,15 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
 
     def _understand(self) -> None:
         """Read what is typed; what cannot be read is said beside its field and shuts the way on."""
-        where, self.not_yet = self._crossing.where, ""
+        self.not_yet = ""
         try:
-            self._asked = understood(where)
+            self._asked = understood(self._crossing.where)
         except UsageError as error:
-            self._asked = replace(self._asked, here=where.here)
             self.not_yet = f"Not yet: {error.message.partition(': ')[0]}."
         else:
-            self.onward = sentences.look(self._asked)
-            self.command = commands.discover(self._asked)
             if not self._asked.somewhere:
                 self.not_yet = "Not yet: choose where to look."
+        self.onward, self.command = sentences.look(self._asked), commands.discover(self._asked)
 
     def _say_places(self) -> None:
         where = self._crossing.where
@@ -221,7 +217,7 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
             result, remarks = answer
             crossing = self._crossing
             crossing.searched = in_use.searched(
-                result, looking.hosts(), remarks, crossing.collection
+                result, asked, looking.hosts(), remarks, crossing.collection
             )
             self._show_found(crossing.searched)
             self.focus_likeliest()
@@ -257,7 +253,6 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
             self.back = ""
             self.not_yet = "Stopping; what was found stays."
         elif self._found is None and self._crossing.searched is not None:
-            self._understand()
             self._show_found(self._crossing.searched)
             self.focus_likeliest()
         else:
@@ -267,8 +262,8 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
 
     def _show_found(self, found: Searched) -> None:
         self._show_parts(form=False, images=True)
-        self.back = "Back"
-        self.query_one("#looked", Line).show(f"Looked in  {self._asked.in_words}")
+        self.back, self.command = "Back", commands.discover(found.asked)
+        self.query_one("#looked", Line).show(f"Looked in  {found.asked.in_words}")
         self._spots = {spot.key: spot for spot in discovered_rows.spots(found.hosts)}
         self._images = {str(image.reference): image for image in found.images}
         common = names.common_registry(self._images)

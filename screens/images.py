@@ -21,7 +21,6 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
 from screens import names
-from screens.discover import DiscoverScreen
 from screens.errands import ErrandScreen
 from screens.modals.paste import PastePage
 from screens.modals.question import Prompt
@@ -143,6 +142,8 @@ class ImagesScreen(ErrandScreen[None]):
 
     @on(Button.Pressed, "#find")
     def _find_pressed(self) -> None:
+        from screens.discover import DiscoverScreen
+
         def added(references: tuple[Reference, ...] | None) -> None:
             if references:
                 self._fill(select=references[0])

@@ -324,6 +324,39 @@ def test_found_images_are_chosen_and_added_with_where_they_were(
     wizard(steps, route=route(crossing))
 
 
+def test_looking_elsewhere_can_be_thought_better_of(
+    wizard: Drive, crossing: Crossing, asked: list[DiscoverSpec]
+) -> None:
+    crossing.where = CLUSTER
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await looked(pilot)
+        pilot.app.screen.query_one("#again").focus()
+        await pilot.press("enter")
+        field = pilot.app.screen.query_one("#hosts", Field)
+        field.value = "other["
+        await pilot.pause()
+        assert "Where are images in use?" in seen(pilot)[3]
+        await pilot.press("escape")
+        shown = seen(pilot)
+        assert "7 of 7 images in use are chosen" in shown[3]
+        assert "Looked in  This machine, 3 hosts" in shown[5]
+        assert "airgap-tui discover --here --nodes 'dgx[01-03]'" in shown[21]
+        assert "[ Add 7 images ]" in shown[22]
+        pilot.app.screen.query_one("#again").focus()
+        await pilot.press("enter")
+        assert field.value == "other[", "what was typed stays"
+        field.value = "other"
+        await pilot.pause()
+        assert "[ Look on 2 machines ]" in seen(pilot)[22]
+        pilot.app.screen.query_one("#onward").focus()
+        await pilot.press("enter")
+        assert "Looked in  This machine, 1 host" in (await settled(pilot))[5]
+        assert [len(spec.hosts) for spec in asked] == [3, 1]
+
+    wizard(steps, route=route(crossing))
+
+
 def test_nothing_chosen_shuts_the_way_on(
     wizard: Drive, crossing: Crossing, asked: list[DiscoverSpec]
 ) -> None:
@@ -479,7 +512,8 @@ def many(number: int) -> DiscoverResult:
 
 
 def test_thousands_of_rows_stay_quick(wizard: Drive, crossing: Crossing) -> None:
-    crossing.searched = Searched(many(5000), (HostSeen("this machine", ItemState.DONE),))
+    here = (HostSeen("this machine", ItemState.DONE),)
+    crossing.searched = Searched(many(5000), hosts=here)
     taken: list[float] = []
 
     async def steps(pilot: Pilot[None]) -> None:
@@ -522,7 +556,7 @@ def test_hostile_names_cannot_break_the_display(
         Remark(None, Place("ssh", 0, host), reason, written),
     ]
     result = replace(cluster.result(stopped=stopped), discovery=merged(found))
-    searched = Searched(result, looking.hosts(), (reason,))
+    searched = Searched(result, hosts=looking.hosts(), remarks=(reason,))
     look = Look(ascii=True)
     for row in (*discovered_rows.live_rows(looking.hosts()), *discovered_rows.spot_rows(searched)):
         for cell in row.cells:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from airgap_tui.cli.guide.dialogue import Back, Dialogue
 from airgap_tui.cli.guide.guide import Guide
-from airgap_tui.cli.guide.searching import find_in_use
 from airgap_tui.engine import images_list
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import choices, commands, sentences
@@ -92,6 +91,12 @@ def _add(guide: Guide) -> None:
             dialogue.say(f"! Not a name: {line}")
 
 
+def _find(guide: Guide) -> None:
+    from airgap_tui.cli.guide.searching import find_in_use
+
+    find_in_use(guide)
+
+
 def _read(guide: Guide) -> None:
     dialogue, crossing = guide.dialogue, guide.crossing
     usual = _USUAL_LIST if Path(_USUAL_LIST).is_file() else ""
@@ -133,7 +138,7 @@ def _picked(guide: Guide, question: str) -> tuple[Reference, ...]:
 
 _ACTIONS = {
     "add": _add,
-    "find": find_in_use,
+    "find": _find,
     "list": _read,
     "choose": _choose,
     "remove": _remove,

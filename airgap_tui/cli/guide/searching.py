@@ -137,7 +137,7 @@ def _searched(guide: Guide, asked: Asked) -> Searched:
         return discover.run(spec, take, token)
 
     result = guide.wait("Looking .. Ctrl-C stops it and keeps what was found.", work, keep=True)
-    return in_use.searched(result, looking.hosts(), remarks, guide.crossing.collection)
+    return in_use.searched(result, asked, looking.hosts(), remarks, guide.crossing.collection)
 
 
 # --- what was found -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from airgap_tui.engine.discovery.merging import DiscoveredImage, ImageSource, Un
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection, Origination, Wish, found_in_words
 from airgap_tui.engine.guide.looking import HostSeen, SourceSeen
+from airgap_tui.engine.guide.where import Asked
 from airgap_tui.engine.jobs.discovery.discover import DiscoverResult
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
@@ -70,10 +71,11 @@ _PHRASES = {
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """One search that is over. `remarks` are those on inventories; `left_out` are the images in
-    use that the user does not want."""
+    """One search that is over. `asked` is where it looked, `remarks` are those on inventories, and
+    `left_out` the images in use that the user does not want."""
 
     result: DiscoverResult
+    asked: Asked = field(default_factory=Asked)
     hosts: tuple[HostSeen, ...] = ()
     remarks: tuple[str, ...] = ()
     left_out: frozenset[Reference] = field(default_factory=frozenset)
@@ -107,6 +109,7 @@ class Searched:
 
 def searched(
     result: DiscoverResult,
+    asked: Asked,
     hosts: tuple[HostSeen, ...],
     remarks: tuple[str, ...],
     answers: Collection,
@@ -115,7 +118,7 @@ def searched(
     left_out = {wish.reference for wish in answers.wishes if not wish.chosen}
     left_out -= {wish.reference for wish in answers.wishes if wish.found_in is Origination.OFFERED}
     found = {image.reference for image in result.discovery.images}
-    return Searched(result, hosts, remarks, frozenset(left_out & found))
+    return Searched(result, asked, hosts, remarks, frozenset(left_out & found))
 
 
 # --- images --------------------------------------------------------------------------------------
