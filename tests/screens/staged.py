@@ -46,7 +46,7 @@ from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.progress import ItemProgress, Snapshot
-from tests.screens import arrivals
+from tests.screens import arrivals, cluster
 from tests.screens.jobs import GB, MB, NAMES, SIZES, WrittenJob, digest, saving
 
 PRIVATE = "nvcr.io/nim/meta/llama3-8b-instruct:1.0.3"
@@ -90,6 +90,7 @@ class Stage:
         answers: dict[str, Callable[..., Any]] = {
             f"{jobs}.doctor.run": lambda *_rest: DoctorResult(_CHECKS),
             f"{jobs}.access.run": self._access,
+            f"{jobs}.discovery.discover.run": cluster.at_once,
             f"{jobs}.login.run": self._login,
             f"{jobs}.plan.run": self._plan,
             f"{jobs}.worker.start": self._start,

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
+from airgap_tui.engine.guide.where import Asked
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 
 PROGRAM = "airgap-tui"
@@ -19,6 +20,14 @@ def plan(answers: Collection) -> str:
 def save(answers: Collection) -> str:
     verify = ["--then", "verify"] if answers.verify_after else []
     return _line("save", *_save_arguments(answers), *verify)
+
+
+def discover(asked: Asked) -> str:
+    """`airgap-tui discover …` for the same places."""
+    elsewhere = bool(asked.hosts or asked.inventories or asked.files)
+    here = ["--here"] if asked.here and elsewhere else []
+    spelled = [word for pair in asked.spelled for word in pair]
+    return _line("discover", *here, *spelled, *(str(path) for path in asked.files))
 
 
 def login(registry: str) -> str:
