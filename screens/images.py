@@ -48,7 +48,8 @@ class ImagesScreen(ErrandScreen[None]):
     def body(self) -> ComposeResult:
         yield Field("Add one", enter="add", many=True, after=[Button("Add", id="add")], id="name")
         yield Row(
-            Button("List file", label="Add many", id="list"),
+            Button("NGC catalogue", label="Add many", id="ngc"),
+            Button("List file", id="list"),
             Button("Paste names", id="paste"),
         )
         yield Gap()
@@ -107,6 +108,18 @@ class ImagesScreen(ErrandScreen[None]):
 
         start = "images_list.txt" if Path("images_list.txt").is_file() else ""
         self.app.push_screen(Prompt("Read which list file?", "File", start, accept="Read"), taken)
+
+    @on(Button.Pressed, "#ngc")
+    def _ngc_pressed(self) -> None:
+        from screens.catalogue import CatalogueScreen
+
+        def added(references: tuple[Reference, ...] | None) -> None:
+            if references:
+                self.say(f"Added {count(len(references), 'image')}.")
+                self._fill(select=references[0])
+                self.query_one("#images").focus()
+
+        self.app.push_screen(CatalogueScreen(self._crossing), added)
 
     def _add(self, text: str) -> None:
         """Take the names in a text; what is none stays in the field, with the reason."""

@@ -30,6 +30,7 @@ class Origination(str, Enum):
     OFFERED = "offered"
     TYPED = "typed"
     LIST = "list"
+    NGC = "NGC"
 
 
 @dataclass(frozen=True, slots=True)

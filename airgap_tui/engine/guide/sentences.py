@@ -15,8 +15,11 @@ from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection
 from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
+from airgap_tui.engine.redaction import redact
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
+    from airgap_tui.engine.errors import AirgapError
+    from airgap_tui.engine.guide.ngc_catalogue import Candidates, Search
     from airgap_tui.engine.jobs.access import AccessResult, RegistryAccess
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.verify import VerifyResult
@@ -51,6 +54,71 @@ def images(answers: Collection) -> str:
 def images_missing(answers: Collection) -> str:
     """Why Next is shut; empty when it is open."""
     return "" if answers.chosen else "Not yet: choose at least one image."
+
+
+def catalogue() -> str:
+    return "NGC catalogue. Chosen tags join your list; nothing is downloaded yet."
+
+
+def matching(found: Search) -> str:
+    """`3 of 812 match, public images only`."""
+    listed = len(found.repositories)
+    if found.outage is not None:
+        return ""
+    if listed < found.total:
+        return f"{listed} of {found.total} shown, {found.scope}"
+    if found.words:
+        return f"{found.total} of {found.everything} match, {found.scope}"
+    everything = "repository" if found.total == 1 else "repositories"
+    return f"{found.total} {everything}, {found.scope}"
+
+
+def catalogue_trouble(found: Search | None, candidates: Candidates | None) -> str:
+    """What is missing from what the catalogue shows, and why; empty where nothing is."""
+    listing = candidates.listing if candidates is not None else None
+    outage = found.outage if found is not None else None
+    parts = []
+    if outage is None and listing is not None and listing.catalogue_error is not None:
+        parts.append(f"The catalogue tells nothing of it: {_said(listing.catalogue_error)}.")
+    elif outage is not None:
+        status = getattr(outage, "status", 0)
+        parts.append(
+            f"The catalogue does not answer ({status})."
+            if status
+            else f"The catalogue does not answer: {_said(outage)}."
+        )
+    if listing is not None and listing.registry_error is not None:
+        parts.append(f"The registry does not show its tags: {_said(listing.registry_error)}.")
+        if listing.images:
+            parts.append("These are the catalogue's word; step 2 asks for the login.")
+    elif listing is not None and listing.catalogue_error is not None:
+        parts.append("Tags come from the registry; dates and sizes are missing.")
+    elif outage is not None and found is not None and not found.repositories:
+        parts.append("Name a repository whole, as nvidia/pytorch: its registry knows its tags.")
+    if found is not None and found.refusal is not None:
+        parts.append(f"{_sentence(_said(found.refusal))} Only public images are shown.")
+    if found is not None and found.refused:
+        parts.append(f"Not searched: {'; '.join(map(_said, found.refused))}.")
+    return " ".join(parts)
+
+
+def tags_chosen(candidates: Candidates) -> str:
+    """`2 chosen, 22.2 GB before sharing`."""
+    chosen = candidates.chosen
+    known = [one.image.size for one in chosen if one.image.size]
+    text = f"{len(chosen)} chosen"
+    if known:
+        text += f", {size(sum(known))} before sharing"
+    if len(known) < len(chosen):
+        unknown = len(chosen) - len(known)
+        text += f" and {unknown} of unknown size" if known else ", sizes not known"
+    return text
+
+
+def add_tags(candidates: Candidates | None) -> str:
+    """The button: `Add 2 tags`."""
+    chosen = len(candidates.chosen) if candidates is not None else 0
+    return f"Add {count(chosen, 'tag')}" if chosen else "Add tags"
 
 
 def logins(result: AccessResult) -> str:
@@ -281,6 +349,15 @@ def _number(done: int, total: int) -> str:
     """`44.3` of `63.2 GB`: the unit is said once where both have it."""
     left, right = size(done).rpartition(" "), size(total).rpartition(" ")
     return left[0] if left[2] == right[2] else size(done)
+
+
+def _said(error: AirgapError) -> str:
+    """An error of elsewhere within a sentence of ours."""
+    return redact(error.message).rstrip(".")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _all(number: int) -> str:
