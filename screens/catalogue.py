@@ -34,6 +34,8 @@ from screens.widgets.text import Gap, Paragraph
 
 AFTER = 0.25
 """Seconds without a key after which what is typed is meant."""
+_LEAST_LINES = 4
+"""Of the repositories with their heading."""
 _LOOKING_UP = "looking up .."
 _NONE_CHOSEN = "Not yet: choose at least one tag."
 
@@ -150,8 +152,12 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
             super().action_scroll(by)
 
     def on_field_submitted(self, event: Field.Submitted) -> None:
-        if event.field is self._search and self._typing is not None:
-            self._search_now()
+        if event.field is self._search:
+            down = self._found is not None and self._found.outage is not None
+            if down or self._typing is not None:
+                self._search_now()
+            if down:
+                return
         self._tags.focus()
 
     def on_table_opened(self, event: Table.Opened) -> None:
@@ -206,10 +212,16 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
 
     def _searched(self, found: Search) -> None:
         first, self._found = self._found is None, found
-        self._search.note(sentences.matching(found))
+        if found.outage is None and self._listing is not None and self._listing.catalogue_error:
+            self._listing = None  # it can be told whole now
+        shorter = sentences.matching(found, short=True)
+        self._search.note(sentences.matching(found), shorter=shorter)
         rows = [repository_row(one) for one in found.repositories]
         nothing = "Nothing matches." if found.outage is None else "Nothing can be listed."
         self._repositories.show(rows, empty=nothing)
+        # Room that they do not need is the tags'; but where a search brings less, nothing jumps.
+        least = 2 if found.outage is not None else _LEAST_LINES
+        self._repositories.styles.max_height = max(least, len(rows) + 1)
         # The best match, unless somebody comes back to what was looked at before.
         kept = self._crossing.ngc.repository if first else ""
         keys = [row.key for row in rows]
@@ -281,11 +293,11 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
     def on_table_chosen(self, event: Table.Chosen) -> None:
         if self._candidates is None:
             return
-        there = {one.image.tag for one in self._candidates.tags if one.available}
-        if not there.intersection(event.keys):
+        before = self._candidates.by_hand
+        self._candidates = self._candidates.corrected(event.keys, event.chosen)
+        if self._candidates.by_hand == before:
             self.say("The registry does not have it: it cannot be pulled.")
             return
-        self._candidates = self._candidates.corrected(event.keys, event.chosen)
         self._crossing.ngc = self._crossing.ngc.with_hand(self._candidates.by_hand)
         self._draw()
 
@@ -306,13 +318,13 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
         self._trouble.show(trouble)
         self._trouble.display = bool(trouble)
         if candidates is None:
-            self._tags.show((), left="", right="", detail="", empty=self._nothing())
+            self._tags.show((), right="", detail="", empty=self._nothing())
             words = self._crossing.ngc.words
             self.command = commands.ngc_search(words)
         else:
             rows = self._tag_rows.of(candidates)
             right = sentences.tags_chosen(candidates)
-            self._tags.show(rows, left=None, right=right, empty=self._nothing())
+            self._tags.show(rows, right=right, empty=self._nothing())
             self._draw_detail()
             self.command = commands.ngc_select(candidates)
         self.onward = sentences.add_tags(candidates)

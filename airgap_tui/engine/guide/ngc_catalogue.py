@@ -143,7 +143,9 @@ class Candidates:
     @classmethod
     def of(cls, listing: Listing, rule: Rule, by_hand: Mapping[str, bool]) -> Candidates:
         """Decide about every tag."""
-        return cls(listing, rule, select(listing.images, rule), by_hand)
+        selection = select(listing.images, rule)
+        ordered = tuple(sorted(selection.decisions, key=_standing))
+        return cls(listing, rule, replace(selection, decisions=ordered), by_hand)
 
     @cached_property
     def tags(self) -> tuple[Candidate, ...]:
@@ -184,7 +186,7 @@ class Candidates:
         return self.listing.name.reference(registry, one.image.tag)
 
     def _candidates(self) -> Iterable[Candidate]:
-        for decision in sorted(self.selection.decisions, key=_standing):
+        for decision in self.selection.decisions:
             tag = decision.image.tag
             if tag in self.by_hand:
                 chosen = self.by_hand[tag]

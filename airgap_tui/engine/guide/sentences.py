@@ -60,17 +60,18 @@ def catalogue() -> str:
     return "NGC catalogue. Chosen tags join your list; nothing is downloaded yet."
 
 
-def matching(found: Search) -> str:
-    """`3 of 812 match, public images only`."""
+def matching(found: Search, *, short: bool = False) -> str:
+    """`3 of 812 match, public images only`; `short` leaves words out of whose images."""
     listed = len(found.repositories)
+    scope = found.scope.replace("with your organisations", "with") if short else found.scope
     if found.outage is not None:
         return ""
     if listed < found.total:
-        return f"{listed} of {found.total} shown, {found.scope}"
+        return f"{listed} of {found.total} shown, {scope}"
     if found.words:
-        return f"{found.total} of {found.everything} match, {found.scope}"
+        return f"{found.total} of {found.everything} match, {scope}"
     everything = "repository" if found.total == 1 else "repositories"
-    return f"{found.total} {everything}, {found.scope}"
+    return f"{found.total} {everything}, {scope}"
 
 
 def catalogue_trouble(found: Search | None, candidates: Candidates | None) -> str:
@@ -78,19 +79,18 @@ def catalogue_trouble(found: Search | None, candidates: Candidates | None) -> st
     listing = candidates.listing if candidates is not None else None
     outage = found.outage if found is not None else None
     parts = []
-    if outage is None and listing is not None and listing.catalogue_error is not None:
-        parts.append(f"The catalogue tells nothing of it: {_said(listing.catalogue_error)}.")
-    elif outage is not None:
-        status = getattr(outage, "status", 0)
-        parts.append(
-            f"The catalogue does not answer ({status})."
-            if status
-            else f"The catalogue does not answer: {_said(outage)}."
-        )
+    if outage is not None:
+        why = f" ({_status(outage)})" if _status(outage) else f": {_said(outage)}"
+        parts.append(f"The catalogue does not answer{why}.")
+    elif listing is not None and listing.catalogue_error is not None:
+        parts.append(f"The catalogue does not tell of it: {_said(listing.catalogue_error)}.")
     if listing is not None and listing.registry_error is not None:
-        parts.append(f"The registry does not show its tags: {_said(listing.registry_error)}.")
-        if listing.images:
-            parts.append("These are the catalogue's word; step 2 asks for the login.")
+        if listing.images and _status(listing.registry_error) in (401, 403):
+            status = _status(listing.registry_error)
+            parts.append(f"The registry shows these tags with a login only ({status}).")
+            parts.append("You can choose them now; step 2 asks for the login.")
+        else:
+            parts.append(f"The registry does not list them: {_said(listing.registry_error)}.")
     elif listing is not None and listing.catalogue_error is not None:
         parts.append("Tags come from the registry; dates and sizes are missing.")
     elif outage is not None and found is not None and not found.repositories:
@@ -354,6 +354,12 @@ def _number(done: int, total: int) -> str:
 def _said(error: AirgapError) -> str:
     """An error of elsewhere within a sentence of ours."""
     return redact(error.message).rstrip(".")
+
+
+def _status(error: AirgapError) -> int:
+    """Of the answer that it is about; 0 where there was none."""
+    status = getattr(error, "status", 0)
+    return status if isinstance(status, int) else 0
 
 
 def _sentence(text: str) -> str:
