@@ -50,7 +50,11 @@ def choose_images(guide: Guide) -> None:
 
 def _choices(answers: Collection, hidden: int) -> list[Choice]:
     found = [Choice("next", "Go on to Logins")] if answers.chosen else []
-    found += [Choice("add", "Add images by name"), Choice("list", "Read a list file")]
+    found += [
+        Choice("add", "Add images by name"),
+        Choice("ngc", "Add from the NGC catalogue"),
+        Choice("list", "Read a list file"),
+    ]
     if answers.wishes:
         found.append(Choice("choose", "Choose images or leave them out"))
         found.append(Choice("remove", "Take images out of the list"))
@@ -84,6 +88,12 @@ def _add(guide: Guide) -> None:
             dialogue.say(f"Added {', '.join(map(str, good))}. {remark}".rstrip())
         for line in bad:
             dialogue.say(f"! Not a name: {line}")
+
+
+def _catalogue(guide: Guide) -> None:
+    from airgap_tui.cli.guide.catalogue import add_from_catalogue
+
+    add_from_catalogue(guide)
 
 
 def _read(guide: Guide) -> None:
@@ -125,7 +135,14 @@ def _picked(guide: Guide, question: str) -> tuple[Reference, ...]:
     return tuple(wishes[number - 1].reference for number in numbers)
 
 
-_ACTIONS = {"add": _add, "list": _read, "choose": _choose, "remove": _remove, "show": _show}
+_ACTIONS = {
+    "add": _add,
+    "ngc": _catalogue,
+    "list": _read,
+    "choose": _choose,
+    "remove": _remove,
+    "show": _show,
+}
 
 
 def _tell(dialogue: Dialogue, wishes: tuple[Wish, ...], *, numbered: bool = False) -> None:

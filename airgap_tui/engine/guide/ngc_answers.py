@@ -43,7 +43,7 @@ class NgcAnswers:
 
         latest = self.latest.strip()
         if latest and not (latest.isascii() and latest.isdigit() and len(latest) < 10):
-            raise UsageError(f"not a number: {latest!r}", hint="Empty is every version.")
+            raise UsageError(f"not a number: {latest!r}", hint="Without one, every version counts.")
         rule = Rule(
             include=tuple(self.variants.replace(",", " ").split()),
             minimum=self.minimum.strip(),
