@@ -52,7 +52,8 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
         " version that counts, and 25.10 follows 25.9. An empty field asks for nothing. What you"
         " choose or leave out yourself, the rule no longer touches. Enter on a tag leads to the"
         " button. Sizes are of one platform, before layers that images share are counted once."
-        " With a login for nvcr.io, your organisations are searched too."
+        " Tags that hold signatures are not shown. With a login for nvcr.io, your organisations are"
+        " searched too."
     )
 
     def __init__(self, crossing: Crossing) -> None:
