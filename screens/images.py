@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual import on
@@ -22,6 +23,7 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
 from screens import names
 from screens.errands import ErrandScreen
+from screens.modals.palette import Command
 from screens.modals.paste import PastePage
 from screens.modals.question import Prompt
 from screens.steps import StepState
@@ -51,9 +53,9 @@ class ImagesScreen(ErrandScreen[None]):
     def body(self) -> ComposeResult:
         yield Field("Add one", enter="add", many=True, after=[Button("Add", id="add")], id="name")
         yield Row(
-            Button("Find images in use", label="Add many", id="find"),
+            Button("NGC catalogue", label="Add many", id="ngc"),
+            Button("Find images in use", id="find"),
             Button("List file", id="list"),
-            Button("Paste names", id="paste"),
         )
         yield Gap()
         yield Table(_COLUMNS, boxes=True, delete="remove", empty=_EMPTY, id="images")
@@ -94,8 +96,11 @@ class ImagesScreen(ErrandScreen[None]):
     def on_field_pasted_lines(self, event: Field.PastedLines) -> None:
         self._add("\n".join(event.lines))
 
-    @on(Button.Pressed, "#paste")
-    def _paste_pressed(self) -> None:
+    def commands(self) -> Sequence[Command]:
+        """For terminals that hand on what is pasted as single keys."""
+        return [Command("Paste names", "One or more in a line", self._paste)]
+
+    def _paste(self) -> None:
         def taken(text: str | None) -> None:
             if text:
                 self._add(text)
@@ -111,6 +116,18 @@ class ImagesScreen(ErrandScreen[None]):
 
         start = "images_list.txt" if Path("images_list.txt").is_file() else ""
         self.app.push_screen(Prompt("Read which list file?", "File", start, accept="Read"), taken)
+
+    @on(Button.Pressed, "#ngc")
+    def _ngc_pressed(self) -> None:
+        from screens.catalogue import CatalogueScreen
+
+        def added(references: tuple[Reference, ...] | None) -> None:
+            if references:
+                self.say(f"Added {count(len(references), 'image')}.")
+                self._fill(select=references[0])
+                self.query_one("#images").focus()
+
+        self.app.push_screen(CatalogueScreen(self._crossing), added)
 
     def _add(self, text: str) -> None:
         """Take the names in a text; what is none stays in the field, with the reason."""

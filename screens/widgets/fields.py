@@ -117,9 +117,9 @@ class Field(Vertical):
         self.input.value = value
         self.input.cursor_position = len(value)
 
-    def note(self, text: str, mark: Mark = Mark.NONE) -> None:
-        """Say something of the text, at its right."""
-        self._note.show(text, mark)
+    def note(self, text: str, mark: Mark = Mark.NONE, *, shorter: str = "") -> None:
+        """Say something of the text, at its right; what is `shorter` where there is no room."""
+        self._note.show(text, mark, shorter)
         if self.is_attached:
             self._fit()
 
@@ -210,19 +210,22 @@ class Note(Drawn):
     def __init__(self, text: str, bracket: str = "]") -> None:
         super().__init__()
         self._text, self._mark, self._bracket = text, Mark.NONE, bracket
+        self._shorter = ""
 
-    def show(self, text: str, mark: Mark = Mark.NONE) -> None:
-        if (text, mark) != (self._text, self._mark):
-            self._text, self._mark = text, mark
+    def show(self, text: str, mark: Mark = Mark.NONE, shorter: str = "") -> None:
+        if (text, mark, shorter) != (self._text, self._mark, self._shorter):
+            self._text, self._mark, self._shorter = text, mark, shorter
             self.redraw(layout=True)
 
     def draw(self, width: int) -> Sequence[Pieces]:
         if not self._text:
             return [[(self._bracket, "")]]
         marks = 0 if self._mark is Mark.NONE else 2
-        text = cut_at_word(
-            self.look.text(self._text), max(0, width - len(self._bracket) - self.gap - marks)
-        )
+        room = max(0, width - len(self._bracket) - self.gap - marks)
+        text = self.look.text(self._text)
+        if self._shorter and cells(text) > room:
+            text = self.look.text(self._shorter)
+        text = cut_at_word(text, room)
         return [[(self._bracket + " " * self.gap, ""), *self.marked_text(self._mark, text)]]
 
 

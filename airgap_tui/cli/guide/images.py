@@ -53,6 +53,7 @@ def _choices(answers: Collection, hidden: int) -> list[Choice]:
     found = [Choice("next", "Go on to Logins")] if answers.chosen else []
     found += [
         Choice("add", "Add images by name"),
+        Choice("ngc", "Add from the NGC catalogue"),
         Choice("find", "Find images in use"),
         Choice("list", "Read a list file"),
     ]
@@ -89,6 +90,12 @@ def _add(guide: Guide) -> None:
             dialogue.say(f"Added {', '.join(map(str, good))}. {remark}".rstrip())
         for line in bad:
             dialogue.say(f"! Not a name: {line}")
+
+
+def _catalogue(guide: Guide) -> None:
+    from airgap_tui.cli.guide.catalogue import add_from_catalogue
+
+    add_from_catalogue(guide)
 
 
 def _find(guide: Guide) -> None:
@@ -138,6 +145,7 @@ def _picked(guide: Guide, question: str) -> tuple[Reference, ...]:
 
 _ACTIONS = {
     "add": _add,
+    "ngc": _catalogue,
     "find": _find,
     "list": _read,
     "choose": _choose,

@@ -39,6 +39,7 @@ class Origination(str, Enum):
     ENROOT = "Enroot"
     PODS = "pods"
     FILES = "files"
+    NGC = "NGC"
 
 
 @dataclass(frozen=True, slots=True)

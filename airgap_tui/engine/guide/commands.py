@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
 from airgap_tui.engine.guide.where import Asked
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
+
+if TYPE_CHECKING:  # the first screen is drawn before any tag is
+    from airgap_tui.engine.guide.ngc_catalogue import Candidates
 
 PROGRAM = "airgap-tui"
 
@@ -20,6 +24,26 @@ def plan(answers: Collection) -> str:
 def save(answers: Collection) -> str:
     verify = ["--then", "verify"] if answers.verify_after else []
     return _line("save", *_save_arguments(answers), *verify)
+
+
+def ngc_search(words: str) -> str:
+    """`airgap-tui ngc search …`; words that begin with a dash are no options."""
+    split = words.split()
+    dashes = ["--"] if any(word.startswith("-") for word in split) else []
+    return _line("ngc", "search", *dashes, *split)
+
+
+def ngc_select(candidates: Candidates) -> str:
+    """`airgap-tui ngc select …` for the rule; where the user corrected it, for each tag by name."""
+    name, rule = str(candidates.listing.name), candidates.rule
+    if not candidates.by_rule and not candidates.chosen:
+        return _line("ngc", "tags", name)
+    if not candidates.by_rule:
+        named = [word for one in candidates.chosen for word in ("--include", one.image.tag)]
+        return _line("ngc", "select", name, *named)
+    globs = [word for glob in rule.include for word in ("--include", glob)]
+    latest, minimum = _option("--latest", rule.latest), rule.minimum or None
+    return _line("ngc", "select", name, *globs, *latest, *_option("--min-version", minimum))
 
 
 def discover(asked: Asked) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.guide.answers import Collection, Delivery
+from airgap_tui.engine.guide.ngc_answers import NgcAnswers
 from airgap_tui.engine.guide.where import Where
 from airgap_tui.engine.settings import Settings
 
@@ -31,6 +32,7 @@ class Crossing:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.collection = Collection(settings=settings)
+        self.ngc = NgcAnswers()
         self.delivery = Delivery(settings=settings)
         self.where = Where()
         self.searched: Searched | None = None
