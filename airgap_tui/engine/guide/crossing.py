@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.source import Unusable
 from airgap_tui.engine.guide.answers import Collection, Delivery
 from airgap_tui.engine.settings import Settings
 
@@ -24,13 +25,14 @@ if TYPE_CHECKING:  # the first screen is drawn before any of these is there
 class Crossing:
     """One crossing as it is decided. `access`, `plan`, `contents` and `verified` are the latest
     answers from the engine, None while there are none for the present choices; `job` is the one to
-    watch."""
+    watch. `not_taken` are logins of files that were named, which cannot be used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.collection = Collection(settings=settings)
         self.delivery = Delivery(settings=settings)
         self.logins: dict[str, Credential | None] = {}
+        self.not_taken: tuple[Unusable, ...] = ()
         self.access: AccessResult | None = None
         self.plan: PlanResult | None = None
         self.contents: Contents | None = None

@@ -17,7 +17,6 @@ from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
-    from airgap_tui.engine.jobs.access import AccessResult, RegistryAccess
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.verify import VerifyResult
 
@@ -51,47 +50,6 @@ def images(answers: Collection) -> str:
 def images_missing(answers: Collection) -> str:
     """Why Next is shut; empty when it is open."""
     return "" if answers.chosen else "Not yet: choose at least one image."
-
-
-def logins(result: AccessResult) -> str:
-    from airgap_tui.engine.jobs.access import LoginStanding
-
-    everything = sum(len(one.images) for one in result.registries)
-    unread = len(result.unreadable)
-    if unread:
-        return f"Each chosen image has been asked for. {unread} of {everything} cannot be read yet."
-    refused = any(one.standing is LoginStanding.REFUSED for one in result.registries)
-    ending = "One login is refused, but not needed." if refused else "No login is missing."
-    return f"{_all(everything)} can be read. {ending}"
-
-
-def logins_missing(result: AccessResult) -> str:
-    unread = len(result.unreadable)
-    return f"Not yet: {count(unread, 'image')} cannot be read." if unread else ""
-
-
-def login_in_words(one: RegistryAccess) -> str:
-    """The column Login: `Not needed`, `$oauthtoken, refused`."""
-    from airgap_tui.engine.jobs.access import LoginStanding
-
-    if one.standing is LoginStanding.NOT_NEEDED:
-        return "Not needed"
-    if one.standing is LoginStanding.MISSING:
-        return "None"
-    if one.standing is LoginStanding.UNKNOWN:
-        return "No answer"
-    word = "refused" if one.standing is LoginStanding.REFUSED else "accepted"
-    return f"{one.username}, {word}" if one.username else word.capitalize()
-
-
-def downloads_left(one: RegistryAccess) -> str:
-    """What a registry still allows, where it says so: Docker Hub does."""
-    limit = one.rate_limit
-    if limit is None:
-        return ""
-    needed = len(one.images)
-    window = f" for the next {elapsed(limit.window_seconds)}" if limit.window_seconds else ""
-    return f"{limit.remaining} of {limit.limit} downloads left{window}; this list needs {needed}"
 
 
 def review(plan: PlanResult) -> str:
