@@ -45,7 +45,7 @@ class AllLoginsPage(ErrandScreen[None]):
         " (pull secrets of Kubernetes, DeepOps' variables in a vault) can be read for this run."
     )
     BINDINGS = [  # noqa: RUF012
-        key("t", "test", "try them all"),
+        key("t", "test", "try all"),
         key("f", "file", "read a file"),
     ]
 
@@ -61,7 +61,7 @@ class AllLoginsPage(ErrandScreen[None]):
         return self._below_steps
 
     def body(self) -> ComposeResult:
-        yield Table(_COLUMNS, marks=True, enter="all of it", id="logins")
+        yield Table(_COLUMNS, marks=True, enter="all of it", filters=False, id="logins")
         yield Gap()
         yield Paragraph(id="account")
 

@@ -27,7 +27,7 @@ from screens.widgets.fields import Field, SecretField
 from screens.widgets.options import Choice, Option
 from screens.widgets.pane import TextPane
 from screens.widgets.select import Select
-from screens.widgets.text import Gap, Line, Paragraph
+from screens.widgets.text import Gap, Paragraph
 
 _PLACE = "place"
 Settled = Callable[[str], None]
@@ -102,7 +102,7 @@ class KeepPage(ErrandScreen[None]):
         yield SecretField("Once more", label_width=13, width=28, enter="next", id="again")
         yield Gap()
         yield Paragraph(id="about")
-        yield Line(keeping.COMMAND_ONLY)
+        yield Paragraph(keeping.COMMAND_ONLY)
 
     def on_open(self) -> None:
         self.excerpt = sentences.keeping(self._registry)
@@ -161,7 +161,7 @@ class KeepPage(ErrandScreen[None]):
         vault, again = self.query_one("#vault", SecretField), self.query_one("#again", SecretField)
         vault.display = wanted.wants_vault
         again.display = wanted.wants_vault and keeping.makes_vault(wanted, self._registry)
-        again.note("A new vault: nobody could open it after a slip")
+        again.note("For the vault is a new one")
         self.command = commands.login(self._registry, *keeping.command_options(wanted))
         self.not_yet = ""
         if wanted.wants_vault and not vault.secret:
@@ -192,9 +192,11 @@ class ChangePage(WizardScreen[bool]):
         " it; everything else in the file stays, and only you can read it afterwards."
     )
 
-    def __init__(self, below: WizardScreen[Any], planned: Planned, registry: str) -> None:
+    def __init__(
+        self, below: WizardScreen[Any], planned: Planned, registry: str, command: str
+    ) -> None:
         super().__init__()
-        self._below_steps, self._command = below.steps(), below.command
+        self._below_steps, self._command = below.steps(), command
         self._planned, self._registry = planned, registry
 
     def steps(self) -> tuple[Step, ...]:
@@ -239,7 +241,8 @@ def plan_and_ask(
             else:
                 settled("")
 
-        page = ChangePage(screen, planned, registry)
+        command = commands.login(registry, *keeping.command_options(wanted))
+        page = ChangePage(screen, planned, registry, command)
         screen.app.push_screen(page, answered)
 
     screen.send_for("keep", plan, ask)

@@ -80,8 +80,9 @@ class LoginForm(Vertical):
         for widget in (*self._fields, self._source, self._between, *self._buttons.values()):
             widget.display = False
 
-    def show(self, one: RegistryAccess) -> None:
-        """What is right for this registry. What is typed already stays."""
+    def show(self, one: RegistryAccess, keepable: str) -> None:
+        """What is right for this registry. What is typed already stays. `keepable` is the registry
+        whose login can be kept elsewhere, empty where none can."""
         given = logins.may_be_given(one)
         for field in self._fields:
             field.display = given
@@ -95,15 +96,19 @@ class LoginForm(Vertical):
         self.keep.keep_for(one.registry)
         self._buttons["test"].show(f"Test {name.split()[-1] if ' ' in name else 'login'}")
         self._buttons["leave"].show(f"Leave out {count(len(one.unreadable), 'image')}")
+        self._buttons["elsewhere"].show(f"Keep the login of {keepable}")
         wanted = {
             "test": given,
             "leave": bool(one.unreadable),
             "again": bool(one.unreadable) and not given,
-            "elsewhere": logins.can_be_kept(one) and not given,
+            "elsewhere": bool(keepable) and not given,
             "all": not given,
         }
         for key, shown in wanted.items():
             self._buttons[key].display = shown
+        seen = [button for button in self._buttons.values() if button.display]
+        for button in seen:
+            button.styles.margin = (0, 0, 0, 0 if button is seen[0] else 1)
 
     def empty(self) -> None:
         """Forget what was typed: it was for another registry."""

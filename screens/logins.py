@@ -103,9 +103,8 @@ class LoginsScreen(ErrandScreen[None]):
         self.wizard.step_on(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        one = self._chosen() if self.is_mounted else None
         if action == "keep":
-            return one is not None and logins.can_be_kept(one)
+            return self.is_mounted and bool(self._keepable())
         if action == "again":
             return self._crossing.access is not None
         return super().check_action(action, parameters)
@@ -157,15 +156,14 @@ class LoginsScreen(ErrandScreen[None]):
         one = self._chosen()
         if one is None:
             return
-        won = sentences.wins_over(one.shadows)
-        self.query_one("#origin", Line).show(f"{one.origin} wins over {won}." if won else "")
+        self.query_one("#origin", Line).show(sentences.winning(one))
         reason, unread, hint = logins.explained(one)
         self._explain(reason, hint)
         more = "Enter on its row shows all" if len(one.unreadable) > 1 else ""
         self.query_one("#unread", Line).show(unread, right=more)
         self.query_one("#unread").display = bool(unread)
         self.command = commands.login(one.registry)
-        self._form.show(one)
+        self._form.show(one, self._keepable())
         self._fit()
         self.refresh_bindings()
 
@@ -202,6 +200,12 @@ class LoginsScreen(ErrandScreen[None]):
         current = self.query_one("#registries", Table).current
         found = [one for one in result.registries if one.registry == current] if result else []
         return found[0] if found else None
+
+    def _keepable(self) -> str:
+        """The registry whose login works and can be kept elsewhere: the chosen one if it can."""
+        chosen, result = self._chosen(), self._crossing.access
+        found = [one for one in (chosen, *(result.registries if result else ())) if one is not None]
+        return next((one.registry for one in found if logins.can_be_kept(one)), "")
 
     def on_table_moved(self, _event: Table.Moved) -> None:
         self._form.empty()
@@ -267,9 +271,9 @@ class LoginsScreen(ErrandScreen[None]):
 
     @on(Button.Pressed, "#elsewhere")
     def action_keep(self) -> None:
-        one = self._chosen()
-        if one is not None and logins.can_be_kept(one):
-            self._keep(one.registry, None)
+        registry = self._keepable()
+        if registry:
+            self._keep(registry, None)
 
     @on(Button.Pressed, "#all")
     def action_all_logins(self) -> None:

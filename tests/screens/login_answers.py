@@ -50,7 +50,7 @@ class Registries:
         if spec.registries and known is not None:
             self.tried.append(known.secret)
         right = known is not None and known.secret == KEY
-        names = sorted({reference.registry for reference in spec.references})
+        names = sorted({*spec.registries, *(one.registry for one in spec.references)})
         asked = {name: [one for one in spec.references if one.registry == name] for name in names}
         return AccessResult(
             tuple(

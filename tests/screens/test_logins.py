@@ -200,7 +200,7 @@ def test_every_image_is_tried_and_each_cause_told_once(
         await type_key(pilot)
         shown = "\n".join(await settled(pilot))
         assert "4 of 13 cannot be read yet" in shown and "$oauthtoken, accepted" in shown
-        assert "3 images cannot be read: no access, or no such image (403); 1 for 1" in shown
+        assert "3 images cannot be read: no access, or no such image (403); 1 more for" in shown
         assert f"{PUBLIC[0]} and 3 others" in shown
         assert shown.count("403") == 1
         snapshot(pilot.app, "logins_causes")
@@ -227,7 +227,9 @@ def test_which_login_wins_is_told(
         )
         await type_key(pilot)
         shown = await settled(pilot)
-        assert shown[8].strip() == "this run only wins over ~/.docker/config.json and 1 more."
+        assert (
+            shown[8].strip() == "The login for this run wins over ~/.docker/config.json and 1 more."
+        )
 
     wizard(steps, route=route(crossing), at="Logins")
 

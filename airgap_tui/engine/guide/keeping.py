@@ -42,7 +42,9 @@ _ABOUT = {
     Kind.KUBERNETES: "A manifest with a pull secret, to be applied",
     Kind.DEEPOPS: "Variables for its playbooks, in an Ansible Vault",
 }
-COMMAND_ONLY = "For a shell, kubectl or a playbook: --for exports, kubectl or playbook instead."
+COMMAND_ONLY = "For a shell, kubectl or a playbook: --for exports, kubectl or playbook."
+_ROOM = 59
+"""Cells for a place in words, at 80 columns."""
 MEMORY = Choice(RUN, "For this run only, in memory")
 
 
@@ -95,7 +97,8 @@ def in_words(kind: Kind, registry: str) -> str:
     helper = _helper(kind, registry)
     if helper:
         return f"In {helper}, as {where} says"
-    return f"In {where}: readable by you, not encrypted"
+    said = f"In {where}: readable by you, not encrypted"
+    return said if len(said) <= _ROOM else f"In {where}: not encrypted"
 
 
 def makes_vault(keeping: Keeping, registry: str) -> bool:

@@ -155,13 +155,13 @@ def _tested(access: RegistryAccess | None) -> tuple[bool | None, str, str]:
     images = len(access.images)
     readable = images - len(access.unreadable)
     said = f"{readable} of {count(images, 'chosen image')} can be read." if images else ""
-    return good, word, f"{said}{_first(causes)}".strip()
+    return good, word, f"{said} {_first(causes)}".strip()
 
 
 def _first(causes: tuple[Cause, ...]) -> str:
     if not causes:
         return ""
     first = causes[0]
+    stopped = f"{count(len(first.images), 'image')} cannot be read: " if first.images else ""
     more = f"; {count(len(causes) - 1, 'more reason')}" if len(causes) > 1 else ""
-    reason = f"{first.reason[:1].upper()}{first.reason[1:]}"
-    return f" {reason}{more}.{f' {first.hint}' if first.hint else ''}"
+    return f"{stopped}{first.reason}{more}.{f' {first.hint}' if first.hint else ''}"

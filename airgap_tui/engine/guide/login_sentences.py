@@ -18,6 +18,10 @@ if TYPE_CHECKING:  # neither is needed before a registry was asked
     from airgap_tui.engine.jobs.login_places import Planned
 
 
+THIS_RUN = "this run only"
+"""Where a login is from that was given in this run."""
+
+
 def logins(result: AccessResult) -> str:
     from airgap_tui.engine.jobs.access import LoginStanding
 
@@ -57,6 +61,13 @@ def origin(one: RegistryAccess) -> str:
     return f"{one.origin} (wins over {won})" if won else one.origin
 
 
+def winning(one: RegistryAccess) -> str:
+    """`NGC_API_KEY wins over ~/.docker/config.json.`; empty where it is the only one."""
+    won = wins_over(one.shadows)
+    winner = "The login for this run" if one.origin == THIS_RUN else one.origin
+    return f"{winner} wins over {won}." if won else ""
+
+
 def wins_over(shadows: Sequence[str]) -> str:
     """The places of logins that another one wins over; empty without any."""
     if not shadows:
@@ -82,8 +93,11 @@ def unreadable(one: RegistryAccess, causes: Sequence[Cause]) -> str:
         said += f" {ending}"
     else:
         said = f"{count(stopped, 'image')} cannot be read: {first.reason}"
+    if not others:
+        return f"{said}:"
     rest = sum(len(cause.images) for cause in causes[1:])
-    return f"{said}; {rest} for {count(others, 'other reason')}:" if others else f"{said}:"
+    why = "another reason" if others == 1 else f"{others} other reasons"
+    return f"{said}; {rest} more for {why}:"
 
 
 def downloads_left(one: RegistryAccess) -> str:
@@ -100,7 +114,7 @@ def downloads_left(one: RegistryAccess) -> str:
 
 
 def keeping(registry: str) -> str:
-    return f"Where else should the login of {registry} be kept? What changes is shown first."
+    return f"Where should the login of {registry} be kept? What changes is shown first."
 
 
 def change_heading(registry: str) -> str:
@@ -113,9 +127,9 @@ def change(planned: Planned) -> str:
     lines = ["File", f"  {found.place}, mode {found.mode:04o}: {_readers(found.mode)}"]
     if found.helper is not None and found.path is not None:
         lines = ["Place", f"  {found.place} takes the password; the rest goes into {found.path}"]
-    lines += ["", "There now", f"  {found.before}", "", "There then", f"  {found.after}"]
+    lines += ["", "There now", f"  {found.before}", "", "Afterwards", f"  {found.after}"]
     if found.notes:
-        lines += ["", "Worth knowing", *(f"  {note}" for note in found.notes)]
+        lines += ["", "Worth knowing", *(f"  {_sentence(note)}" for note in found.notes)]
     return "\n".join(lines)
 
 
@@ -142,7 +156,11 @@ def all_logins(result: LoginsResult, *, tested: bool) -> str:
         return f"{said} None of them has been tried yet."
     if not result.causes:
         return f"{said} Everything that was asked for works."
-    return f"{said} {count(len(result.causes), 'cause')} of trouble."
+    refused = sum(len(cause.registries) for cause in result.causes)
+    unread = sum(len(cause.images) for cause in result.causes)
+    parts = [f"{count(unread, 'image')} cannot be read"] if unread else []
+    parts += [f"{_registries(refused)} did not take the login"] if refused else []
+    return f"{said} {'; '.join(parts)}."
 
 
 def not_used(reason: str, remedy: str) -> str:
@@ -150,13 +168,18 @@ def not_used(reason: str, remedy: str) -> str:
 
 
 def file_taken(registries: Sequence[str], where: str) -> str:
+    name = where.rpartition("/")[2]
     if not registries:
-        return f"{where} holds no login that can be used."
-    return f"Used in this run: the logins of {where} for {_registries(len(registries))}."
+        return f"{name} holds no login that can be used."
+    return f"{count(len(registries), 'login')} of {name} for this run."
 
 
 def _registries(number: int) -> str:
     return "1 registry" if number == 1 else f"{number} registries"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _readers(mode: int) -> str:

@@ -13,13 +13,13 @@ from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import commands
 from airgap_tui.engine.guide import login_sentences as sentences
 from airgap_tui.engine.guide.crossing import Crossing
+from airgap_tui.engine.guide.login_sentences import THIS_RUN
 from airgap_tui.engine.jobs import access, kept_logins, login
 from airgap_tui.engine.jobs.access import AccessResult, AccessSpec, LoginStanding, RegistryAccess
 from airgap_tui.engine.jobs.kept_logins import Cause
 from airgap_tui.engine.jobs.login import LoginSpec
 from airgap_tui.engine.quantities import count
 
-THIS_RUN = "this run only"
 _NO_LOGIN = 401
 
 
