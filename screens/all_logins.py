@@ -38,7 +38,7 @@ _MARKS = {None: Mark.NONE, True: Mark.DONE, False: Mark.NEEDS_YOU}
 
 
 class AllLoginsPage(ErrandScreen[None]):
-    step = "Logins"
+    title_text = "All logins"
     help_text = (
         "The first login of several for one registry wins: given for this run, NGC_API_KEY, docker,"
         " podman, Apptainer, enroot. A password that is a command is never run. A file with logins"

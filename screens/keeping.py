@@ -68,7 +68,7 @@ class KeepChoice(Choice):
 class KeepPage(ErrandScreen[None]):
     """In which place, in which file, and what else the place needs. `settled` hears of the end."""
 
-    step = "Logins"
+    title_text = "Keep a login"
     help_text = (
         "Other software looks for its logins in files of its own. The login is kept there as that"
         " software itself would keep it; everything else in the file stays. What will change is"
