@@ -115,6 +115,7 @@ def test_a_login_is_kept_after_a_yes(wizard: Drive, crossing: Crossing, home: Pa
         shown = "\n".join(await until(pilot, "Kept in ~/.docker/config.json."))
         assert isinstance(pilot.app.screen, LoginsScreen)
         assert "this run only" not in shown and KEY not in shown
+        assert "wins over" not in shown, "it stands in the place of the one that was refused"
         path = home / ".docker/config.json"
         assert list(json.loads(path.read_text())["auths"]) == ["nvcr.io"]
         assert path.stat().st_mode & 0o777 == 0o600

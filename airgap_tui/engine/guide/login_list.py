@@ -20,6 +20,7 @@ from airgap_tui.engine.jobs import kept_logins
 from airgap_tui.engine.jobs.access import LoginStanding, RegistryAccess
 from airgap_tui.engine.jobs.kept_logins import Cause, LoginsResult, LoginsSpec, RegistryLogins
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.redaction import remember
 
 _NO_WORD = "-"
 _PART = "it is for a part of a registry, and only a whole registry's login is taken from a file"
@@ -92,6 +93,7 @@ def take(crossing: Crossing, file: NamedFile, vault_password: str = "") -> Taken
 
     Raises `EnvironmentFailure` for a file of no known kind, and for a vault what opening it does.
     """
+    remember(vault_password)
     sources, problems = file.sources(vault_password)
     taken: list[str] = []
     lost = [Unusable("", file.origin, text) for text in problems]

@@ -131,9 +131,11 @@ def call_it(crossing: Crossing, registry: str, origin: str) -> None:
         return
     crossing.logins[registry] = replace(given, origin=origin)
     if crossing.access is not None:
-        found = crossing.access.registries
         crossing.access = AccessResult(
-            tuple(replace(a, origin=origin) if a.registry == registry else a for a in found)
+            tuple(
+                _kept_in(one, origin) if one.registry == registry else one
+                for one in crossing.access.registries
+            )
         )
 
 
@@ -152,6 +154,12 @@ def images_in_words(one: RegistryAccess) -> str:
     readable = [str(image.reference) for image in one.images if image.readable]
     lines += _group("Can be read", readable) if readable else []
     return "\n".join(lines).rstrip("\n")
+
+
+def _kept_in(one: RegistryAccess, origin: str) -> RegistryAccess:
+    """The login is there now, in the place of any other that was."""
+    shadows = tuple(where for where in one.shadows if where != origin)
+    return replace(one, origin=origin, shadows=shadows)
 
 
 def _with_login(one: RegistryAccess, tried: Tried) -> RegistryAccess:
