@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, UsageError
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide import commands, ngc_sentences
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.ngc_catalogue import Candidates, Lookup, Search
 from airgap_tui.engine.jobs.ngc.access import Listing
@@ -113,7 +113,7 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
         yield self._tags
 
     def on_open(self) -> None:
-        self.excerpt = sentences.catalogue()
+        self.excerpt = ngc_sentences.catalogue()
         self._draw()
         self._search_now()
 
@@ -215,8 +215,8 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
         first, self._found = self._found is None, found
         if found.outage is None and self._listing is not None and self._listing.catalogue_error:
             self._listing = None  # it can be told whole now
-        shorter = sentences.matching(found, short=True)
-        self._search.note(sentences.matching(found), shorter=shorter)
+        shorter = ngc_sentences.matching(found, short=True)
+        self._search.note(ngc_sentences.matching(found), shorter=shorter)
         rows = [repository_row(one) for one in found.repositories]
         nothing = "Nothing matches." if found.outage is None else "Nothing can be listed."
         self._repositories.show(rows, empty=nothing)
@@ -315,7 +315,7 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
 
     def _draw(self, not_yet: str = "") -> None:
         candidates = self._candidates
-        trouble = sentences.catalogue_trouble(self._found, candidates)
+        trouble = ngc_sentences.catalogue_trouble(self._found, candidates)
         self._trouble.show(trouble)
         self._trouble.display = bool(trouble)
         if candidates is None:
@@ -324,11 +324,11 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
             self.command = commands.ngc_search(words)
         else:
             rows = self._tag_rows.of(candidates)
-            right = sentences.tags_chosen(candidates)
+            right = ngc_sentences.tags_chosen(candidates)
             self._tags.show(rows, right=right, empty=self._nothing())
             self._draw_detail()
             self.command = commands.ngc_select(candidates)
-        self.onward = sentences.add_tags(candidates)
+        self.onward = ngc_sentences.add_tags(candidates)
         chosen = candidates is not None and bool(candidates.chosen)
         self.not_yet = not_yet or ("" if chosen else _NONE_CHOSEN)
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.discovery.merging import DiscoveredImage
 from airgap_tui.engine.errors import AirgapError, UsageError
-from airgap_tui.engine.guide import commands, in_use, sentences
+from airgap_tui.engine.guide import commands, in_use, in_use_sentences
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.in_use import Searched
 from airgap_tui.engine.guide.looking import Looking
@@ -163,7 +163,10 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
         else:
             if not self._asked.somewhere:
                 self.not_yet = "Not yet: choose where to look."
-        self.onward, self.command = sentences.look(self._asked), commands.discover(self._asked)
+        self.onward, self.command = (
+            in_use_sentences.look(self._asked),
+            commands.discover(self._asked),
+        )
 
     def _say_places(self) -> None:
         where = self._crossing.where
@@ -242,7 +245,7 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
         if not self.under_way("look"):
             return
         hosts = self._looking.hosts()
-        self.excerpt = sentences.looking(hosts, monotonic() - self._begun)
+        self.excerpt = in_use_sentences.looking(hosts, monotonic() - self._begun)
         self._spots = {spot.key: spot for spot in discovered_rows.spots(hosts)}
         self._table("spots").show(discovered_rows.live_rows(hosts))
         self._tell()
@@ -297,7 +300,10 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
         ]
         nothing = "No image in use is named here." if found.images else "Nothing is in use."
         self._table("images").show(rows, empty=nothing)
-        self.excerpt, self.not_yet = sentences.searched(found), sentences.searched_missing(found)
+        self.excerpt, self.not_yet = (
+            in_use_sentences.searched(found),
+            in_use_sentences.searched_missing(found),
+        )
         self.onward = f"Add {count(len(found.chosen), 'image')}" if found.chosen else "Add images"
         self._tell()
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from airgap_tui.engine.discovery.merging import DiscoveredImage
 from airgap_tui.engine.events import ItemState
-from airgap_tui.engine.guide import in_use, sentences
+from airgap_tui.engine.guide import in_use, in_use_sentences
 from airgap_tui.engine.guide.in_use import Searched
 from airgap_tui.engine.guide.looking import HostSeen, SourceSeen
 from airgap_tui.engine.quantities import count
@@ -68,7 +68,7 @@ def spot_rows(found: Searched) -> list[TableRow]:
     for spot in spots(found.hosts):
         if spot.host is None:
             total = count(len(found.images), "image") if found.images else "-"
-            cells = ("Everywhere", total, sentences.sources_read(found))
+            cells = ("Everywhere", total, in_use_sentences.sources_read(found))
             mark = Mark.NEEDS_YOU if found.unread else Mark.DONE
             rows.append(TableRow(spot.key, cells, mark=mark))
             continue

@@ -25,7 +25,8 @@ class Field(Vertical):
     `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
     windows give half of what they have more. `enter` is what Enter does, for the footer; `after`
     are controls behind the field. `many`: several lines pasted at once are not joined but posted
-    as `PastedLines`.
+    as `PastedLines`. `leads_on`: Enter only moves on to the next field, as Tab does, at once, so
+    that a secret typed right after it is not shown in this field.
     """
 
     class Changed(Message):
@@ -64,11 +65,13 @@ class Field(Vertical):
         below: str = "",
         enter: str = "",
         many: bool = False,
+        leads_on: bool = False,
         after: Sequence[Control] = (),
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
-        self.input = _Text(value, enter=enter, many=many)
+        kind = _LeadingText if leads_on else _Text
+        self.input = kind(value, enter=enter, many=many)
         self._head = _Head(label, label_width, self.input)
         self._note = Note(note)
         self._below = Paragraph(below, indent=2 + label_width)
@@ -180,6 +183,12 @@ class _Text(Input):
             self.insert_text_at_cursor(text)
         else:
             self.replace(text, *self.selection)
+
+
+class _LeadingText(_Text):
+    """A text whose Enter does what Tab does."""
+
+    BINDINGS = [key("enter", "app.focus_next", "next", shown=False, at_once=True)]  # noqa: RUF012
 
 
 class _Head(Drawn):

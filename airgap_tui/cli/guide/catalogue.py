@@ -13,7 +13,7 @@ from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, UsageError
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide import commands, ngc_sentences
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.ngc_catalogue import (
     Candidate,
@@ -38,7 +38,7 @@ _EXPLAINED = (
 
 def add_from_catalogue(guide: Guide) -> None:
     """Ends when tags are added; raises `Back` where none are."""
-    guide.dialogue.say(sentences.catalogue())
+    guide.dialogue.say(ngc_sentences.catalogue())
     lookup = Lookup(guide.settings, guide.crossing.credentials())
     with closing(lookup):
         _Catalogue(guide, lookup).search()
@@ -73,14 +73,14 @@ class _Catalogue:
 
     def _repository(self, found: Search) -> bool:
         """Whether tags were added; otherwise another search is wanted."""
-        trouble = sentences.catalogue_trouble(found, None)
+        trouble = ngc_sentences.catalogue_trouble(found, None)
         if trouble:
             self._dialogue.say(f"! {trouble}")
         if not found.repositories:
             if found.outage is None:
-                self._dialogue.say(f"Nothing matches: {sentences.matching(found)}.")
+                self._dialogue.say(f"Nothing matches: {ngc_sentences.matching(found)}.")
             return False
-        matching = sentences.matching(found)
+        matching = ngc_sentences.matching(found)
         if matching:
             self._dialogue.say(f"{matching[:1].upper()}{matching[1:]}.")
         shown = found.repositories[:_MOST_TOLD]
@@ -177,7 +177,7 @@ class _Catalogue:
 
 
 def _choices(candidates: Candidates) -> list[Choice]:
-    chosen = [Choice("add", sentences.add_tags(candidates))] if candidates.chosen else []
+    chosen = [Choice("add", ngc_sentences.add_tags(candidates))] if candidates.chosen else []
     return [
         *chosen,
         Choice("rule", "Change the rule"),
@@ -193,14 +193,14 @@ def _choices(candidates: Candidates) -> list[Choice]:
 def _tell(guide: Guide, candidates: Candidates, found: Search) -> None:
     """What is chosen, and how much is not for which reason."""
     dialogue = guide.dialogue
-    trouble = sentences.catalogue_trouble(replace(found, refusal=None, refused=()), candidates)
+    trouble = ngc_sentences.catalogue_trouble(replace(found, refusal=None, refused=()), candidates)
     if trouble:
         dialogue.say(f"! {trouble}")
     _tell_tags(guide, candidates.chosen[:_MOST_TOLD])
     hidden = len(candidates.chosen) - _MOST_TOLD
     if hidden > 0:
         dialogue.say(f"and {hidden} more", indent=2)
-    dialogue.say(f"{sentences.tags_chosen(candidates)}.")
+    dialogue.say(f"{ngc_sentences.tags_chosen(candidates)}.")
     reasons = Counter(one.reason for one in candidates.tags if not one.chosen)
     for reason, number in reasons.items():
         dialogue.say(f"{count(number, 'tag')} not chosen: {reason}.", indent=2)

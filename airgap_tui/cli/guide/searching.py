@@ -7,7 +7,7 @@ from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, UsageError
 from airgap_tui.engine.events import Event, ItemChanged
-from airgap_tui.engine.guide import commands, in_use, sentences
+from airgap_tui.engine.guide import commands, in_use, in_use_sentences
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.in_use import Searched
 from airgap_tui.engine.guide.looking import HostSeen, Looking
@@ -86,7 +86,10 @@ def _look(guide: Guide) -> None:
             continue
         dialogue.say("The command that does the same:")
         dialogue.command(commands.discover(asked))
-        choices = [Choice("look", sentences.look(asked)), Choice("change", "Change where to look")]
+        choices = [
+            Choice("look", in_use_sentences.look(asked)),
+            Choice("change", "Change where to look"),
+        ]
         if dialogue.choose(choices, "look", explanation=_EXPLAINED) == "look":
             try:
                 crossing.searched = _searched(guide, asked)
@@ -144,7 +147,7 @@ def _searched(guide: Guide, asked: Asked) -> Searched:
 
 
 def _tell(dialogue: Dialogue, found: Searched) -> None:
-    dialogue.say(sentences.searched(found))
+    dialogue.say(in_use_sentences.searched(found))
     for host in found.hosts:
         if host.troubled:
             dialogue.say(_host_line(host), indent=2)

@@ -54,8 +54,15 @@ def discover(asked: Asked) -> str:
     return _line("discover", *here, *spelled, *(str(path) for path in asked.files))
 
 
-def login(registry: str) -> str:
-    return _line("login", registry)
+def login(registry: str, *options: str) -> str:
+    return _line("login", registry, *options)
+
+
+def logins(answers: Collection, *, test: bool) -> str:
+    """`airgap-tui logins …`; with the chosen images where they are asked for."""
+    if not test:
+        return _line("logins")
+    return _line("logins", "--test", *_images_asked_for(answers))
 
 
 def verify(path: Path | None) -> str:
@@ -93,11 +100,14 @@ def deliver(answers: Delivery) -> str:
     return _line("load", bundle, *into, *host, *_images(answers))
 
 
-def _save_arguments(answers: Collection) -> list[str]:
+def _images_asked_for(answers: Collection) -> list[str]:
     if answers.covers_list_file:
-        arguments = ["-f", str(answers.list_file)]
-    else:
-        arguments = [str(reference) for reference in answers.chosen]
+        return ["-f", str(answers.list_file)]
+    return [str(reference) for reference in answers.chosen]
+
+
+def _save_arguments(answers: Collection) -> list[str]:
+    arguments = _images_asked_for(answers)
     arguments += ["-b", str(answers.bundle or "BUNDLE")]
     platform = answers.settings.platform
     if platform != DEFAULT_PLATFORM:

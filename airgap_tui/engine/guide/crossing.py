@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.source import Unusable
 from airgap_tui.engine.guide.answers import Collection, Delivery
 from airgap_tui.engine.guide.ngc_answers import NgcAnswers
 from airgap_tui.engine.guide.where import Where
@@ -27,7 +28,8 @@ if TYPE_CHECKING:  # the first screen is drawn before any of these is there
 class Crossing:
     """One crossing as it is decided. `access`, `plan`, `contents` and `verified` are the latest
     answers from the engine, None while there are none for the present choices; `job` is the one to
-    watch. `where` and `searched` are of the search for images in use."""
+    watch. `where` and `searched` are of the search for images in use; `not_taken` are logins of
+    files that were named, which cannot be used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -37,6 +39,7 @@ class Crossing:
         self.where = Where()
         self.searched: Searched | None = None
         self.logins: dict[str, Credential | None] = {}
+        self.not_taken: tuple[Unusable, ...] = ()
         self.access: AccessResult | None = None
         self.plan: PlanResult | None = None
         self.contents: Contents | None = None

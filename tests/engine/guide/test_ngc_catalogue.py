@@ -9,7 +9,7 @@ import pytest
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, Stopped, TemporaryFailure, UsageError
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.guide import commands, ngc_sentences
 from airgap_tui.engine.guide.ngc_answers import NgcAnswers
 from airgap_tui.engine.guide.ngc_catalogue import Candidates, Lookup, Search, about
 from airgap_tui.engine.jobs.ngc.access import Listing
@@ -111,7 +111,7 @@ def test_corrections_are_of_each_repository_its_own() -> None:
     ],
 )
 def test_what_is_said_of_a_search(found: Search, said: str) -> None:
-    assert sentences.matching(found, short=True) == said
+    assert ngc_sentences.matching(found, short=True) == said
 
 
 def test_what_is_missing_is_said() -> None:
@@ -119,17 +119,17 @@ def test_what_is_missing_is_said() -> None:
     unheard = TemporaryFailure("no such host")
     found = Search("nvidia/pytorch", (Repository(NAME),), 1, outage=down)
     from_registry = Candidates.of(Listing(NAME, catalogue_error=down), Rule(), {})
-    assert sentences.catalogue_trouble(None, None) == ""
-    assert sentences.catalogue_trouble(found, from_registry) == (
+    assert ngc_sentences.catalogue_trouble(None, None) == ""
+    assert ngc_sentences.catalogue_trouble(found, from_registry) == (
         "The catalogue does not answer (503)."
         " Tags come from the registry; dates and sizes are missing."
     )
-    assert "does not answer: no such host." in sentences.catalogue_trouble(
+    assert "does not answer: no such host." in ngc_sentences.catalogue_trouble(
         Search("", outage=unheard), None
     )
     withheld = AccessDenied("withheld for legal reasons (451)", status=451)
     refused = Candidates.of(Listing(NAME, registry_error=withheld), Rule(), {})
-    assert sentences.catalogue_trouble(None, refused) == (
+    assert ngc_sentences.catalogue_trouble(None, refused) == (
         "The registry does not list them: withheld for legal reasons (451)."
     )
 
