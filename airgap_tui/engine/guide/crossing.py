@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
-from airgap_tui.engine.credentials.source import Unusable
 from airgap_tui.engine.guide.answers import Collection, Delivery
 from airgap_tui.engine.guide.ngc_answers import NgcAnswers
 from airgap_tui.engine.guide.where import Where
 from airgap_tui.engine.settings import Settings
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
+    from airgap_tui.engine.credentials.source import Unusable
     from airgap_tui.engine.credentials.store import CredentialStore
     from airgap_tui.engine.guide.in_use import Searched
     from airgap_tui.engine.jobs.access import AccessResult

@@ -219,9 +219,8 @@ def verified(result: VerifyResult) -> str:
     everything = len(result.items)
     damaged, missing = len(result.bad), len(result.missing)
     if not damaged and not missing and whole == everything:
-        files = count(result.blobs, "file")
-        verb = "is" if everything == 1 else "are"
-        return f"{all_images(everything)} {verb} whole: {files}, {size(result.bytes)}, every byte read."
+        files = f"{count(result.blobs, 'file')}, {size(result.bytes)}"
+        return f"{all_images(everything)} {are(everything)} whole: {files}, every byte read."
     parts = []
     if damaged:
         parts.append(f"{damaged} of {count(result.blobs + missing, 'file')} {are(damaged)} damaged")
