@@ -108,14 +108,18 @@ async def typed(pilot: Pilot[None], field: str, text: str) -> None:
     await pilot.press("end", "ctrl+u", *(_NAMES.get(letter, letter) for letter in text))
 
 
+def put(pilot: Pilot[None], field: str, text: str) -> None:
+    """Put a text into a field, as if pasted."""
+    pilot.app.screen.query_one(f"#{field}", Field).value = text
+
+
 async def as_drawn(pilot: Pilot[None]) -> CatalogueScreen:
     screen = await open_catalogue(pilot)
-    await typed(pilot, "search", "pytorch")
+    put(pilot, "search", "pytorch")
     await until(pilot, "3 of 812 match")
     await until(pilot, "nightly-test")
-    await typed(pilot, "latest", "2")
-    await typed(pilot, "variants", "*-py3")
-    await typed(pilot, "minimum", "25.01")
+    for field, text in (("latest", "2"), ("variants", "*-py3"), ("minimum", "25.01")):
+        put(pilot, field, text)
     await until(pilot, "22.2 GB before sharing")
     screen.query_one("#tags").focus()
     await settled(pilot)
@@ -191,11 +195,11 @@ def test_a_newer_search_takes_the_place_of_an_older_one(
         before = shown(pilot)[6:]
         valve = Valve(0)
         ngc.api.script("GET", "more", valve)
-        pilot.app.screen.query_one("#search", Field).value = "more"
+        put(pilot, "search", "more")
         await until(pilot, "]  looking up ..")
         assert [row for row in shown(pilot)[6:10]] == before[:4], "the list stays still"
         for length in range(1, 8):
-            pilot.app.screen.query_one("#search", Field).value = "physics"[:length]
+            put(pilot, "search", "physics"[:length])
         await until(pilot, "1 of 812 match")
         assert "nvidia/physicsnemo" in shown(pilot)[7]
         valve.opened.set()
