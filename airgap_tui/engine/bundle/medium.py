@@ -7,6 +7,7 @@ DVD-R DL fewer than DVD+R DL, and Blu-ray discs lose some to their spare areas.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.quantities import parse_size, size
@@ -15,6 +16,14 @@ SMALLEST = 1_000_000
 """Bytes below which a volume would mostly hold what every volume repeats."""
 
 FAT32_LARGEST = 4 * 1024**3 - 1
+
+
+class Form(str, Enum):
+    """What a volume is on its medium."""
+
+    DIRECTORY = "dir"
+    TAR = "tar"
+    ISO = "iso"
 
 
 @dataclass(frozen=True, slots=True)

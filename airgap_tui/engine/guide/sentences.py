@@ -27,15 +27,23 @@ _DVD = 4_700_000_000
 _DOING = {
     "save": "Saving",
     "verify": "Verifying",
+    "export": "Exporting",
     "push": "Pushing",
     "load": "Loading",
     "serve": "Serving",
 }
-_DONE = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"}
+_DONE = {
+    "save": "saved",
+    "verify": "whole",
+    "export": "written",
+    "push": "pushed",
+    "load": "loaded",
+}
 _UNDER_WAY = (
     ItemState.RESOLVING,
     ItemState.SAVING,
     ItemState.VERIFYING,
+    ItemState.EXPORTING,
     ItemState.PUSHING,
     ItemState.LOADING,
 )

@@ -47,6 +47,7 @@ class _Verb:
 _VERBS = {
     "save": _Verb("save", "bundle", writes=True, remote=True),
     "verify": _Verb("verify", "path"),
+    "export": _Verb("export", "bundle"),
     "load": _Verb("load", "paths"),
     "push": _Verb("push", "bundle", remote=True),
     "serve": _Verb("serve", "paths"),
