@@ -25,10 +25,9 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
 
 
 @verb(
-    "airgap-tui export /data/pod-2025-07 /media/usb1 --volume-size fat32",
-    "airgap-tui export /data/pod-2025-07 /data/discs --format iso --volume-size dvd",
-    "airgap-tui export /data/pod-2025-07 /data/discs --format iso --volume-size dvd \\",
-    "      --only-volume 2",
+    "airgap-tui export /data/pod /media/usb1 --volume-size fat32",
+    "airgap-tui export /data/pod /data/discs --format iso --volume-size dvd",
+    "airgap-tui export /data/pod /media/usb1 --volume-size 60GB --change-disks",
 )
 @click.argument("bundle", type=FILE, metavar="BUNDLE")
 @click.argument("medium", type=DIRECTORY, metavar="MEDIUM")
