@@ -17,6 +17,8 @@ from airgap_tui.engine.bundle.file_sums import add_file_sums, read_file_sums
 from airgap_tui.engine.bundle.iso_volume import find_xorriso
 from airgap_tui.engine.bundle.medium import ANY_SIZE, Form, Medium
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.seal import sealing
+from airgap_tui.engine.bundle.signed_bundle import signature_of
 from airgap_tui.engine.bundle.volume_plan import VolumePlan, plan_volumes
 from airgap_tui.engine.bundle.volume_room import check_room
 from airgap_tui.engine.bundle.volume_writer import VolumeWriter
@@ -38,6 +40,7 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sign import check_carried, signature_to_carry
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.settings import Settings
 
@@ -46,7 +49,8 @@ from airgap_tui.engine.settings import Settings
 class ExportSpec:
     """`medium` is the directory that the volumes are written into; `volume_size` is a name or size
     as `Medium.parse` reads it, empty for one volume. `only` are the numbers of the volumes to
-    write, empty for all; `again` reads those that are there and replaces what is wrong in them."""
+    write, empty for all; `again` reads those that are there and replaces what is wrong in them.
+    `key` signs the bundle before, as `SignSpec` says."""
 
     bundle: Path
     medium: Path
@@ -54,6 +58,7 @@ class ExportSpec:
     volume_size: str = ""
     only: tuple[int, ...] = ()
     again: bool = False
+    key: Path | None = None
     settings: Settings = field(default_factory=Settings)
 
 
@@ -92,14 +97,19 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     """Write the volumes; what is wrong with one of them is in the result.
 
     Raises as `BundleReader.open` and `plan_volumes` do, `NoRoom` before anything is written,
-    `NotFound` without xorriso where ISO images are wanted, and `UsageError`.
+    `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and `UsageError`.
     """
     started = time.monotonic()
     medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
     if spec.form is Form.ISO:
         find_xorriso()
+    if spec.key is not None:
+        with sealing(spec.bundle, "export") as seal:
+            signature_to_carry(seal, spec.key, spec.settings, sink, token)
     bundle = BundleReader.open(spec.bundle)
-    plan = plan_volumes(bundle, medium, spec.form, token)
+    signature = signature_of(bundle, spec.settings.trust, token)
+    check_carried(bundle, signature)
+    plan = plan_volumes(bundle, medium, spec.form, signature, token)
     numbers = _numbers(spec.only, plan)
     _check_place(spec, plan)
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
