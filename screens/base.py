@@ -215,6 +215,11 @@ class WizardScreen(Screen[R]):
         """The button that leads on: the likeliest control where nothing is left to decide."""
         return self._nav.onward
 
+    @property
+    def way_back(self) -> Widget:
+        """The button that leads back: the likeliest control where going on changes something."""
+        return self._nav.back
+
     def focus_likeliest(self) -> None:
         """Put the focus where it is at first."""
         wanted = self.likeliest()

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Errand(Generic[T]):
-    """One piece of work. `token` stops it; what it found after that is not heard."""
+    """One piece of work. `token` stops it; what it found is heard only while it is `wanted`."""
 
     class Ended(Message):
         """Posted to the screen from the thread; carries the work that ended."""
@@ -40,6 +40,7 @@ class Errand(Generic[T]):
         failed: Callable[[AirgapError], None],
     ) -> None:
         self.token = CancelToken()
+        self.wanted = True
         self._work = work
         self._done = done
         self._failed = failed
@@ -55,7 +56,7 @@ class Errand(Generic[T]):
 
     def settle(self) -> None:
         """In the event loop: hand over what came of it. What nobody foresaw is raised here."""
-        if self.token.cancelled or isinstance(self._error, Stopped):
+        if not self.wanted or isinstance(self._error, Stopped):
             return
         if isinstance(self._error, AirgapError):
             self._failed(self._error)
@@ -97,7 +98,14 @@ class ErrandScreen(WizardScreen[R]):
         for known in [name] if name else list(self._errands):
             errand = self._errands.pop(known, None)
             if errand is not None:
+                errand.wanted = False
                 errand.token.cancel()
+
+    def cut_short(self, name: str) -> None:
+        """Stop an errand, and hear what it brings until then."""
+        errand = self._errands.get(name)
+        if errand is not None:
+            errand.token.cancel()
 
     def under_way(self, name: str = "") -> bool:
         """Whether an errand of this name, or any, has not ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual import on
@@ -20,7 +21,9 @@ from airgap_tui.engine.guide.answers import (
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
+from screens import names
 from screens.errands import ErrandScreen
+from screens.modals.palette import Command
 from screens.modals.paste import PastePage
 from screens.modals.question import Prompt
 from screens.steps import StepState
@@ -31,25 +34,28 @@ from screens.widgets.table import Table
 from screens.widgets.text import Gap
 
 _COLUMNS = [Column("Image", 35, grow=2), Column("Tag", 24, gap=1, grow=1), Column("Found in", 8)]
-_EMPTY = "No images yet. Type a name above, or read a list file."
+_EMPTY = "No images yet. Type a name, or open one of the sources above."
 
 
 class ImagesScreen(ErrandScreen[None]):
     step = "Images"
     help_text = (
         "Type an image name as docker pull takes it, or paste many at once. A list file has one"
-        " name in a line; # begins a comment. Removing an image takes it out of this list only."
+        " name in a line; # begins a comment. Images in use can be found on this machine and on"
+        " other hosts. Removing an image takes it out of this list only."
     )
 
     def __init__(self, crossing: Crossing) -> None:
         super().__init__()
         self._crossing = crossing
+        self._notes: dict[str, str] = {}
 
     def body(self) -> ComposeResult:
         yield Field("Add one", enter="add", many=True, after=[Button("Add", id="add")], id="name")
         yield Row(
-            Button("List file", label="Add many", id="list"),
-            Button("Paste names", id="paste"),
+            Button("NGC catalogue", label="Add many", id="ngc"),
+            Button("Find images in use", id="find"),
+            Button("List file", id="list"),
         )
         yield Gap()
         yield Table(_COLUMNS, boxes=True, delete="remove", empty=_EMPTY, id="images")
@@ -90,8 +96,11 @@ class ImagesScreen(ErrandScreen[None]):
     def on_field_pasted_lines(self, event: Field.PastedLines) -> None:
         self._add("\n".join(event.lines))
 
-    @on(Button.Pressed, "#paste")
-    def _paste_pressed(self) -> None:
+    def commands(self) -> Sequence[Command]:
+        """For terminals that hand on what is pasted as single keys."""
+        return [Command("Paste names", "One or more in a line", self._paste)]
+
+    def _paste(self) -> None:
         def taken(text: str | None) -> None:
             if text:
                 self._add(text)
@@ -107,6 +116,18 @@ class ImagesScreen(ErrandScreen[None]):
 
         start = "images_list.txt" if Path("images_list.txt").is_file() else ""
         self.app.push_screen(Prompt("Read which list file?", "File", start, accept="Read"), taken)
+
+    @on(Button.Pressed, "#ngc")
+    def _ngc_pressed(self) -> None:
+        from screens.catalogue import CatalogueScreen
+
+        def added(references: tuple[Reference, ...] | None) -> None:
+            if references:
+                self.say(f"Added {count(len(references), 'image')}.")
+                self._fill(select=references[0])
+                self.query_one("#images").focus()
+
+        self.app.push_screen(CatalogueScreen(self._crossing), added)
 
     def _add(self, text: str) -> None:
         """Take the names in a text; what is none stays in the field, with the reason."""
@@ -136,6 +157,18 @@ class ImagesScreen(ErrandScreen[None]):
     def _take(self, wishes: tuple[Wish, ...]) -> None:
         self._crossing.wish(self._crossing.collection.with_wishes(wishes))
 
+    @on(Button.Pressed, "#find")
+    def _find_pressed(self) -> None:
+        from screens.discover import DiscoverScreen
+
+        def added(references: tuple[Reference, ...] | None) -> None:
+            if references:
+                self._fill(select=references[0])
+                self.query_one("#images").focus()
+                self.say(f"Added {count(len(references), 'image')}.")
+
+        self.app.push_screen(DiscoverScreen(self._crossing), added)
+
     # The table
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
@@ -151,31 +184,29 @@ class ImagesScreen(ErrandScreen[None]):
         self._crossing.wish(answers.without(*gone))
         self._fill()
 
-    def on_table_moved(self, event: Table.Moved) -> None:
-        self._fill()
+    def on_table_moved(self, _event: Table.Moved) -> None:
+        self._tell()
 
     def _fill(self, select: Reference | None = None) -> None:
         answers, table = self._crossing.collection, self.query_one("#images", Table)
-        rows = [
-            TableRow(
-                str(wish.reference),
-                (wish.reference.name, _tag(wish.reference), wish.found_in.value),
-                chosen=wish.chosen,
-            )
-            for wish in answers.wishes
-        ]
+        self._notes = {str(wish.reference): wish.note for wish in answers.wishes}
+        table.show(
+            [
+                TableRow(
+                    str(wish.reference),
+                    (wish.reference.name, names.tag(wish.reference), wish.places),
+                    chosen=wish.chosen,
+                )
+                for wish in answers.wishes
+            ]
+        )
         if select is not None:
-            table.show(rows)
             table.current = str(select)
-        current = table.current
-        notes = {str(wish.reference): wish.note for wish in answers.wishes}
-        table.show(rows, detail=notes.get(current, ""))
+        self._tell()
         self.excerpt = sentences.images(answers)
         self.command = commands.plan(answers)
         self.onward, self.not_yet = "Next: Logins", sentences.images_missing(answers)
 
-
-def _tag(reference: Reference) -> str:
-    if reference.digest is None:
-        return str(reference.tag)
-    return f"{reference.tag or ''}@{reference.digest.algorithm}:{reference.digest.short}.."
+    def _tell(self) -> None:
+        table = self.query_one("#images", Table)
+        table.show(detail=self._notes.get(table.current, ""))

@@ -20,6 +20,7 @@ _WORDS = {
     ItemState.RESOLVING: ("Looking up", Mark.UNDER_WAY),
     ItemState.SAVING: ("Saving", Mark.UNDER_WAY),
     ItemState.VERIFYING: ("Verifying", Mark.UNDER_WAY),
+    ItemState.EXPORTING: ("Exporting", Mark.UNDER_WAY),
     ItemState.LOADING: ("Loading", Mark.UNDER_WAY),
     ItemState.PUSHING: ("Pushing", Mark.UNDER_WAY),
     ItemState.RETRYING: ("Paused", Mark.NEEDS_YOU),

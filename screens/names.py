@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from airgap_tui.engine.oci.reference import Reference
+
 
 def common_registry(references: Iterable[str]) -> str:
     """The registry that most images are of, where there are several of it."""
@@ -23,3 +25,10 @@ def heading(common: str) -> str:
 def short(reference: str, common: str) -> str:
     """The name without what the heading says already."""
     return reference.removeprefix(f"{common}/") if common else reference
+
+
+def tag(reference: Reference) -> str:
+    """What stands in the column Tag: with the beginning of the digest where there is one."""
+    if reference.digest is None:
+        return str(reference.tag)
+    return f"{reference.tag or ''}@{reference.digest.algorithm}:{reference.digest.short}.."

@@ -54,8 +54,8 @@ def run_verb(*arguments: str) -> set[str]:
     return modules_after(
         "import sys\n"
         f"sys.argv = ['airgap-tui', *{arguments!r}]\n"
-        "from airgap_tui.__main__ import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass"
+        "from airgap_tui.__main__ import run\n"
+        "run()"
     )
 
 

@@ -25,6 +25,7 @@ _ORDER = (
     ItemState.RESOLVING,
     ItemState.SAVING,
     ItemState.VERIFYING,
+    ItemState.EXPORTING,
     ItemState.LOADING,
     ItemState.PUSHING,
     ItemState.WAITING,

@@ -60,6 +60,7 @@ def _file_options(function: Function) -> Function:
     "airgap-tui discover --slurmd-log slurmd.log.1.gz ~/jobs",
 )
 @click.argument("paths", nargs=-1, type=FILE, metavar="[PATH]...")
+@click.option("--here", is_flag=True, help="Ask this machine too, beside hosts or paths.")
 @click.option("--docker", is_flag=True, help="Ask Docker.")
 @click.option("--podman", is_flag=True, help="Ask Podman.")
 @click.option("--containerd", is_flag=True, help="Ask containerd: crictl, ctr, nerdctl.")
@@ -119,6 +120,7 @@ def _file_options(function: Function) -> Function:
 def discover(
     output: Output,
     paths: tuple[Path, ...],
+    here: bool,
     docker: bool,
     podman: bool,
     containerd: bool,
@@ -142,7 +144,8 @@ def discover(
     asked = frozenset((*engines, *live))
     moment = _moment(since) if since else None
     asked_hosts, this_machine, remarks = _hosts(hosts, inventories, nodes)
-    spec = _spec(paths, files, asked, asked_hosts, this_machine, search, moment, timeout)
+    here = here or this_machine
+    spec = _spec(paths, files, asked, asked_hosts, here, search, moment, timeout)
     if list_file is not None and not list_file.absolute().parent.is_dir():
         raise NotFound(f"there is no directory for {list_file}")
 
@@ -167,7 +170,7 @@ def _spec(
     files: dict[str, tuple[Path, ...]],
     asked: frozenset[str],
     hosts: tuple[SshHost, ...],
-    this_machine: bool,
+    here: bool,
     search: tuple[str, ...],
     since: datetime | None,
     timeout: float,
@@ -186,7 +189,7 @@ def _spec(
             hint="A directory of this machine is named without an option.",
         )
     kinds = frozenset(Kind(name) for name in asked)
-    here = this_machine or (not hosts and (bool(asked) or not named))
+    here = here or (not hosts and (bool(asked) or not named))
     if not kinds and (hosts or here):
         kinds = LIVE
     age = datetime.now(timezone.utc) - since if since else timedelta(days=_DAYS)

@@ -20,6 +20,7 @@ _WORDS = {
     ItemState.RESOLVING: "Looking up",
     ItemState.SAVING: "Saving",
     ItemState.VERIFYING: "Verifying",
+    ItemState.EXPORTING: "Exporting",
     ItemState.LOADING: "Loading",
     ItemState.PUSHING: "Pushing",
     ItemState.RETRYING: "Trying again",

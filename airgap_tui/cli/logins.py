@@ -138,12 +138,19 @@ def _tell(output: Output, result: LoginsResult) -> None:
     for name, why in [*lost, *(("", why) for why in result.nameless)]:
         named = f"{name}: " if name else ""
         narrate(f"! {named}the login from {why.origin} is not used: {why.reason}")
+        _tell_remedy(why.remedy)
     for problem in result.problems:
-        narrate(f"! {problem}")
+        narrate(f"! {problem.text}")
+        _tell_remedy(problem.remedy)
     if not result.registries:
         output.say("No registry has a login here; public images need none.")
     elif not result.causes and any(one.access is not None for one in result.registries):
         output.say("Everything that was asked for works.")
+
+
+def _tell_remedy(remedy: str) -> None:
+    if remedy:
+        narrate(f"  {remedy}")
 
 
 def _tell_cause(cause: Cause) -> None:

@@ -28,6 +28,7 @@ _VERBS = {
     "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),
     "sign": ("sealing", "Sign a bundle with an SSH key."),
     "seal": ("sealing", "Make a bundle ready to carry on the disk that it is on."),
+    "export": ("exporting", "Write a bundle onto disks or discs, as volumes of a chosen size."),
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
     "push": ("pushing", "Push a bundle, or docker save archives, into a registry."),
     "receipt": ("receipting", "Write a receipt of what this side has."),

@@ -133,6 +133,15 @@ def trust_options(function: Function) -> Function:
     return function
 
 
+sheet_option = click.option(
+    "--sheet",
+    "sheets",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Also write a transfer sheet: .txt, .csv or .html.",
+)
+
 receipt_option = click.option(
     "--receipt",
     type=FILE,

@@ -20,6 +20,11 @@ def tell_outcome(output: Output, verb: str, result: Any) -> None:
     if verb == "serve":
         output.say(f"Served {count(len(result.items), 'image')}. {numbers(verb, result)}")
         return
+    if verb == "export":
+        show_items(output, result.items, done="Written", noun="volume")
+        tell_failures(output, result.items, noun="volume")
+        output.say(f"{of_all(result.items, 'written', 'volume')}. {numbers(verb, result)}")
+        return
     if verb in ("seal", "sign"):
         tell_failures(output, result.items)
         output.data(f"Signature: {result.signature.sentence}")
@@ -58,6 +63,8 @@ def numbers(verb: str, result: Any) -> str:
         return f"{count(result.requests, 'request')}, {size(result.sent)} sent {took}."
     if verb == "push":
         return f"{size(result.sent)} sent {took}."
+    if verb == "export":
+        return f"{size(result.bytes)} written {took}."
     if verb == "load":
         return f"{size(result.bytes)} sent {took}."
     speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"

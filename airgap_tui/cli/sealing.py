@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, verb
+from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, verb
 from airgap_tui.cli.output import Output, narrate
 from airgap_tui.cli.results import tell_failures
 from airgap_tui.cli.running import run_job
@@ -44,14 +44,7 @@ def sign(output: Output, bundle: Path, key: Path) -> int:
 )
 @click.argument("bundle", type=DIRECTORY)
 @click.option("--sign", "key", type=FILE, metavar="KEY", help=f"Sign it as well. {_KEY}")
-@click.option(
-    "--sheet",
-    "sheets",
-    type=FILE,
-    multiple=True,
-    metavar="FILE",
-    help="Also write a transfer sheet: .txt, .csv or .html.",
-)
+@sheet_option
 def seal(output: Output, bundle: Path, key: Path | None, sheets: tuple[Path, ...]) -> int:
     """Make a bundle ready to carry on the disk that it is on.
 

@@ -20,6 +20,7 @@ class ItemState(str, Enum):
     RESOLVING = "resolving"
     SAVING = "saving"
     VERIFYING = "verifying"
+    EXPORTING = "exporting"
     LOADING = "loading"
     PUSHING = "pushing"
     RETRYING = "retrying"

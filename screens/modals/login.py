@@ -40,7 +40,8 @@ class LoginPrompt(Overlay["Credential | Without | None"]):
     ) -> None:
         super().__init__(text)
         ngc = registry == NGC_REGISTRY
-        self._user = Field("User name", username or (NGC_USERNAME if ngc else ""), width=28)
+        name = username or (NGC_USERNAME if ngc else "")
+        self._user = Field("User name", name, width=28, leads_on=True)
         self._secret = SecretField("NGC key" if ngc else "Password", width=28, enter="use it")
         self._accept, self._without = Button(accept), without
 
@@ -54,10 +55,6 @@ class LoginPrompt(Overlay["Credential | Without | None"]):
 
     def first(self) -> Widget | None:
         return self._secret if self._user.value else self._user
-
-    def on_field_submitted(self, event: Field.Submitted) -> None:
-        event.stop()
-        self._secret.focus()
 
     def on_secret_field_submitted(self, event: SecretField.Submitted) -> None:
         event.stop()

@@ -25,7 +25,8 @@ class Field(Vertical):
     `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
     windows give half of what they have more. `enter` is what Enter does, for the footer; `after`
     are controls behind the field. `many`: several lines pasted at once are not joined but posted
-    as `PastedLines`.
+    as `PastedLines`. `leads_on`: Enter only moves on to the next field, as Tab does, at once, so
+    that a secret typed right after it is not shown in this field.
     """
 
     class Changed(Message):
@@ -64,11 +65,13 @@ class Field(Vertical):
         below: str = "",
         enter: str = "",
         many: bool = False,
+        leads_on: bool = False,
         after: Sequence[Control] = (),
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
-        self.input = _Text(value, enter=enter, many=many)
+        kind = _LeadingText if leads_on else _Text
+        self.input = kind(value, enter=enter, many=many)
         self._head = _Head(label, label_width, self.input)
         self._note = Note(note)
         self._below = Paragraph(below, indent=2 + label_width)
@@ -117,9 +120,9 @@ class Field(Vertical):
         self.input.value = value
         self.input.cursor_position = len(value)
 
-    def note(self, text: str, mark: Mark = Mark.NONE) -> None:
-        """Say something of the text, at its right."""
-        self._note.show(text, mark)
+    def note(self, text: str, mark: Mark = Mark.NONE, *, shorter: str = "") -> None:
+        """Say something of the text, at its right; what is `shorter` where there is no room."""
+        self._note.show(text, mark, shorter)
         if self.is_attached:
             self._fit()
 
@@ -182,6 +185,12 @@ class _Text(Input):
             self.replace(text, *self.selection)
 
 
+class _LeadingText(_Text):
+    """A text whose Enter does what Tab does."""
+
+    BINDINGS = [key("enter", "app.focus_next", "next", shown=False, at_once=True)]  # noqa: RUF012
+
+
 class _Head(Drawn):
     """The focus mark, the label and the opening bracket."""
 
@@ -210,19 +219,22 @@ class Note(Drawn):
     def __init__(self, text: str, bracket: str = "]") -> None:
         super().__init__()
         self._text, self._mark, self._bracket = text, Mark.NONE, bracket
+        self._shorter = ""
 
-    def show(self, text: str, mark: Mark = Mark.NONE) -> None:
-        if (text, mark) != (self._text, self._mark):
-            self._text, self._mark = text, mark
+    def show(self, text: str, mark: Mark = Mark.NONE, shorter: str = "") -> None:
+        if (text, mark, shorter) != (self._text, self._mark, self._shorter):
+            self._text, self._mark, self._shorter = text, mark, shorter
             self.redraw(layout=True)
 
     def draw(self, width: int) -> Sequence[Pieces]:
         if not self._text:
             return [[(self._bracket, "")]]
         marks = 0 if self._mark is Mark.NONE else 2
-        text = cut_at_word(
-            self.look.text(self._text), max(0, width - len(self._bracket) - self.gap - marks)
-        )
+        room = max(0, width - len(self._bracket) - self.gap - marks)
+        text = self.look.text(self._text)
+        if self._shorter and cells(text) > room:
+            text = self.look.text(self._shorter)
+        text = cut_at_word(text, room)
         return [[(self._bracket + " " * self.gap, ""), *self.marked_text(self._mark, text)]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from airgap_tui.engine.plain_text import left, right
+from airgap_tui.engine.plain_text import cut_at_word, left, right
 from screens.look import Mark
 
 
@@ -13,7 +13,8 @@ from screens.look import Mark
 class Column:
     """A column `width` cells wide at 80 columns, with `gap` empty cells before it.
 
-    Larger windows give what they have more to the columns that `grow`, by these weights.
+    Larger windows give what they have more to the columns that `grow`, by these weights. What is
+    too long gives way in its middle, as names should, or at the end where it is `prose`.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Column:
     gap: int = 2
     right: bool = False
     grow: int = 0
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def line(
     parts = []
     for index, (column, size) in enumerate(zip(columns, sizes, strict=True)):
         text = clean(texts[index]) if index < len(texts) else ""
+        text = cut_at_word(text, size) if column.prose else text
         cell = right(text, size) if column.right else left(text, size)
         parts.append(" " * (column.gap if index else 0) + cell)
     return "".join(parts)

@@ -97,5 +97,6 @@ class RowWindow:
 
 
 def _has(row: TableRow, words: Sequence[str]) -> bool:
-    text = " ".join(row.cells).casefold()
+    # A cell may leave out what the heading says; the key has all of it.
+    text = " ".join((row.key, *row.cells)).casefold()
     return all(word in text for word in words)

@@ -120,3 +120,13 @@ def test_hosts_of_an_inventory_that_cannot_be_reached(command: Command, tmp_path
     assert "n1:ssh: it cannot be reached: ssh: connect to host 127.0.0.1 port 1" in ended.err
     assert "inventory: ansible_ssh_extra_args is not used" in ended.err
     assert "2 of 2 hosts not or not wholly read" in ended.err
+
+
+def test_this_machine_beside_a_file(
+    command: Command, history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = command("discover", ".bash_history", "--json").document
+    assert {source["kind"] for source in document["sources"]} == {"history"}
+    document = command("discover", ".bash_history", "--here", "--json").document
+    kinds = {source["kind"] for source in document["sources"]}
+    assert {"history", "enroot", "kubernetes"} <= kinds, "all of this machine's sources are told"

@@ -63,7 +63,7 @@ class Tag:
 @dataclass
 class Repo:
     """A repository: `path` is `org[/team]/name`. One that is `gated` is shown to everybody, and
-    pulled with a key only."""
+    pulled with a key only. `newest` is the tag that NGC calls so, else the one updated last."""
 
     path: str
     title: str
@@ -71,6 +71,7 @@ class Repo:
     public: bool = True
     gated: bool = False
     readme: str = ""
+    newest: str = ""
     tags: dict[str, Tag] = field(default_factory=dict)
 
     @property
@@ -111,7 +112,9 @@ class Repo:
         }
 
     def _newest(self) -> Tag:
-        return max(self.tags.values(), key=lambda tag: tag.updated, default=Tag("", updated=""))
+        return self.tags.get(self.newest) or max(
+            self.tags.values(), key=lambda tag: tag.updated, default=Tag("", updated="")
+        )
 
 
 @dataclass
@@ -216,11 +219,13 @@ class FakeNgc:
         public: bool = True,
         gated: bool = False,
         readme: str = "",
+        newest: str = "",
     ) -> Repo:
         """A repository with these tags, in the catalogue and in the registry."""
         name = path.rpartition("/")[2]
         repo = self.repos.setdefault(
-            path, Repo(path, title or name, description or f"The {name}", public, gated, readme)
+            path,
+            Repo(path, title or name, description or f"The {name}", public, gated, readme, newest),
         )
         for tag in tags:
             one = Tag(tag) if isinstance(tag, str) else tag

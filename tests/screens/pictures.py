@@ -64,6 +64,7 @@ class Play:
         await _type(pilot, "nvcr.io/nvidia/pytorch:25.06-py3")
         await self.see(pilot, 2.0)
         await pilot.press("enter")
+        await self._find_in_use(pilot)
         screen = _screen(pilot)
         screen.query_one("#list").focus()
         await pilot.press("enter")
@@ -99,6 +100,22 @@ class Play:
         self._job.end_step(ended("verify"), Snapshot("verify"), 0)
         await until(pilot, "is ready to carry")
         await self.see(pilot, 5.0, name="collected")
+
+    async def _find_in_use(self, pilot: Pilot[None]) -> None:
+        """Look at what a cluster runs, and go back without adding any of it."""
+        _screen(pilot).query_one("#find").focus()
+        await pilot.press("enter")
+        await until(pilot, "Where are images in use")
+        _screen(pilot).query_one("#hosts").focus()
+        await _type(pilot, "dgx[01-03]")
+        await self.see(pilot, 2.5)
+        _screen(pilot).way_on.focus()
+        await pilot.press("enter")
+        await until(pilot, "7 of 7 images in use are chosen")
+        await pilot.press(*["down"] * 5)
+        await self.see(pilot, 4.0, name="in_use")
+        await pilot.press("escape")
+        await until(pilot, "Choose the images to carry")
 
     async def _work(
         self,
@@ -160,6 +177,8 @@ _NAMES = {
     ":": "colon",
     "-": "minus",
     "_": "underscore",
+    "[": "left_square_bracket",
+    "]": "right_square_bracket",
 }
 
 

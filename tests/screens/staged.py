@@ -34,7 +34,6 @@ from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
 from airgap_tui.engine.jobs.doctor import DoctorResult
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
 from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.jobs.login import LoginResult, LoginSpec
 from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
 from airgap_tui.engine.jobs.push import PushResult
@@ -46,7 +45,7 @@ from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.progress import ItemProgress, Snapshot
-from tests.screens import arrivals
+from tests.screens import arrivals, cluster
 from tests.screens.jobs import GB, MB, NAMES, SIZES, WrittenJob, digest, saving
 
 PRIVATE = "nvcr.io/nim/meta/llama3-8b-instruct:1.0.3"
@@ -90,7 +89,7 @@ class Stage:
         answers: dict[str, Callable[..., Any]] = {
             f"{jobs}.doctor.run": lambda *_rest: DoctorResult(_CHECKS),
             f"{jobs}.access.run": self._access,
-            f"{jobs}.login.run": self._login,
+            f"{jobs}.discovery.discover.run": cluster.at_once,
             f"{jobs}.plan.run": self._plan,
             f"{jobs}.worker.start": self._start,
             f"{jobs}.media.find_bundles": lambda *_rest: self.found,
@@ -142,10 +141,6 @@ class Stage:
                 )
             )
         return AccessResult(tuple(registries))
-
-    def _login(self, spec: LoginSpec, *_rest: object, secret: str) -> LoginResult:
-        assert secret
-        return LoginResult(spec.registry, spec.username, "")
 
     def _plan(self, spec: SaveSpec, *_rest: object) -> PlanResult:
         sizes = dict(zip(NAMES, SIZES, strict=True))

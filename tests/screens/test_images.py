@@ -92,7 +92,8 @@ def test_a_list_file_is_read_and_the_command_names_it(
     listed.write_text("# pod\n" + "\n".join(NAMES) + "\n")
 
     async def steps(pilot: Pilot[None]) -> None:
-        await pilot.press("tab", "tab", "enter")
+        pilot.app.screen.query_one("#list").focus()
+        await pilot.press("enter")
         await pilot.pause()
         await pilot.press(*"x")
         prompt = pilot.app.screen.query_one(Field)
@@ -116,7 +117,8 @@ def test_a_list_file_with_bad_lines_gets_a_page_with_all_of_them(
     listed.write_text(f"{NAMES[0]}\nNo*\n[bold]x[/bold]\n")
 
     async def steps(pilot: Pilot[None]) -> None:
-        await pilot.press("tab", "tab", "enter")
+        pilot.app.screen.query_one("#list").focus()
+        await pilot.press("enter")
         await pilot.pause()
         pilot.app.screen.query_one(Field).value = str(listed)
         await pilot.press("enter")

@@ -3,113 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 
-from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure
-from airgap_tui.engine.guide.answers import Collection, Wish
 from airgap_tui.engine.guide.crossing import Crossing
-from airgap_tui.engine.jobs import access, login
+from airgap_tui.engine.jobs import access
 from airgap_tui.engine.jobs.access import (
     AccessResult,
-    AccessSpec,
     ImageAccess,
     LoginStanding,
     RegistryAccess,
 )
-from airgap_tui.engine.jobs.login import LoginResult, LoginSpec
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
 from screens.logins import LoginsScreen
 from screens.look import Look
-from screens.steps import Route
+from screens.modals.login import LoginPrompt
 from screens.widgets.fields import Field, SecretField
-from tests.screens.arrivals import settled
-from tests.screens.conftest import ASCII
-from tests.screens.gallery import PlaceholderScreen
+from screens.widgets.table import Table
+from tests.screens.arrivals import settled, until
+from tests.screens.conftest import ASCII, drawing
+from tests.screens.login_answers import (
+    HUB,
+    KEY,
+    PRIVATE,
+    PUBLIC,
+    Registries,
+    crossing_of,
+    route,
+    type_key,
+)
 
 Drive = Callable[..., WizardApp]
-PUBLIC = [Reference.parse(f"nvcr.io/nvidia/image-{number}:1") for number in range(11)]
-PRIVATE = Reference.parse("nvcr.io/nim/meta/llama3-8b-instruct:1.0.3")
-HUB = Reference.parse("docker.io/library/registry:2")
-REFUSED = AccessDenied(
-    "nvcr.io refused this key (401): it is wrong, revoked or expired", registry="nvcr.io"
-)
-KEY = "nvapi-right-and-secret"
-
-
-def answers(*, right: bool) -> AccessResult:
-    private = ImageAccess(PRIVATE, None if right else REFUSED)
-    nvcr = RegistryAccess(
-        "nvcr.io",
-        LoginStanding.ACCEPTED if right else LoginStanding.REFUSED,
-        (*(ImageAccess(reference) for reference in PUBLIC), private),
-        "$oauthtoken",
-        "this run only" if right else "~/.docker/config.json",
-        None if right else REFUSED,
-    )
-    hub = RegistryAccess("docker.io", LoginStanding.NOT_NEEDED, (ImageAccess(HUB),))
-    return AccessResult((hub, nvcr))
 
 
 @pytest.fixture
 def crossing(state_dir: Path) -> Crossing:
-    settings = Settings(state_dir=state_dir)
-    made = Crossing(settings)
-    wishes = tuple(Wish(reference) for reference in (*PUBLIC, PRIVATE, HUB))
-    made.collection = Collection(wishes, settings=settings)
-    return made
+    return crossing_of(state_dir)
 
 
 @pytest.fixture(autouse=True)
-def registries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Registries that take one key; the list has the keys that were tried."""
-    tried: list[str] = []
-
-    def asked(
-        spec: AccessSpec, _sink: object, _token: object, credentials: CredentialStore
-    ) -> AccessResult:
-        known = credentials.find("nvcr.io")
-        result = answers(right=known is not None and known.secret == KEY)
-        wanted = set(spec.references)
-        return AccessResult(
-            tuple(
-                RegistryAccess(
-                    one.registry,
-                    one.standing,
-                    tuple(image for image in one.images if image.reference in wanted),
-                    one.username,
-                    one.origin,
-                    one.refusal,
-                )
-                for one in result.registries
-            )
-        )
-
-    def tested(spec: LoginSpec, _sink: object, _token: object, *, secret: str) -> LoginResult:
-        tried.append(secret)
-        if secret != KEY:
-            raise REFUSED
-        return LoginResult(spec.registry, spec.username, "")
-
-    monkeypatch.setattr(access, "run", asked)
-    monkeypatch.setattr(login, "run", tested)
-    return tried
+def registries(monkeypatch: pytest.MonkeyPatch) -> Registries:
+    made = Registries()
+    monkeypatch.setattr(access, "run", made)
+    return made
 
 
-def route(crossing: Crossing) -> Route:
-    makers: dict[str, Any] = {"Images": partial(PlaceholderScreen, "Images")}
-    makers["Logins"] = partial(LoginsScreen, crossing)
-    for name in ("Review", "Save", "Verify"):
-        makers[name] = partial(PlaceholderScreen, name)
-    return Route("Online side", makers)
+def test_it_is_as_drawn(wizard: Drive, crossing: Crossing) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        assert await settled(pilot) == drawing("4_logins")
+
+    wizard(steps, route=route(crossing, "Export"), at="Logins")
 
 
 def test_a_refused_key_shuts_next_and_the_form_has_the_focus(
@@ -129,19 +77,20 @@ def test_a_refused_key_shuts_next_and_the_form_has_the_focus(
 
 
 def test_a_wrong_key_is_told_and_a_right_one_opens_the_way(
-    wizard: Drive, crossing: Crossing, registries: list[str]
+    wizard: Drive, crossing: Crossing, registries: Registries
 ) -> None:
     async def steps(pilot: Pilot[None]) -> None:
         await settled(pilot)
         await pilot.press(*"wrong", "enter")
         shown = "\n".join(await settled(pilot))
         assert "Refused" in shown and "wrong" not in shown.replace("it is wrong", "")
-        await pilot.press("ctrl+u", *("minus" if c == "-" else c for c in KEY), "enter")
+        await pilot.press("ctrl+u")
+        await type_key(pilot)
         shown = "\n".join(await settled(pilot))
         assert "All 13 images can be read. No login is missing." in shown
         assert KEY not in shown
         assert crossing.logins["nvcr.io"] is not None
-        assert registries == ["wrong", KEY]
+        assert registries.tried == ["wrong", KEY]
         assert pilot.app.focused is pilot.app.screen.way_on  # type: ignore[attr-defined]
         await pilot.press("enter")
         assert not isinstance(pilot.app.screen, LoginsScreen)
@@ -149,7 +98,10 @@ def test_a_wrong_key_is_told_and_a_right_one_opens_the_way(
     wizard(steps, route=route(crossing), at="Logins")
 
 
-def test_keys_that_come_in_one_burst_keep_their_order(wizard: Drive, crossing: Crossing) -> None:
+@pytest.mark.parametrize("onward", ["tab", "enter"])
+def test_keys_that_come_in_one_burst_keep_their_order(
+    wizard: Drive, crossing: Crossing, onward: str
+) -> None:
     """A slow line delivers them so; a secret must not land in the field before."""
 
     async def steps(pilot: Pilot[None]) -> None:
@@ -158,7 +110,7 @@ def test_keys_that_come_in_one_burst_keep_their_order(wizard: Drive, crossing: C
         user.value = ""
         user.focus()
         await pilot.pause()
-        for letter in ("r", "o", "b", "tab", "s", "3", "c", "tab"):
+        for letter in ("r", "o", "b", onward, "s", "3", "c", "tab"):
             pilot.app.post_message(Key(letter, letter if len(letter) == 1 else None))
         await pilot.pause(0.2)
         secret = pilot.app.screen.query_one("#secret", SecretField)
@@ -185,12 +137,14 @@ def test_what_cannot_be_read_is_left_out_and_the_refused_login_is_not_used(
     wizard(steps, route=route(crossing), at="Logins")
 
 
-def test_an_empty_key_is_not_sent(wizard: Drive, crossing: Crossing, registries: list[str]) -> None:
+def test_an_empty_key_is_not_sent(
+    wizard: Drive, crossing: Crossing, registries: Registries
+) -> None:
     async def steps(pilot: Pilot[None]) -> None:
         await settled(pilot)
         await pilot.press("enter")
         assert "Nothing is typed yet" in "\n".join(await settled(pilot))
-        assert registries == []
+        assert registries.tried == []
 
     wizard(steps, route=route(crossing), at="Logins")
 
@@ -209,6 +163,114 @@ def test_a_registry_that_does_not_answer_wants_no_login(
         assert "did not answer in time" in shown and "Check the proxy." in shown
         assert "Password" not in shown and "NGC key" not in shown
         assert "Ask again" in shown and "Leave out 1 image" in shown
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+@pytest.mark.parametrize("onward", ["tab", "enter"])
+def test_the_prompt_for_a_login_keeps_a_burst_in_order_too(wizard: Drive, onward: str) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        prompt = LoginPrompt("A login.", "reg.lan")
+        pilot.app.push_screen(prompt)
+        await pilot.pause()
+        for letter in ("r", "o", "b", onward, "s", "3", "c", "tab"):
+            pilot.app.post_message(Key(letter, letter if len(letter) == 1 else None))
+        await pilot.pause(0.2)
+        assert prompt.query_one(Field).value == "rob"
+        assert prompt.query_one(SecretField).secret == "s3c"
+
+    wizard(steps)
+
+
+def test_every_image_is_tried_and_each_cause_told_once(
+    wizard: Drive, crossing: Crossing, registries: Registries, snapshot: Callable[..., None]
+) -> None:
+    """The key is right, and the account lacks rights: told with the count, and which."""
+    for one in PUBLIC[:3]:
+        registries.errors[one] = AccessDenied(
+            f"{one}: no access, or no such image (403)", registry="nvcr.io", status=403
+        )
+    where = "https://catalog.ngc.nvidia.com/orgs/nim/containers/llama3-8b-instruct"
+    registries.errors[PRIVATE] = AccessDenied(
+        f"{PRIVATE}: accept its licence first, at {where} (412)", registry="nvcr.io", status=412
+    )
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await type_key(pilot)
+        shown = "\n".join(await settled(pilot))
+        assert "4 of 13 cannot be read yet" in shown and "$oauthtoken, accepted" in shown
+        assert "3 images cannot be read: no access, or no such image (403); 1 more for" in shown
+        assert f"{PUBLIC[0]} and 3 others" in shown
+        assert shown.count("403") == 1
+        snapshot(pilot.app, "logins_causes")
+        pilot.app.screen.query_one(Table).focus()
+        await pilot.press("enter")
+        shown = "\n".join(await settled(pilot))
+        assert "(3 images)" in shown and all(str(one) in shown for one in PUBLIC[:3])
+        assert "Can be read (8 images)" in shown and "accept its licence first" in shown
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, LoginsScreen)
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_which_login_wins_is_told(
+    wizard: Drive, crossing: Crossing, registries: Registries
+) -> None:
+    registries.shadows = ("~/.config/enroot/.credentials",)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await settled(pilot)
+        assert shown[8].strip() == (
+            "~/.docker/config.json wins over ~/.config/enroot/.credentials."
+        )
+        await type_key(pilot)
+        shown = await settled(pilot)
+        assert (
+            shown[8].strip() == "The login for this run wins over ~/.docker/config.json and 1 more."
+        )
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_a_long_list_of_registries_leaves_the_form_whole(wizard: Drive, state_dir: Path) -> None:
+    more = [Reference.parse(f"registry-{n}.example.org:5000/a/b:1") for n in range(9)]
+    crossing = crossing_of(state_dir, *more)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = "\n".join(await settled(pilot))
+        for wanted in ("NGC key", "Keep it", "In ~/.docker/config.json", "[ Test key ]"):
+            assert wanted in shown
+        assert "! nvcr.io" in shown and "> NGC key" in shown
+        table = pilot.app.screen.query_one(Table)
+        assert table.size.height == 4, "three of them are seen at least"
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_asking_again(wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = RegistryAccess("docker.io", LoginStanding.NOT_NEEDED, (ImageAccess(HUB),))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        monkeypatch.setattr(access, "run", lambda *_arguments: AccessResult((hub,)))
+        await pilot.press("r")
+        assert "1 of 13 cannot be read yet" in "\n".join(await settled(pilot)), "r is a letter"
+        pilot.app.screen.query_one(Table).focus()
+        await pilot.press("r")
+        assert "The image can be read. No login is missing." in "\n".join(await settled(pilot))
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_all_is_well(wizard: Drive, crossing: Crossing, snapshot: Callable[..., None]) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await type_key(pilot)
+        await until(pilot, "No login is missing")
+        await settled(pilot)
+        snapshot(pilot.app, "logins_well")
 
     wizard(steps, route=route(crossing), at="Logins")
 

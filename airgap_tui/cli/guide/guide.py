@@ -51,8 +51,9 @@ class Guide:
             else:
                 at += 1
 
-    def wait(self, saying: str, work: Callable[[CancelToken], T]) -> T:
-        """Do what takes a while, with a sign of life now and then. Ctrl-C calls it off: `Back`."""
+    def wait(self, saying: str, work: Callable[[CancelToken], T], *, keep: bool = False) -> T:
+        """Do what takes a while, with a sign of life now and then. Ctrl-C calls it off: `Back`;
+        with `keep` it ends early, and what it brings counts."""
         self.dialogue.say(saying)
         token = CancelToken()
         with (
@@ -61,7 +62,10 @@ class Guide:
         ):
             try:
                 found = work(token)
-                token.check()
+                if keep and token.cancelled and isinstance(signals.stopped(""), Terminated):
+                    raise HungUp
+                if not keep:
+                    token.check()
                 return found
             except Stopped:
                 ended = signals.stopped("")

@@ -1,4 +1,5 @@
-"""Images: which to carry. Typed, pasted, or read from a list file; then chosen by number."""
+"""Images: which to carry. Typed, pasted, found in use, or read from a list file; then chosen by
+number."""
 
 from __future__ import annotations
 
@@ -50,7 +51,12 @@ def choose_images(guide: Guide) -> None:
 
 def _choices(answers: Collection, hidden: int) -> list[Choice]:
     found = [Choice("next", "Go on to Logins")] if answers.chosen else []
-    found += [Choice("add", "Add images by name"), Choice("list", "Read a list file")]
+    found += [
+        Choice("add", "Add images by name"),
+        Choice("ngc", "Add from the NGC catalogue"),
+        Choice("find", "Find images in use"),
+        Choice("list", "Read a list file"),
+    ]
     if answers.wishes:
         found.append(Choice("choose", "Choose images or leave them out"))
         found.append(Choice("remove", "Take images out of the list"))
@@ -84,6 +90,18 @@ def _add(guide: Guide) -> None:
             dialogue.say(f"Added {', '.join(map(str, good))}. {remark}".rstrip())
         for line in bad:
             dialogue.say(f"! Not a name: {line}")
+
+
+def _catalogue(guide: Guide) -> None:
+    from airgap_tui.cli.guide.catalogue import add_from_catalogue
+
+    add_from_catalogue(guide)
+
+
+def _find(guide: Guide) -> None:
+    from airgap_tui.cli.guide.searching import find_in_use
+
+    find_in_use(guide)
 
 
 def _read(guide: Guide) -> None:
@@ -125,7 +143,15 @@ def _picked(guide: Guide, question: str) -> tuple[Reference, ...]:
     return tuple(wishes[number - 1].reference for number in numbers)
 
 
-_ACTIONS = {"add": _add, "list": _read, "choose": _choose, "remove": _remove, "show": _show}
+_ACTIONS = {
+    "add": _add,
+    "ngc": _catalogue,
+    "find": _find,
+    "list": _read,
+    "choose": _choose,
+    "remove": _remove,
+    "show": _show,
+}
 
 
 def _tell(dialogue: Dialogue, wishes: tuple[Wish, ...], *, numbered: bool = False) -> None:
@@ -133,4 +159,4 @@ def _tell(dialogue: Dialogue, wishes: tuple[Wish, ...], *, numbered: bool = Fals
         chosen = "chosen" if wish.chosen else "not chosen"
         note = f", {wish.note[:1].lower()}{wish.note[1:]}" if wish.note else ""
         before = f"{number}. " if numbered else ""
-        dialogue.say(f"{before}{wish.reference}: {chosen}; {wish.found_in.value}{note}", indent=2)
+        dialogue.say(f"{before}{wish.reference}: {chosen}; {wish.places}{note}", indent=2)

@@ -5,13 +5,12 @@ A partial file outlives its process: the next one hashes what is there and asks 
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import itertools
 import os
 import stat
 import threading
-from contextlib import closing, suppress
+import time
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -19,110 +18,27 @@ from airgap_tui.engine.buffer import BUFFER, buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.durable import (
     DirectorySync,
-    disk_failure,
     sync_directory,
-    write_all,
     writing,
 )
+from airgap_tui.engine.bundle.hashed_file import HashedFile
 from airgap_tui.engine.bundle.storage import reading
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure, TemporaryFailure
 from airgap_tui.engine.oci.content import Opener, Reader, Report, check_digest
 from airgap_tui.engine.oci.descriptor import Descriptor
-from airgap_tui.engine.oci.digest import Digest, Hasher
+from airgap_tui.engine.oci.digest import Digest
 
 _LEAST_WRITE = 256 * 1024
-"""Small reads are gathered to this before they are hashed and written; a kill loses no more of a
-small file, and no more than a buffer of a large one."""
+"""Small reads are gathered to this before they are hashed and written, and to a whole buffer where
+that takes no longer than `_QUICK` seconds: so a kill loses little of what came slowly."""
+
+_QUICK = 0.1
 
 _LARGE = 16 * 1024 * 1024
 """From this size on a download is written past the page cache."""
 
-_BLOCK = 4096
-"""What such writes have to be multiples of; disks with larger blocks refuse, and get ordinary
-ones."""
-
-_DIRECT: int = getattr(os, "O_DIRECT", 0)
-
-_FLUSH = 16 * 1024 * 1024
-"""Written bytes are sent on their way to the disk in steps of this, so that the sync at the end
-finds little left to do."""
-
 _FRESH = "new-"
-
-
-class _Output:
-    """A file that is hashed while it is written, and flushed as it grows.
-
-    Large downloads go past the page cache where the file system lets them (`O_DIRECT`): that takes
-    a fifth of the processor time, no memory from others, and leaves the sync at the end nothing to
-    do, so that progress on a slow disk is what really lies there.
-    """
-
-    def __init__(self, path: Path, flags: int, hasher: Hasher) -> None:
-        self.path = path
-        self.hasher = hasher
-        self.size = 0
-        self.direct = False
-        self._flushed = 0
-        with writing(path):
-            flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self.descriptor = os.open(path, flags, 0o666)
-
-    def write(self, data: memoryview) -> None:
-        self.hasher.update(data)
-        if self.direct and len(data) % _BLOCK:
-            self._go_through_the_cache()
-        try:
-            try:
-                write_all(self.descriptor, data)
-            except OSError as error:
-                if not self.direct or error.errno != errno.EINVAL:
-                    raise
-                # Some file systems take the flag and refuse the write.
-                self._go_through_the_cache()
-                os.lseek(self.descriptor, self.size, os.SEEK_SET)
-                write_all(self.descriptor, data)
-        except OSError as error:
-            raise disk_failure(error, self.path) from error
-        self.size += len(data)
-        if not self.direct and self.size - self._flushed >= _FLUSH:
-            self._flush()
-
-    def go_past_the_cache(self) -> None:
-        """Write so from here on, if that is possible; whole buffers have to come then."""
-        if self.size % _BLOCK:
-            return
-        with suppress(OSError):
-            flags = fcntl.fcntl(self.descriptor, fcntl.F_GETFL)
-            fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags | _DIRECT)
-            self.direct = bool(_DIRECT)
-
-    def _go_through_the_cache(self) -> None:
-        flags = fcntl.fcntl(self.descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags & ~_DIRECT)
-        self.direct = False
-        self._flushed = self.size
-
-    def sync(self) -> None:
-        with writing(self.path):
-            os.fsync(self.descriptor)
-
-    def close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-
-    def mark_flushed(self) -> None:
-        """What is there from an earlier run needs no flushing."""
-        self._flushed = self.size
-
-    def _flush(self) -> None:
-        # On Linux this starts writing the range out, and drops from memory only what is clean.
-        os.posix_fadvise(
-            self.descriptor, self._flushed, self.size - self._flushed, os.POSIX_FADV_DONTNEED
-        )
-        self._flushed = self.size
 
 
 class BlobFile:
@@ -135,7 +51,7 @@ class BlobFile:
         self._store = store
         self._algorithm = algorithm
         hasher = Digest(algorithm, "").hasher()
-        self._output = _Output(path, os.O_TRUNC, hasher)
+        self._output = HashedFile(path, os.O_TRUNC, hasher)
 
     @property
     def size(self) -> int:
@@ -214,7 +130,7 @@ class BlobStore:
                 return
         except OSError:
             pass  # what cannot be read is written again
-        output = _Output(
+        output = HashedFile(
             self._root / f"{layout.PARTIAL}/{_FRESH}{next(self._numbers)}",
             os.O_TRUNC,
             digest.hasher(),
@@ -244,8 +160,13 @@ class BlobStore:
                 if blob.size >= _LARGE:
                     output.go_past_the_cache()
                 with closing(opener(output.size)) as reader:
+                    step = _LEAST_WRITE
                     while output.size < blob.size:
-                        _fill(reader, output, blob, report, token)
+                        begun = time.monotonic()
+                        room = buffer()[: min(step, blob.size - output.size)]
+                        _fill(room, reader, output, blob, report, token)
+                        quick = time.monotonic() - begun < _QUICK
+                        step = min(step * 2, BUFFER) if quick else max(step // 2, _LEAST_WRITE)
             try:
                 check_digest(output.hasher, blob)
             except ContentMismatch:
@@ -304,9 +225,9 @@ class BlobStore:
                 self._syncs[algorithm] = DirectorySync(path)
             return self._syncs[algorithm]
 
-    def _continued(self, path: Path, blob: Descriptor, token: CancelToken) -> _Output:
+    def _continued(self, path: Path, blob: Descriptor, token: CancelToken) -> HashedFile:
         """The partial file with its content hashed; emptied where that cannot become the blob."""
-        output = _Output(path, 0, blob.digest.hasher())
+        output = HashedFile(path, 0, blob.digest.hasher())
         try:
             with reading(path):
                 there = os.fstat(output.descriptor).st_size
@@ -330,14 +251,17 @@ class BlobStore:
 
 
 def _fill(
-    reader: Reader, output: _Output, blob: Descriptor, report: Report, token: CancelToken
+    room: memoryview,
+    reader: Reader,
+    output: HashedFile,
+    blob: Descriptor,
+    report: Report,
+    token: CancelToken,
 ) -> None:
-    """Move about a buffer from the reader to the file."""
-    room = buffer()[: min(BUFFER, blob.size - output.size)]
-    wanted = len(room) if output.direct else min(_LEAST_WRITE, len(room))
+    """Move as many bytes as there is room for from the reader to the file."""
     filled = 0
     try:
-        while filled < wanted:
+        while filled < len(room):
             token.check()
             count = reader.readinto(room[filled:])
             if not count:

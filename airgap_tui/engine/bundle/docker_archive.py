@@ -8,7 +8,6 @@ manifests' digests, unless layers had to be turned to plain ones.
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from airgap_tui.engine.bundle.codec import HEAD, Codec, detect
 from airgap_tui.engine.bundle.decompression import decoder
 from airgap_tui.engine.bundle.names import CONTAINERD_NAME, REF_NAME
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.tar_member import header
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound
 from airgap_tui.engine.oci import media_types
@@ -134,12 +134,12 @@ class DockerArchive:
         for name, data in self._documents():
             if contents is not None:
                 contents.update(data)
-            whole = _header(name, len(data)) + data + bytes(-len(data) % _BLOCK)
+            whole = header(name, len(data)) + data + bytes(-len(data) % _BLOCK)
             written += len(whole)
             yield whole
         for digest, blob in self._blobs.items():
-            header = _header(blob.name, blob.size)
-            yield header
+            before = header(blob.name, blob.size)
+            yield before
             for chunk in self._content(digest, blob):
                 if contents is not None:
                     contents.update(chunk)
@@ -147,7 +147,7 @@ class DockerArchive:
             padding = bytes(-blob.size % _BLOCK)
             if padding:
                 yield padding
-            written += len(header) + blob.size + len(padding)
+            written += len(before) + blob.size + len(padding)
         yield bytes(2 * _BLOCK + -(written + 2 * _BLOCK) % _RECORD)
 
     def _must_be_plain(self, bundle: BundleReader, layer: Descriptor) -> bool:
@@ -258,14 +258,6 @@ def _taken(reader: ReadAhead, blob: Descriptor) -> memoryview:
         return reader.take()
     except (ContentMismatch, MalformedContent, NotFound) as error:
         raise BrokenBlob(blob.digest, error) from None
-
-
-def _header(name: str, size: int) -> bytes:
-    """Equal for equal arguments: no owner, no time."""
-    info = tarfile.TarInfo(name)
-    info.size = size
-    info.mode = 0o644
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
 def _padded(size: int) -> int:

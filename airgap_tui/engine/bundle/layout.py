@@ -18,7 +18,10 @@ CHECKSUMS = "SHA256SUMS"
 SSH_SIGNATURE = "bundle.json.sig"
 GPG_SIGNATURE = "bundle.json.asc"
 START_HERE = "START-HERE.txt"
+VOLUME = "volume.json"
 BLOBS = "blobs"
+PIECES = "pieces"
+TOOL = "airgap-tui"
 PARTIAL = ".partial"
 LOCK = f"{PARTIAL}/lock"
 DAMAGED = f"{PARTIAL}/damaged"
@@ -37,7 +40,12 @@ SEALED = (CHECKSUMS, START_HERE, *SIGNATURES)
 ALGORITHMS = ("sha256", "sha512")
 
 _BLOB = re.compile(rf"{BLOBS}/(sha256/[0-9a-f]{{64}}|sha512/[0-9a-f]{{128}})")
-_OTHER = frozenset({*FILES, CHECKSUMS, *SIGNATURES, "volume.json"})
+_PIECE = re.compile(
+    rf"{PIECES}/(sha256/[0-9a-f]{{64}}|sha512/[0-9a-f]{{128}})/(0|[1-9][0-9]{{0,17}})"
+)
+_SHEETS = frozenset(f"transfer-sheet.{kind}" for kind in ("txt", "csv", "html"))
+_OTHER = frozenset({*FILES, CHECKSUMS, *SIGNATURES, VOLUME, *_SHEETS})
+_TOOL = re.compile(rf"{TOOL}(?:/[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}){{1,8}}")
 _REF_NAME_PART = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
 _REF_NAME = re.compile(rf"{_REF_NAME_PART}(?:/{_REF_NAME_PART})*")
 
@@ -61,9 +69,29 @@ def digest_of_path(name: str) -> Digest | None:
     return Digest(algorithm, hexadecimal)
 
 
+def piece_path(digest: Digest, offset: int) -> str:
+    """`pieces/sha256/<hex>/<offset>`: the part of a blob that begins at a byte of it."""
+    return f"{PIECES}/{digest.algorithm}/{digest.hex}/{offset}"
+
+
+def piece_of_path(name: str) -> tuple[Digest, int] | None:
+    """The digest of the whole blob and the offset that a name in `pieces` stands for; None for any
+    other name."""
+    match = _PIECE.fullmatch(name)
+    if match is None:
+        return None
+    algorithm, _, hexadecimal = match[1].partition("/")
+    return Digest(algorithm, hexadecimal), int(match[2])
+
+
 def is_file_name(name: str) -> bool:
-    """Whether a file of this name may be part of a bundle."""
-    return name in _OTHER or digest_of_path(name) is not None
+    """Whether a file of this name may be part of a bundle or of a volume of one."""
+    return (
+        name in _OTHER
+        or digest_of_path(name) is not None
+        or piece_of_path(name) is not None
+        or _TOOL.fullmatch(name) is not None
+    )
 
 
 def is_ref_name(name: str) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import IMAGE, SIGNATURE, Inventory, Item
+from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.signature import Signature
 from airgap_tui.engine.bundle.ssh_signature import NAMESPACE
@@ -21,14 +21,6 @@ from airgap_tui.engine.quantities import count, size
 
 _WIDTH = 78
 _MOST_NAMES = 60
-
-
-class Form(str, Enum):
-    """What a bundle or volume is on its medium."""
-
-    DIRECTORY = "directory"
-    TAR = "tar"
-    ISO = "iso"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,10 +62,11 @@ class SheetVolume:
 
     @property
     def burning(self) -> tuple[str, str] | None:
-        """The commands that burn an ISO file and that read the disc back; None for what is none.
+        """The commands that burn an ISO file and that read the disc back; None for what is none,
+        or is not written yet: its size is not known before.
 
         A drive gives more sectors than were written, so exactly these are read."""
-        if self.form != "iso" or not self.file:
+        if self.form != "iso" or not self.file or not self.sha256:
             return None
         sectors, name = -(-self.bytes // _SECTOR), shlex.quote(harmless(self.file))
         return (

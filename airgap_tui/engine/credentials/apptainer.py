@@ -74,7 +74,8 @@ class Variables:
         if not self.secret or self.username == NGC_USERNAME:
             return ()
         reason = "it names no registry: Apptainer sends it to every one, and nothing here to any"
-        return (Unusable("", self.origin, reason, self.username),)
+        remedy = "Log in to the registry that is meant: airgap-tui login REGISTRY"
+        return (Unusable("", self.origin, reason, self.username, remedy),)
 
 
 def default_path(environment: Mapping[str, str]) -> Path:

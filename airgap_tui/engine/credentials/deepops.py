@@ -36,6 +36,7 @@ class Entry:
     secret: str = field(repr=False)
     reason: str = ""
     vaulted: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class DeepOpsLogins:
     @property
     def unusable(self) -> tuple[Unusable, ...]:
         return tuple(
-            Unusable(entry.registry, self.origin, entry.reason, entry.username)
+            Unusable(entry.registry, self.origin, entry.reason, entry.username, entry.remedy)
             for entry in self.entries
             if entry.reason
         )
@@ -146,7 +147,7 @@ def _entry(item: dict[str, Any], origin: str, password: str) -> Entry:
     except AirgapError as error:
         known = username if isinstance(username, str) and not isinstance(username, Vaulted) else ""
         name = registry if isinstance(registry, str) and not isinstance(registry, Vaulted) else ""
-        return Entry(registry_of(name), known, "", error.message, vaulted)
+        return Entry(registry_of(name), known, "", error.message, vaulted, error.hint)
     name, username, secret = texts
     reason = "" if secret else "it has no password"
     return Entry(registry_of(name), username, secret, reason, vaulted)

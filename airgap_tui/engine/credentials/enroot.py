@@ -111,7 +111,13 @@ class EnrootCredentials:
         deciding = [(name, self.line_for(name)) for name in self._registries]
         reason = "its password is a command, which enroot runs and nothing here does"
         return tuple(
-            Unusable(name, f"{self.origin}, line {line.number}", reason, line.username)
+            Unusable(
+                name,
+                f"{self.origin}, line {line.number}",
+                reason,
+                line.username,
+                f"Log in for this program as well: airgap-tui login {name}",
+            )
             for name, line in deciding
             if line is not None and line.command
         )

@@ -33,6 +33,19 @@ class Unusable:
     origin: str
     reason: str
     username: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a place itself, so that a login may be missing, and what to do about it.
+
+    `origin` is what people are told the place is.
+    """
+
+    origin: str
+    text: str
+    remedy: str = ""
 
 
 class Source(Protocol):

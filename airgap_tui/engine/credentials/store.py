@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from airgap_tui.engine.credentials import apptainer, enroot
+from airgap_tui.engine.credentials import apptainer, enroot, private_file
 from airgap_tui.engine.credentials.credential import Credential, check_ngc_key
 from airgap_tui.engine.credentials.docker_config import DockerConfig, default_path
 from airgap_tui.engine.credentials.ngc_key import NgcKey
-from airgap_tui.engine.credentials.source import Software, Source, Unusable
+from airgap_tui.engine.credentials.source import Problem, Software, Source, Unusable
 from airgap_tui.engine.errors import EnvironmentFailure
 
 
@@ -37,7 +37,7 @@ class CredentialStore:
         self,
         overrides: Mapping[str, Credential | None] | None = None,
         sources: Sequence[Source] = (),
-        problems: Sequence[str] = (),
+        problems: Sequence[Problem] = (),
     ) -> None:
         self._overrides = dict(overrides or {})
         self._sources = tuple(sources)
@@ -56,24 +56,26 @@ class CredentialStore:
         need no login. `named` are sources that win over all that is found."""
         environment = os.environ if environment is None else environment
         sources: list[Source] = list(named)
-        problems: list[str] = []
-        for read in _sources(environment):
+        problems: list[Problem] = []
+        for origin, read in _sources(environment):
             try:
                 sources.append(read())
             except EnvironmentFailure as error:
-                problems.append(error.message)
+                problems.append(Problem(origin, error.message, error.hint))
         return cls(overrides, sources, problems)
 
     @property
-    def problems(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """Files and helpers that could not be asked, so that a login may be missing."""
         with self._lock:
             return tuple(self._problems)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[Problem, ...]:
         """What is wrong with places that could be read."""
-        return tuple(remark for source in self._sources for remark in source.remarks)
+        return tuple(
+            Problem(source.origin, remark) for source in self._sources for remark in source.remarks
+        )
 
     @property
     def unusable(self) -> tuple[Unusable, ...]:
@@ -126,27 +128,29 @@ class CredentialStore:
             try:
                 found = source.find(registry, repository)
             except EnvironmentFailure as error:
-                if error.message not in self._problems:
-                    self._problems.append(error.message)
+                problem = Problem(source.origin, error.message, error.hint)
+                if problem not in self._problems:
+                    self._problems.append(problem)
                 continue
             if found is not None:
                 yield source.software, found
 
 
-def _sources(environment: Mapping[str, str]) -> Iterator[Callable[[], Source]]:
-    """What is to be read, in the order in which it wins."""
-    yield partial(NgcKey.of, environment)
+def _sources(environment: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], Source]]]:
+    """What is to be read and how, in the order in which it wins."""
+    yield "NGC_API_KEY", partial(NgcKey.of, environment)
     inline = environment.get("DOCKER_AUTH_CONFIG", "")
     if inline:
-        yield partial(DockerConfig.parse, inline, "DOCKER_AUTH_CONFIG")
+        yield "DOCKER_AUTH_CONFIG", partial(DockerConfig.parse, inline, "DOCKER_AUTH_CONFIG")
     for path, software in _configs(environment):
-        yield partial(DockerConfig.read, path, software)
-    yield partial(apptainer.Variables.of, environment)
+        yield private_file.short(path), partial(DockerConfig.read, path, software)
+    yield "APPTAINER_DOCKER_PASSWORD", partial(apptainer.Variables.of, environment)
     own, other = apptainer.default_path(environment), apptainer.singularity_path(environment)
-    yield partial(DockerConfig.read, own, Software.APPTAINER)
+    yield private_file.short(own), partial(DockerConfig.read, own, Software.APPTAINER)
     if other != own:
-        yield partial(DockerConfig.read, other, Software.SINGULARITY)
-    yield partial(enroot.EnrootCredentials.read, enroot.default_path(environment))
+        yield private_file.short(other), partial(DockerConfig.read, other, Software.SINGULARITY)
+    path = enroot.default_path(environment)
+    yield private_file.short(path), partial(enroot.EnrootCredentials.read, path)
 
 
 def _configs(environment: Mapping[str, str]) -> list[tuple[Path, Software]]:

@@ -30,16 +30,47 @@ class Origination(str, Enum):
     OFFERED = "offered"
     TYPED = "typed"
     LIST = "list"
+    DOCKER = "Docker"
+    PODMAN = "Podman"
+    CRI = "CRI"
+    """A container runtime such as containerd, whose images Kubernetes pulled."""
+    HISTORY = "history"
+    SLURM = "Slurm"
+    ENROOT = "Enroot"
+    PODS = "pods"
+    FILES = "files"
+    NGC = "NGC"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One row of the Images step. `note` tells more of where it was found."""
+    """One row of the Images step. `note` tells more of where it was found; `further` are the places
+    beside the first."""
 
     reference: Reference
     found_in: Origination = Origination.TYPED
     chosen: bool = True
     note: str = ""
+    further: tuple[Origination, ...] = ()
+
+    @property
+    def places(self) -> str:
+        """`typed`, `Slurm`, `3 places`."""
+        return found_in_words((self.found_in, *self.further))
+
+    def found_again(self, other: Wish) -> Wish:
+        """This image with where else it was found, chosen. An offer that turns out to be in use is
+        no mere offer; what was found last tells more."""
+        if self.found_in is Origination.OFFERED and other.found_in is not Origination.OFFERED:
+            return other
+        places = dict.fromkeys((self.found_in, *self.further, other.found_in, *other.further))
+        further = tuple(place for place in places if place is not self.found_in)
+        return replace(self, chosen=True, note=other.note or self.note, further=further)
+
+
+def found_in_words(places: tuple[Origination, ...]) -> str:
+    """The place where an image was found, or how many there are."""
+    return f"{len(places)} places" if len(places) > 1 else "".join(one.value for one in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +93,20 @@ class Collection:
         merged = {wish.reference: wish for wish in self.wishes}
         for wish in wishes:
             known = merged.get(wish.reference)
-            merged[wish.reference] = replace(known, chosen=True) if known else wish
+            merged[wish.reference] = known.found_again(wish) if known else wish
         return replace(self, wishes=tuple(sorted(merged.values(), key=_by_name)))
 
     def without(self, *references: Reference) -> Collection:
         """The images removed from the list."""
-        kept = tuple(wish for wish in self.wishes if wish.reference not in references)
+        gone = frozenset(references)
+        kept = tuple(wish for wish in self.wishes if wish.reference not in gone)
         return replace(self, wishes=kept, list_file=None)
 
     def choosing(self, chosen: bool, *references: Reference) -> Collection:
         """The images chosen, or no longer chosen; they stay in the list."""
+        meant = frozenset(references)
         wishes = tuple(
-            replace(wish, chosen=chosen) if wish.reference in references else wish
+            replace(wish, chosen=chosen) if wish.reference in meant else wish
             for wish in self.wishes
         )
         return replace(self, wishes=wishes)

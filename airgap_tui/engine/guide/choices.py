@@ -41,10 +41,6 @@ PLATFORMS = (
     Choice("linux/arm64", "linux/arm64", "Grace, Jetson, DGX Spark"),
     Choice("all", "All of each image", "Larger; keeps the index and its signatures"),
 )
-KEEPING = (
-    Choice("run", "For this run only, in memory"),
-    Choice("file", "In Docker's config.json: readable by you, not encrypted"),
-)
 SECURITY = (
     Choice("tls", "TLS", "Its certificate is signed by an authority that this host trusts"),
     Choice("own-ca", "TLS, our own CA", "The file of your site's authority is named"),

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
+from airgap_tui.engine.guide.where import Asked
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
+
+if TYPE_CHECKING:  # the first screen is drawn before any tag is
+    from airgap_tui.engine.guide.ngc_catalogue import Candidates
 
 PROGRAM = "airgap-tui"
 
@@ -21,8 +26,43 @@ def save(answers: Collection) -> str:
     return _line("save", *_save_arguments(answers), *verify)
 
 
-def login(registry: str) -> str:
-    return _line("login", registry)
+def ngc_search(words: str) -> str:
+    """`airgap-tui ngc search …`; words that begin with a dash are no options."""
+    split = words.split()
+    dashes = ["--"] if any(word.startswith("-") for word in split) else []
+    return _line("ngc", "search", *dashes, *split)
+
+
+def ngc_select(candidates: Candidates) -> str:
+    """`airgap-tui ngc select …` for the rule; where the user corrected it, for each tag by name."""
+    name, rule = str(candidates.listing.name), candidates.rule
+    if not candidates.by_rule and not candidates.chosen:
+        return _line("ngc", "tags", name)
+    if not candidates.by_rule:
+        named = [word for one in candidates.chosen for word in ("--include", one.image.tag)]
+        return _line("ngc", "select", name, *named)
+    globs = [word for glob in rule.include for word in ("--include", glob)]
+    latest, minimum = _option("--latest", rule.latest), rule.minimum or None
+    return _line("ngc", "select", name, *globs, *latest, *_option("--min-version", minimum))
+
+
+def discover(asked: Asked) -> str:
+    """`airgap-tui discover …` for the same places."""
+    elsewhere = bool(asked.hosts or asked.inventories or asked.files)
+    here = ["--here"] if asked.here and elsewhere else []
+    spelled = [word for pair in asked.spelled for word in pair]
+    return _line("discover", *here, *spelled, *(str(path) for path in asked.files))
+
+
+def login(registry: str, *options: str) -> str:
+    return _line("login", registry, *options)
+
+
+def logins(answers: Collection, *, test: bool) -> str:
+    """`airgap-tui logins …`; with the chosen images where they are asked for."""
+    if not test:
+        return _line("logins")
+    return _line("logins", "--test", *_images_asked_for(answers))
 
 
 def verify(path: Path | None) -> str:
@@ -60,11 +100,14 @@ def deliver(answers: Delivery) -> str:
     return _line("load", bundle, *into, *host, *_images(answers))
 
 
-def _save_arguments(answers: Collection) -> list[str]:
+def _images_asked_for(answers: Collection) -> list[str]:
     if answers.covers_list_file:
-        arguments = ["-f", str(answers.list_file)]
-    else:
-        arguments = [str(reference) for reference in answers.chosen]
+        return ["-f", str(answers.list_file)]
+    return [str(reference) for reference in answers.chosen]
+
+
+def _save_arguments(answers: Collection) -> list[str]:
+    arguments = _images_asked_for(answers)
     arguments += ["-b", str(answers.bundle or "BUNDLE")]
     platform = answers.settings.platform
     if platform != DEFAULT_PLATFORM:

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.guide.answers import Collection, Delivery
+from airgap_tui.engine.guide.ngc_answers import NgcAnswers
+from airgap_tui.engine.guide.where import Where
 from airgap_tui.engine.settings import Settings
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
+    from airgap_tui.engine.credentials.source import Unusable
     from airgap_tui.engine.credentials.store import CredentialStore
+    from airgap_tui.engine.guide.in_use import Searched
     from airgap_tui.engine.jobs.access import AccessResult
     from airgap_tui.engine.jobs.job_list import JobInfo
     from airgap_tui.engine.jobs.media import Contents
@@ -24,13 +28,18 @@ if TYPE_CHECKING:  # the first screen is drawn before any of these is there
 class Crossing:
     """One crossing as it is decided. `access`, `plan`, `contents` and `verified` are the latest
     answers from the engine, None while there are none for the present choices; `job` is the one to
-    watch."""
+    watch. `where` and `searched` are of the search for images in use; `not_taken` are logins of
+    files that were named, which cannot be used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.collection = Collection(settings=settings)
+        self.ngc = NgcAnswers()
         self.delivery = Delivery(settings=settings)
+        self.where = Where()
+        self.searched: Searched | None = None
         self.logins: dict[str, Credential | None] = {}
+        self.not_taken: tuple[Unusable, ...] = ()
         self.access: AccessResult | None = None
         self.plan: PlanResult | None = None
         self.contents: Contents | None = None

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import NGC_REGISTRY, NGC_USERNAME, Credential
+from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.guide import sentences
+from airgap_tui.engine.guide import commands
+from airgap_tui.engine.guide import login_sentences as sentences
 from airgap_tui.engine.guide.crossing import Crossing
-from airgap_tui.engine.jobs import login
-from airgap_tui.engine.jobs.access import LoginStanding, RegistryAccess
-from airgap_tui.engine.jobs.login import LoginResult, LoginSpec
+from airgap_tui.engine.guide.login_sentences import THIS_RUN
+from airgap_tui.engine.jobs import access, kept_logins, login
+from airgap_tui.engine.jobs.access import AccessResult, AccessSpec, LoginStanding, RegistryAccess
+from airgap_tui.engine.jobs.kept_logins import Cause
+from airgap_tui.engine.jobs.login import LoginSpec
 from airgap_tui.engine.quantities import count
 
-_THIS_RUN = "this run only"
+_NO_LOGIN = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A login that was taken by its registry, and what every chosen image there says to it."""
+
+    credential: Credential
+    access: RegistryAccess
 
 
 def may_be_given(one: RegistryAccess) -> bool:
@@ -21,6 +36,11 @@ def may_be_given(one: RegistryAccess) -> bool:
     if one.standing is LoginStanding.REFUSED:
         return True
     return any(isinstance(image.error, AccessDenied) for image in one.unreadable)
+
+
+def can_be_kept(one: RegistryAccess) -> bool:
+    """Whether there is a login that works, to be kept in another place as well."""
+    return one.standing is LoginStanding.ACCEPTED
 
 
 def explained(one: RegistryAccess) -> tuple[str, str, str]:
@@ -31,18 +51,22 @@ def explained(one: RegistryAccess) -> tuple[str, str, str]:
             said = f"{one.refusal.message} All chosen images of {one.registry} can be read without."
             return said, "", one.refusal.hint
         return "", "", left
-    first = one.unreadable[0]
-    error = one.refusal or first.error
+    found = causes_of(one)
+    first = found[0]
     others = len(one.unreadable) - 1
     more = f" and {count(others, 'other')}" if others else ""
-    readable = len(one.images) - len(one.unreadable)
-    public = f" {readable} of its images can be read without." if one.refusal and readable else ""
-    message = error.message if error is not None else ""
-    message = message.removeprefix(f"{first.reference}: ")
-    said = f"{message}.{public}"
-    if not message.startswith(one.registry):
-        said = said[:1].upper() + said[1:]
-    return said, f"{first.reference}{more}", error.hint if error else left
+    hint = first.hint.removeprefix(f"Log in with: {commands.login(one.registry)}")
+    return (
+        sentences.unreadable(one, found),
+        f"{first.images[0]}{more}",
+        hint.lstrip(". ") if first.hint else left,
+    )
+
+
+def causes_of(one: RegistryAccess) -> tuple[Cause, ...]:
+    """Each reason why images of a registry cannot be read, what stops the most images first."""
+    found = [cause for cause in kept_logins.causes([one]) if cause.images]
+    return tuple(sorted(found, key=lambda cause: -len(cause.images)))
 
 
 def username(one: RegistryAccess) -> str:
@@ -55,25 +79,97 @@ def secret_name(registry: str) -> tuple[str, str]:
     return ("NGC key", "Begins with nvapi-") if registry == NGC_REGISTRY else ("Password", "")
 
 
-def spec_of(crossing: Crossing, one: RegistryAccess, user: str, *, keep: bool) -> LoginSpec:
-    """How the login is tried: with an image that cannot be read yet, where there is one."""
-    image = one.unreadable[0].reference if one.unreadable else None
+def secret_source(registry: str) -> str:
+    """Where a secret is to be had; empty where that is not known."""
+    if registry != NGC_REGISTRY:
+        return ""
+    return "Made at ngc.nvidia.com under Setup; best not a person's own"
+
+
+def attempt(
+    crossing: Crossing, one: RegistryAccess, user: str, secret: str, token: CancelToken
+) -> Tried:
+    """Try a login with the registry and with every chosen image there; nothing is kept.
+
+    Raises `AccessDenied` where it is refused, or opens no image that could not be read without
+    it; further as `jobs.login.credential_of`, and `ConnectionFailure` where nobody answers.
+    """
     settings = crossing.collection.settings
-    return LoginSpec(one.registry, user, settings=settings, image=image, keep=keep)
+    spec = LoginSpec(one.registry, user, settings=settings, keep=False)
+    typed = login.credential_of(spec, secret, discard)
+    references = tuple(image.reference for image in one.images)
+    asked = access.run(
+        AccessSpec(references, settings, (one.registry,)),
+        discard,
+        token,
+        CredentialStore({one.registry: typed}),
+    )
+    (answer,) = asked.registries
+    if answer.refusal is not None:
+        raise answer.refusal
+    helped = len(answer.unreadable) < len(one.unreadable)
+    for image in answer.unreadable:
+        error = image.error
+        if isinstance(error, AccessDenied) and error.status == _NO_LOGIN and not helped:
+            raise error
+    return Tried(replace(typed, origin=THIS_RUN), answer)
 
 
-def attempt(spec: LoginSpec, secret: str, token: CancelToken) -> LoginResult:
-    """Try it; keeps it where the spec says so. Raises as `jobs.login.run`."""
-    return login.run(spec, discard, token, secret=secret)
+def take(crossing: Crossing, tried: Tried) -> None:
+    """Use the login that was accepted, in this run; the answers of other registries still hold."""
+    registry, credential = tried.access.registry, tried.credential
+    crossing.logins[registry] = credential
+    crossing.plan = None
+    known = crossing.access.registries if crossing.access is not None else ()
+    crossing.access = AccessResult(tuple(_with_login(one, tried) for one in known))
 
 
-def take(crossing: Crossing, result: LoginResult, secret: str) -> None:
-    """Use the login that was accepted, in this run."""
-    origin = result.kept_in or _THIS_RUN
-    crossing.logins[result.registry] = Credential(result.username, secret, origin)
+def call_it(crossing: Crossing, registry: str, origin: str) -> None:
+    """Say from now on that this run's login for a registry is that of a place."""
+    given = crossing.logins.get(registry)
+    if given is None:
+        return
+    crossing.logins[registry] = replace(given, origin=origin)
+    if crossing.access is not None:
+        crossing.access = AccessResult(
+            tuple(
+                _kept_in(one, origin) if one.registry == registry else one
+                for one in crossing.access.registries
+            )
+        )
 
 
 def settle_refused(crossing: Crossing) -> None:
     """Read without a login where the one that there is was refused, and nothing needs it."""
     for registry in crossing.access.anonymous if crossing.access is not None else ():
         crossing.logins.setdefault(registry, None)
+
+
+def images_in_words(one: RegistryAccess) -> str:
+    """Every chosen image of a registry, those that cannot be read under their reasons."""
+    lines: list[str] = []
+    for cause in causes_of(one):
+        lines += _group(f"Cannot be read: {cause.reason}", cause.images)
+        lines += [f"  {cause.hint}", ""] if cause.hint else [""]
+    readable = [str(image.reference) for image in one.images if image.readable]
+    lines += _group("Can be read", readable) if readable else []
+    return "\n".join(lines).rstrip("\n")
+
+
+def _kept_in(one: RegistryAccess, origin: str) -> RegistryAccess:
+    """The login is there now, in the place of any other that was."""
+    shadows = tuple(where for where in one.shadows if where != origin)
+    return replace(one, origin=origin, shadows=shadows)
+
+
+def _with_login(one: RegistryAccess, tried: Tried) -> RegistryAccess:
+    """What is known of a registry, with the answers to the new login where it is its own."""
+    if one.registry != tried.access.registry:
+        return one
+    before = (one.origin, *one.shadows) if one.origin else ()
+    shadows = tuple(where for where in before if where != THIS_RUN)
+    return replace(tried.access, origin=tried.credential.origin, shadows=shadows)
+
+
+def _group(heading: str, images: Sequence[str]) -> list[str]:
+    return [f"{heading} ({count(len(images), 'image')})", *(f"  {image}" for image in images)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
 from airgap_tui.engine.guide.answers import Delivery
 from airgap_tui.engine.guide.commands import PROGRAM
+from airgap_tui.engine.guide.grammar import all_images
 from airgap_tui.engine.guide.sentences import media
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs.chain import Ended
@@ -138,7 +139,7 @@ def saved(result: SaveResult) -> str:
     """`All 13 images, 58.9 GB downloaded in 9 min 1 s`."""
     wrong = len(failed(result.items))
     there = len(result.items)
-    images = f"{there - wrong} of {count(there, 'image')}" if wrong else _all(there)
+    images = f"{there - wrong} of {count(there, 'image')}" if wrong else all_images(there)
     if not result.downloaded:
         return f"{images}; nothing new had to be downloaded"
     return f"{images}, {size(result.downloaded)} downloaded in {_took(result.seconds)}"
@@ -183,7 +184,7 @@ def delivered(ended: Ended, target: str) -> str:
         are = "is" if there - wrong == 1 else "are"
         return f"{there - wrong} of {count(there, 'image')} {are} in {target}. {wrong} failed."
     are = "is" if there == 1 else "are"
-    return f"{_all(there)} {are} in {target}, not a bit different."
+    return f"{all_images(there)} {are} in {target}, not a bit different."
 
 
 def target_of(ended: Ended) -> str:
@@ -219,7 +220,3 @@ def _took(seconds: float) -> str:
 
 def _it(number: int) -> str:
     return "it" if number == 1 else "they"
-
-
-def _all(number: int) -> str:
-    return "The image" if number == 1 else f"All {count(number, 'image')}"

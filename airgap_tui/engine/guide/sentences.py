@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection
+from airgap_tui.engine.guide.grammar import all_images, are
 from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
-    from airgap_tui.engine.jobs.access import AccessResult, RegistryAccess
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.verify import VerifyResult
 
@@ -27,15 +27,23 @@ _DVD = 4_700_000_000
 _DOING = {
     "save": "Saving",
     "verify": "Verifying",
+    "export": "Exporting",
     "push": "Pushing",
     "load": "Loading",
     "serve": "Serving",
 }
-_DONE = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"}
+_DONE = {
+    "save": "saved",
+    "verify": "whole",
+    "export": "written",
+    "push": "pushed",
+    "load": "loaded",
+}
 _UNDER_WAY = (
     ItemState.RESOLVING,
     ItemState.SAVING,
     ItemState.VERIFYING,
+    ItemState.EXPORTING,
     ItemState.PUSHING,
     ItemState.LOADING,
 )
@@ -45,53 +53,12 @@ def images(answers: Collection) -> str:
     chosen, there = len(answers.chosen), len(answers.wishes)
     if not there:
         return "Choose the images to carry. Type a name, or read a list file."
-    return f"Choose the images to carry. {chosen} of {there} {_are(chosen)} chosen."
+    return f"Choose the images to carry. {chosen} of {there} {are(chosen)} chosen."
 
 
 def images_missing(answers: Collection) -> str:
     """Why Next is shut; empty when it is open."""
     return "" if answers.chosen else "Not yet: choose at least one image."
-
-
-def logins(result: AccessResult) -> str:
-    from airgap_tui.engine.jobs.access import LoginStanding
-
-    everything = sum(len(one.images) for one in result.registries)
-    unread = len(result.unreadable)
-    if unread:
-        return f"Each chosen image has been asked for. {unread} of {everything} cannot be read yet."
-    refused = any(one.standing is LoginStanding.REFUSED for one in result.registries)
-    ending = "One login is refused, but not needed." if refused else "No login is missing."
-    return f"{_all(everything)} can be read. {ending}"
-
-
-def logins_missing(result: AccessResult) -> str:
-    unread = len(result.unreadable)
-    return f"Not yet: {count(unread, 'image')} cannot be read." if unread else ""
-
-
-def login_in_words(one: RegistryAccess) -> str:
-    """The column Login: `Not needed`, `$oauthtoken, refused`."""
-    from airgap_tui.engine.jobs.access import LoginStanding
-
-    if one.standing is LoginStanding.NOT_NEEDED:
-        return "Not needed"
-    if one.standing is LoginStanding.MISSING:
-        return "None"
-    if one.standing is LoginStanding.UNKNOWN:
-        return "No answer"
-    word = "refused" if one.standing is LoginStanding.REFUSED else "accepted"
-    return f"{one.username}, {word}" if one.username else word.capitalize()
-
-
-def downloads_left(one: RegistryAccess) -> str:
-    """What a registry still allows, where it says so: Docker Hub does."""
-    limit = one.rate_limit
-    if limit is None:
-        return ""
-    needed = len(one.images)
-    window = f" for the next {elapsed(limit.window_seconds)}" if limit.window_seconds else ""
-    return f"{limit.remaining} of {limit.limit} downloads left{window}; this list needs {needed}"
 
 
 def review(plan: PlanResult) -> str:
@@ -143,13 +110,13 @@ def worked(snapshot: Snapshot) -> str:
     good = sum(item.state in (ItemState.DONE, ItemState.HELD) for item in snapshot.items)
     done = _DONE.get(snapshot.verb, "done")
     if not failed and good == everything:
-        return f"{_all(everything)} {_are(everything)} {done}."
+        return f"{all_images(everything)} {are(everything)} {done}."
     if failed:
         again = "and can be tried again" if snapshot.verb != "verify" else "are not"
         return (
-            f"{good} of {count(everything, 'image')} {_are(good)} {done}. {failed} failed {again}."
+            f"{good} of {count(everything, 'image')} {are(good)} {done}. {failed} failed {again}."
         )
-    return f"Stopped: {good} of {count(everything, 'image')} {_are(good)} {done}; it can continue."
+    return f"Stopped: {good} of {count(everything, 'image')} {are(good)} {done}; it can continue."
 
 
 def amounts(snapshot: Snapshot) -> tuple[str, str, str, str]:
@@ -216,7 +183,7 @@ def cut_short(verb: str, snapshot: Snapshot, *, died: bool = False, rebooted: bo
         return f"The process of this {verb} is gone; nothing finished is lost."
     good = sum(item.state in (ItemState.DONE, ItemState.HELD) for item in snapshot.items)
     there = count(len(snapshot.items), "image")
-    kept = f"{good} of {there} {_are(good)} {_DONE.get(verb, 'done')}; it can continue."
+    kept = f"{good} of {there} {are(good)} {_DONE.get(verb, 'done')}; it can continue."
     return f"Stopped: {kept}" if snapshot.items else "Stopped before it began; it can continue."
 
 
@@ -260,32 +227,21 @@ def verified(result: VerifyResult) -> str:
     everything = len(result.items)
     damaged, missing = len(result.bad), len(result.missing)
     if not damaged and not missing and whole == everything:
-        files = count(result.blobs, "file")
-        verb = "is" if everything == 1 else "are"
-        return f"{_all(everything)} {verb} whole: {files}, {size(result.bytes)}, every byte read."
+        files = f"{count(result.blobs, 'file')}, {size(result.bytes)}"
+        return f"{all_images(everything)} {are(everything)} whole: {files}, every byte read."
     parts = []
     if damaged:
-        parts.append(
-            f"{damaged} of {count(result.blobs + missing, 'file')} {_are(damaged)} damaged"
-        )
+        parts.append(f"{damaged} of {count(result.blobs + missing, 'file')} {are(damaged)} damaged")
     if missing:
-        parts.append(f"{count(missing, 'file')} {_are(missing)} missing")
+        parts.append(f"{count(missing, 'file')} {are(missing)} missing")
     beginning = f"{' and '.join(parts)}. " if parts else ""
     lacking = everything - whole
     needed = "this file" if damaged + missing == 1 else "these files"
     ending = f"; {lacking} need{'s' if lacking == 1 else ''} {needed}" if parts and lacking else ""
-    return f"{beginning}{whole} of {count(everything, 'image')} {_are(whole)} whole{ending}."
+    return f"{beginning}{whole} of {count(everything, 'image')} {are(whole)} whole{ending}."
 
 
 def _number(done: int, total: int) -> str:
     """`44.3` of `63.2 GB`: the unit is said once where both have it."""
     left, right = size(done).rpartition(" "), size(total).rpartition(" ")
     return left[0] if left[2] == right[2] else size(done)
-
-
-def _all(number: int) -> str:
-    return "The image" if number == 1 else f"All {count(number, 'image')}"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"

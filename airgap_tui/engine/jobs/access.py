@@ -65,8 +65,9 @@ class ImageAccess:
 
 @dataclass(frozen=True, slots=True)
 class RegistryAccess:
-    """One registry. `username` and `origin` are of the login in use, empty without one; `refusal`
-    is what the registry, or the way to it, says against the login."""
+    """One registry. `username` and `origin` are of the login in use, empty without one; `shadows`
+    is where others are that it wins over. `refusal` is what the registry, or the way to it, says
+    against the login."""
 
     registry: str
     standing: LoginStanding
@@ -75,6 +76,7 @@ class RegistryAccess:
     origin: str = ""
     refusal: AirgapError | None = None
     rate_limit: RateLimit | None = None
+    shadows: tuple[str, ...] = ()
 
     @property
     def unreadable(self) -> tuple[ImageAccess, ...]:
@@ -163,7 +165,17 @@ def _registry(
         login.origin if login else "",
         refusal,
         next((limit for limit in limits if limit.registry == registry), None),
+        _shadows(registry, login, credentials),
     )
+
+
+def _shadows(registry: str, login: Credential | None, store: CredentialStore) -> tuple[str, ...]:
+    """Where the other logins for a registry are; no helper is asked for it."""
+    if login is None:
+        return ()
+    places = [where for name, where in store.kept if name == registry]
+    winner = next((n for n, where in enumerate(places) if login.origin in where), len(places) - 1)
+    return tuple(places[winner + 1 :])
 
 
 def _login(

@@ -14,7 +14,7 @@ from airgap_tui.engine.bundle.inventory import SIGNATURE, Inventory
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipt import MAX_BYTES, Holder, Receipt, Received
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError
+from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState, Level, Note, Sink
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.digest import Digest
@@ -49,9 +49,10 @@ def images_of(bundle: BundleReader, token: CancelToken) -> tuple[Received, ...]:
     return tuple(found)
 
 
-def record(bundle: BundleReader, state_dir: Path, token: CancelToken) -> Receipt:
-    """Write down what is carried. A bundle that is made ready again replaces its own record, one
-    that has changed since gets another."""
+def record(bundle: BundleReader, state_dir: Path, sink: Sink, token: CancelToken) -> None:
+    """Write down what is carried, for the delivery code that may come back. A bundle that is made
+    ready again replaces its own record, one that has changed since gets another. Carrying goes on
+    without it."""
     inventory = bundle.inventory
     written = inventory.updated or inventory.created
     place = str(bundle.storage.location)
@@ -60,8 +61,11 @@ def record(bundle: BundleReader, state_dir: Path, token: CancelToken) -> Receipt
     )
     content = "".join(f"{image.name} {image.digest}\n" for image in record.images)
     name = f"{_fit(inventory.id)}-{Digest.of(content.encode()).short}.json"
-    _write(state_dir / _CARRIED / name, record)
-    return record
+    try:
+        _write(state_dir / _CARRIED / name, record)
+    except EnvironmentFailure as error:
+        text = f"A delivery code will not be understood here: {error.message}"
+        sink(Note(text, Level.WARNING))
 
 
 def records(state_dir: Path) -> Iterator[Receipt]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.credentials.credential import NGC_REGISTRY, check_ngc_key
+from airgap_tui.engine.credentials.credential import NGC_REGISTRY, Credential, check_ngc_key
 from airgap_tui.engine.credentials.named_file import NamedFile
-from airgap_tui.engine.credentials.source import Software, Source, Unusable
+from airgap_tui.engine.credentials.source import Problem, Software, Source, Unusable
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, AirgapError
 from airgap_tui.engine.events import Event, ItemChanged, ItemState, JobFinished, JobStarted, Sink
@@ -45,14 +45,16 @@ class LoginsSpec:
 
 @dataclass(frozen=True, slots=True)
 class KeptLogin:
-    """A login without its secret. `software` is whose format it is in."""
+    """A login without its secret. `software` is whose format it is in; None where it was given for
+    this run."""
 
     username: str
     origin: str
-    software: Software
+    software: Software | None
 
     def to_json(self) -> dict[str, Any]:
-        return {"username": self.username, "origin": self.origin, "software": self.software.value}
+        software = self.software.value if self.software else None
+        return {"username": self.username, "origin": self.origin, "software": software}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,12 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class LoginsResult:
-    """`nameless` are logins that name no registry; `problems` and `remarks` are of the places."""
+    """`nameless` are logins that name no registry; `problems` are of the places."""
 
     registries: tuple[RegistryLogins, ...]
     causes: tuple[Cause, ...] = ()
     nameless: tuple[Unusable, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -135,7 +137,7 @@ class LoginsResult:
             "registries": [one.to_json() for one in self.registries],
             "failures": [cause.to_json() for cause in self.causes],
             "nameless": [_unusable(one) for one in self.nameless],
-            "warnings": list(self.problems),
+            "warnings": [one.text for one in self.problems],
         }
 
 
@@ -146,17 +148,19 @@ def run(
     *,
     vault_password: str = "",
     environment: Mapping[str, str] | None = None,
+    given: Mapping[str, Credential | None] | None = None,
 ) -> LoginsResult:
-    """Look at every place, and ask where the spec says so. Raises for a named file that is of no
-    known kind `EnvironmentFailure`, and for a vault `AccessDenied` and `MalformedContent`."""
+    """Look at every place, and ask where the spec says so; logins `given` for this run win. Raises
+    for a named file that is of no known kind `EnvironmentFailure`, and for a vault `AccessDenied`
+    and `MalformedContent`."""
     environment = os.environ if environment is None else environment
     named: list[Source] = []
-    broken: list[str] = []
+    broken: list[Problem] = []
     for file in spec.files:
         sources, problems = file.sources(vault_password)
         named += sources
-        broken += problems
-    store = CredentialStore.load(environment, named=named)
+        broken += [Problem(file.origin, text) for text in problems]
+    store = CredentialStore.load(environment, given, named)
     sink(JobStarted("logins", "", tuple(map(str, spec.references))))
     unusable = store.unusable
     names = {name for name, _where in store.kept}
@@ -167,7 +171,7 @@ def run(
         found = _asked(spec, found, store, sink, token)
     result = LoginsResult(
         tuple(found),
-        tuple(_causes([one.access for one in found if one.access is not None])),
+        tuple(causes([one.access for one in found if one.access is not None])),
         tuple(one for one in unusable if not one.registry),
         tuple(dict.fromkeys((*broken, *store.problems, *store.remarks))),
     )
@@ -175,18 +179,39 @@ def run(
     return result
 
 
+def causes(asked: Sequence[RegistryAccess]) -> Iterator[Cause]:
+    """Each reason once, with what it stops, in the order of the registries."""
+    images: dict[tuple[str, str], list[str]] = {}
+    registries: dict[tuple[str, str], list[str]] = {}
+    codes: dict[tuple[str, str], int] = {}
+    for one in asked:
+        if one.refusal is not None:
+            key = (redact(one.refusal.message), redact(one.refusal.hint))
+            registries.setdefault(key, []).append(one.registry)
+            codes.setdefault(key, one.refusal.exit_code)
+        for image in one.unreadable:
+            error = image.error
+            assert error is not None  # noqa: S101 - that is what unreadable means
+            if one.refusal is not None and getattr(error, "status", 0) == _NO_LOGIN:
+                error = one.refusal  # it was asked for without the login, and needs one
+            key = (redact(_reason(image, error)), redact(error.hint))
+            images.setdefault(key, []).append(str(image.reference))
+            codes.setdefault(key, error.exit_code)
+    for key, code in codes.items():
+        stopped = tuple(images.get(key, ()))
+        yield Cause(*key, code, stopped, tuple(registries.get(key, ())))
+
+
 def _logins(name: str, store: CredentialStore, unusable: Sequence[Unusable]) -> RegistryLogins:
     registry, _, repository = name.partition("/")
     logins = []
     reasons = [one for one in unusable if one.registry == name]
     for software, login in store.held(registry, repository):
-        if software is None:
-            continue
         try:
             if software is Software.NGC and registry == NGC_REGISTRY:
                 check_ngc_key(login.secret, login.origin)
         except AccessDenied as error:
-            reasons.append(Unusable(name, login.origin, error.message, login.username))
+            reasons.append(Unusable(name, login.origin, error.message, login.username, error.hint))
         username = login.username or "(token)"
         logins.append(KeptLogin(username, login.origin, software))
     return RegistryLogins(name, tuple(logins), tuple(reasons))
@@ -225,29 +250,6 @@ def _can_be_tried(one: RegistryLogins, names: Sequence[str]) -> bool:
     return not (portless and any(name.startswith(f"{one.name}:") for name in names))
 
 
-def _causes(asked: Sequence[RegistryAccess]) -> Iterator[Cause]:
-    """Each reason once, with what it stops, in the order of the registries."""
-    images: dict[tuple[str, str], list[str]] = {}
-    registries: dict[tuple[str, str], list[str]] = {}
-    codes: dict[tuple[str, str], int] = {}
-    for one in asked:
-        if one.refusal is not None:
-            key = (redact(one.refusal.message), redact(one.refusal.hint))
-            registries.setdefault(key, []).append(one.registry)
-            codes.setdefault(key, one.refusal.exit_code)
-        for image in one.unreadable:
-            error = image.error
-            assert error is not None  # noqa: S101 - that is what unreadable means
-            if one.refusal is not None and getattr(error, "status", 0) == _NO_LOGIN:
-                error = one.refusal  # it was asked for without the login, and needs one
-            key = (redact(_reason(image, error)), redact(error.hint))
-            images.setdefault(key, []).append(str(image.reference))
-            codes.setdefault(key, error.exit_code)
-    for key, code in codes.items():
-        stopped = tuple(images.get(key, ()))
-        yield Cause(*key, code, stopped, tuple(registries.get(key, ())))
-
-
 def _reason(image: ImageAccess, error: AirgapError) -> str:
     """Why an image cannot be read, without its name: so that equal reasons are equal texts."""
     name = str(image.reference)
@@ -256,4 +258,5 @@ def _reason(image: ImageAccess, error: AirgapError) -> str:
 
 
 def _unusable(one: Unusable) -> dict[str, Any]:
-    return {"username": one.username, "origin": one.origin, "reason": one.reason}
+    hint = one.remedy or None
+    return {"username": one.username, "origin": one.origin, "reason": one.reason, "hint": hint}

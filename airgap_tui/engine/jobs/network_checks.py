@@ -108,7 +108,13 @@ def logins(environment: Mapping[str, str]) -> Check:
     finding = ", ".join(kept) if kept else "none; public images need none"
     if problems:
         remedy = "airgap-tui logins tells them one by one."
-        return Check("Logins", Standing.WARNING, "; ".join((finding, *problems)), purpose, remedy)
+        return Check(
+            "Logins",
+            Standing.WARNING,
+            "; ".join((finding, *(one.text for one in problems))),
+            purpose,
+            remedy,
+        )
     if not kept:
         return Check("Logins", Standing.ABSENT, finding, purpose, "airgap-tui login nvcr.io")
     return Check("Logins", Standing.GOOD, finding, purpose)

@@ -11,24 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import layout, ssh_signature
+from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.checksums import MAX_BYTES
-from airgap_tui.engine.bundle.durable import replace_file
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
+from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import mount_point
 from airgap_tui.engine.bundle.seal import Seal, sealing
-from airgap_tui.engine.bundle.signature import Signature, Standing
-from airgap_tui.engine.bundle.signed_bundle import signature_of
-from airgap_tui.engine.bundle.start_here import Form, Place, start_here
-from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetFormat, SheetVolume
+from airgap_tui.engine.bundle.signature import Signature
+from airgap_tui.engine.bundle.start_here import Place, start_here
+from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import (
-    AirgapError,
-    ContentMismatch,
-    EnvironmentFailure,
-    SignatureRefused,
-)
+from airgap_tui.engine.errors import AirgapError, ContentMismatch
 from airgap_tui.engine.events import (
     ItemChanged,
     ItemState,
@@ -40,7 +34,8 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
-from airgap_tui.engine.jobs.sign import sign
+from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
+from airgap_tui.engine.jobs.sign import signature_to_carry
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings
@@ -88,23 +83,21 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     """Seal a bundle. Raises as `sealing` and `sign` do, `ContentMismatch` where files of a finished
     item are not there, and `SignatureRefused` where a signature is there that is not of it."""
     started = time.monotonic()
-    forms = [(path, SheetFormat.of_name(path.name)) for path in spec.sheets]
+    forms_of(spec.sheets)
     with sealing(spec.bundle, "seal") as seal:
         names = tuple(item.name for item in seal.bundle.items)
         sink(JobStarted("seal", str(spec.bundle), names))
         items = _items(seal.bundle, sink, token)
         seal.write_names()
-        signature = _signature(seal, spec, sink, token)
+        signature = signature_to_carry(seal, spec.key, spec.settings, sink, token)
         content = sum(size for _name, size in seal.bundle.storage.names(layout.BLOBS))
         changed = _notes(seal, signature, content, token)
         token.check()
         sink(Note("Waiting until everything is on the disk"))
         seal.sync()
-        _record(seal.bundle, spec.settings, sink, token)
-        if forms:
-            sheet = _sheet(seal, signature)
-            for path, form in forms:
-                replace_file(path, sheet.format(form), path.with_name(f".{path.name}.new"))
+        record(seal.bundle, spec.settings.state_dir, sink, token)
+        if spec.sheets:
+            write_sheets(spec.sheets, _sheet(seal, signature))
     result = SealResult(
         items,
         signature,
@@ -129,15 +122,6 @@ def _sheet(seal: Seal, signature: Signature) -> Sheet:
         Digest.of(sums).hex,
     )
     return Sheet(seal.bundle.inventory, signature, (volume,))
-
-
-def _record(bundle: BundleReader, settings: Settings, sink: Sink, token: CancelToken) -> None:
-    """What is carried, for the delivery code that may come back. The seal holds without it."""
-    try:
-        record(bundle, settings.state_dir, token)
-    except EnvironmentFailure as error:
-        text = f"A delivery code will not be understood here: {error.message}"
-        sink(Note(text, Level.WARNING))
 
 
 def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemResult, ...]:
@@ -166,21 +150,6 @@ def _item(bundle: BundleReader, item: Item) -> ItemResult:
             hint="Run the save again, which fetches just these.",
         )
     return ItemResult(item.name, ItemState.DONE, str(item.digest or ""), item.bytes)
-
-
-def _signature(seal: Seal, spec: SealSpec, sink: Sink, token: CancelToken) -> Signature:
-    """The signature that the bundle has afterwards. A key that has signed is not asked again."""
-    found = signature_of(seal.bundle, spec.settings.trust, token)
-    if spec.key is not None:
-        broken = found.standing in (Standing.UNSIGNED, Standing.ALTERED, Standing.UNCHECKED)
-        if broken or found.fingerprint != ssh_signature.fingerprint_of_key(spec.key, token):
-            return sign(seal, spec.key, spec.settings, sink, token)
-    elif found.standing is Standing.ALTERED:
-        raise SignatureRefused(
-            f"{spec.bundle}: there is a signature that is not of this bundle",
-            hint="Sign it anew with --sign KEY, or remove the signature.",
-        )
-    return found
 
 
 def _notes(seal: Seal, signature: Signature, content: int, token: CancelToken) -> tuple[str, ...]:

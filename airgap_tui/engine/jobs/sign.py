@@ -9,11 +9,12 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout, ssh_signature
 from airgap_tui.engine.bundle.inventory import MAX_BYTES
+from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import Seal, sealing
 from airgap_tui.engine.bundle.signature import Signature, Standing
-from airgap_tui.engine.bundle.signed_bundle import allowed_signers, check
+from airgap_tui.engine.bundle.signed_bundle import allowed_signers, check, signature_of
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import ContentMismatch
+from airgap_tui.engine.errors import ContentMismatch, SignatureRefused
 from airgap_tui.engine.events import JobFinished, JobStarted, Note, Sink
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.settings import Settings
@@ -64,3 +65,27 @@ def sign(seal: Seal, key: Path, settings: Settings, sink: Sink, token: CancelTok
         raise ContentMismatch(f"{key} made a signature that is not one: {signature.sentence}")
     seal.write(layout.SSH_SIGNATURE, made)
     return signature
+
+
+def signature_to_carry(
+    seal: Seal, key: Path | None, settings: Settings, sink: Sink, token: CancelToken
+) -> Signature:
+    """The signature that the bundle has afterwards. A key that has signed is not asked again.
+
+    Raises `SignatureRefused` where one is there that is not of it, and no key to sign anew."""
+    found = signature_of(seal.bundle, settings.trust, token)
+    if key is not None:
+        broken = found.standing in (Standing.UNSIGNED, Standing.ALTERED, Standing.UNCHECKED)
+        if broken or found.fingerprint != ssh_signature.fingerprint_of_key(key, token):
+            return sign(seal, key, settings, sink, token)
+    check_carried(seal.bundle, found)
+    return found
+
+
+def check_carried(bundle: BundleReader, found: Signature) -> None:
+    """Raise `SignatureRefused` for a signature that is not of the bundle beside it."""
+    if found.standing is Standing.ALTERED:
+        raise SignatureRefused(
+            f"{bundle.storage.location}: there is a signature that is not of this bundle",
+            hint="Sign it anew with --sign KEY, or remove the signature.",
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from airgap_tui.engine.errors import InvalidPlatform, UsageError
@@ -68,6 +69,19 @@ class Rule:
         return ", ".join(parts) or "every version"
 
 
+class Standing(IntEnum):
+    """How near a tag came to being chosen: the smaller, the less of the rule speaks against it."""
+
+    CHOSEN = 0
+    NOT_NEW = 1
+    UNFIT = 2
+    """For another platform or another Python, or before its release."""
+    OTHER_VARIANT = 3
+    OTHER_VERSION = 4
+    EXCLUDED = 5
+    NO_VERSION = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One tag. `reason` is never empty; `variant` is what follows the version in the tag."""
@@ -77,6 +91,10 @@ class Decision:
     reason: str
     version: Version | None = None
     variant: str = ""
+    standing: Standing = Standing.CHOSEN
+
+
+_Against = tuple[Standing, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,46 +143,49 @@ class _Judge:
 
     def decide(self, tag: TagVersion, image: TaggedImage) -> Decision:
         against = self._against(tag, image)
-        chosen = not against
-        reason = against or self._for(tag)
-        return Decision(image, chosen, reason, tag.version, tag.variant)
+        standing, reason = against or (Standing.CHOSEN, self._for(tag))
+        return Decision(image, against is None, reason, tag.version, tag.variant, standing)
 
-    def _against(self, tag: TagVersion, image: TaggedImage) -> str:
+    def _against(self, tag: TagVersion, image: TaggedImage) -> _Against | None:
         rule, version = self._rule, tag.version
         for glob in rule.exclude:
             if fnmatchcase(tag.tag, glob):
-                return f"Excluded by {glob}"
+                return Standing.EXCLUDED, f"Excluded by {glob}"
         if rule.include and not any(fnmatchcase(tag.tag, glob) for glob in rule.include):
-            return NOT_A_VERSION if version is None else "Other variant"
+            if version is None:
+                return Standing.NO_VERSION, NOT_A_VERSION
+            return Standing.OTHER_VARIANT, "Other variant"
         if version is None:
             # Only a glob can mean it: by its whole name, or where no version is asked for.
             if tag.tag not in rule.include and (rule.counts_versions or not rule.include):
-                return NOT_A_VERSION
+                return Standing.NO_VERSION, NOT_A_VERSION
         else:
             against = self._against_version(version, named=tag.tag in rule.include)
-            if against:
+            if against is not None:
                 return against
         if self._python and not _same_python(tag.python, self._python):
-            return f"Not for Python {self._python}"
+            return Standing.UNFIT, f"Not for Python {self._python}"
         if version is not None and self._beyond(tag.variant, version):
-            return f"Beyond newest {rule.latest}"
-        against = self._against_platforms(image)
-        if not against and version is not None:
+            return Standing.NOT_NEW, f"Beyond newest {rule.latest}"
+        unfit = self._against_platforms(image)
+        if unfit:
+            return Standing.UNFIT, unfit
+        if version is not None:
             taken = self._taken.setdefault(tag.variant, [])
             if version not in taken:
                 taken.append(version)
-        return against
+        return None
 
-    def _against_version(self, version: Version, *, named: bool) -> str:
+    def _against_version(self, version: Version, *, named: bool) -> _Against | None:
         rule = self._rule
         if self._lowest is not None and version.before(self._lowest):
-            return f"Before {rule.minimum}"
+            return Standing.OTHER_VERSION, f"Before {rule.minimum}"
         if self._highest is not None and version.after(self._highest):
-            return f"After {rule.maximum}"
+            return Standing.OTHER_VERSION, f"After {rule.maximum}"
         meant = named or rule.prereleases or (rule.include and not rule.counts_versions)
         if version.prerelease and not meant:
-            return "Prerelease"
-        return ""
+            return Standing.UNFIT, "Prerelease"
+        return None
 
     def _beyond(self, variant: str, version: Version) -> bool:
         taken = self._taken.get(variant, [])

@@ -162,7 +162,7 @@ class Session:
                 f" ({answer.status})",
                 status=answer.status,
             )
-        problems = self._credentials.problems
+        problems = tuple(one.text for one in self._credentials.problems)
         login = self._auth.login(subject.repository)
         return refusal(answer, replace(subject, login=login, problems=problems))
 

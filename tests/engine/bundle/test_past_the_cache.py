@@ -11,6 +11,7 @@ import pytest
 
 from airgap_tui.engine.bundle import blob_store
 from airgap_tui.engine.bundle.blob_store import BlobStore
+from airgap_tui.engine.bundle.hashed_file import HashedFile
 from airgap_tui.engine.bundle.layout import PARTIAL
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import TemporaryFailure
@@ -100,6 +101,6 @@ def test_a_file_system_that_takes_the_flag_and_refuses_the_write(
 def test_a_small_download_uses_the_cache(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blob_store, "_LARGE", len(CONTENT) + 1)
     monkeypatch.setattr(
-        blob_store._Output, "go_past_the_cache", lambda _output: pytest.fail("not for this one")
+        HashedFile, "go_past_the_cache", lambda _file: pytest.fail("not for this one")
     )
     assert download(store)[0] == [0]

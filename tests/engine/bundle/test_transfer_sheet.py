@@ -15,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap_tui.engine.bundle.inventory import Inventory, Item
+from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.signature import Signature, Standing
 from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetFormat, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import ItemState, discard
-from airgap_tui.engine.jobs import seal
+from airgap_tui.engine.jobs import export, seal
+from airgap_tui.engine.jobs.export import ExportSpec
 from airgap_tui.engine.jobs.seal import SealSpec
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
@@ -28,6 +30,7 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
 from tests.engine.bundle.sample_source import save
 from tests.images import build_image, layer
+from tests.services import program
 
 DIGEST = Digest.of(b"image")
 
@@ -97,7 +100,8 @@ def test_a_disc_is_read_back_to_its_last_sector_and_no_further(tmp_path: Path) -
     content = bytes(range(256)) * 8 * 5
     device = tmp_path / "sr0"
     device.write_bytes(content + bytes(2048 * 3))  # what a drive reads beyond the end
-    burning = SheetVolume(1, "iso", len(content), "pod.iso").burning
+    burning = SheetVolume(1, "iso", len(content), "pod.iso", "a" * 64).burning
+    assert SheetVolume(1, "iso", len(content), "pod.iso").burning is None, "it is not written yet"
     assert burning is not None
     command = burning[1].replace("/dev/sr0", str(device))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
@@ -148,3 +152,31 @@ def test_sealing_writes_the_sheets_that_are_asked_for(tmp_path: Path) -> None:
             discard,
             CancelToken(),
         )
+
+
+@pytest.mark.parametrize("form", [Form.TAR, Form.DIRECTORY, Form.ISO])
+def test_an_export_lists_every_volume_with_what_checks_it(tmp_path: Path, form: Form) -> None:
+    if form is Form.ISO:
+        program("xorriso")
+    layers = [layer(f"exported {number}", 900_000, "none") for number in range(3)]
+    save(tmp_path / "pod", [build_image("team/app:1", layers)])
+    path = tmp_path / "sheet.txt"
+    settings = Settings(state_dir=tmp_path / "state")
+    spec = ExportSpec(
+        tmp_path / "pod", tmp_path / "out", form, "1.5MB", settings=settings, sheets=(path,)
+    )
+    only_one = export.run(replace(spec, only=(2,)), discard, CancelToken())
+    partly = path.read_text()
+    result = export.run(spec, discard, CancelToken())
+    assert result.exit_code == 0 and result.count == only_one.count >= 2
+    text = path.read_text()
+    assert partly.count("SHA-256 -") == result.count - 1
+    assert text.count("SHA-256 -") == 0
+    for item, number in zip(result.items, result.numbers, strict=True):
+        volume = tmp_path / "out" / item.reference
+        checked = volume / "SHA256SUMS" if form is Form.DIRECTORY else volume
+        assert hashlib.sha256(checked.read_bytes()).hexdigest() in text
+        assert f"{number} of {result.count}: {form.value} {item.reference}" in text
+        if form is not Form.DIRECTORY:
+            assert f", {volume.stat().st_size} bytes" in text
+    assert text.count("dd if=/dev/sr0") == (result.count if form is Form.ISO else 0)

@@ -209,7 +209,7 @@ def test_stopping_keeps_what_came(path: Path, content: Content) -> None:
 
     with BundleWriter.open(path, "save") as bundle, pytest.raises(Stopped):
         bundle.receive(REFERENCE, content.blob, lambda o: _Bytes(content.data, o), report, token)
-    assert partial(path, content.blob).stat().st_size == content.reported == 300_000
+    assert partial(path, content.blob).stat().st_size == content.reported >= 300_000
 
 
 def test_content_of_unknown_digest(path: Path) -> None:

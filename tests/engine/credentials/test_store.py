@@ -88,7 +88,8 @@ def test_line_breaks_in_a_key(text: str, tmp_path: Path) -> None:
     found = store.find("nvcr.io")
     assert found is not None
     assert found.secret == KEY
-    assert store.remarks == ("NGC_API_KEY looks like a key with a line break; it was taken out",)
+    (remark,) = store.remarks
+    assert remark.text == "NGC_API_KEY looks like a key with a line break; it was taken out"
 
 
 def test_keys_of_the_dgx_registry_are_refused_in_plain_words(tmp_path: Path) -> None:
@@ -107,7 +108,8 @@ def test_a_broken_file_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> Non
     store = CredentialStore.load({"HOME": str(tmp_path)})
     assert username(store, "reg.lan") == "podman"
     assert len(store.problems) == 1
-    assert "not JSON" in store.problems[0]
+    assert "not JSON" in store.problems[0].text
+    assert store.problems[0].remedy == "Mend it, or log in again."
 
 
 def test_a_helper_that_is_missing_is_told_once(tmp_path: Path) -> None:
@@ -116,7 +118,8 @@ def test_a_helper_that_is_missing_is_told_once(tmp_path: Path) -> None:
     store = CredentialStore.load({"HOME": str(tmp_path)})
     assert store.find("reg.lan") is None
     assert store.find("reg.lan", "a/b") is None
-    assert store.problems == ("the credential helper docker-credential-is-absent is not installed",)
+    (problem,) = store.problems
+    assert problem.text == "the credential helper docker-credential-is-absent is not installed"
 
 
 def test_without_the_login_of_one_registry_the_others_stay(tmp_path: Path) -> None:
@@ -182,7 +185,7 @@ def test_what_is_not_used_and_what_is_wrong_is_told(tmp_path: Path) -> None:
     enroot.write_text(line("x", "auth.docker.io") + "machine a.lan login y password $(cmd)\n")
     store = CredentialStore.load(environment)
     assert [(one.registry, one.username) for one in store.unusable] == [("", "me"), ("a.lan", "y")]
-    assert ["registry-1.docker.io as well" in remark for remark in store.remarks] == [True]
+    assert ["registry-1.docker.io as well" in remark.text for remark in store.remarks] == [True]
     assert store.kept == (("docker.io", str(enroot)),)
 
 

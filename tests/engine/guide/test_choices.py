@@ -151,7 +151,7 @@ def test_where_a_login_could_help() -> None:
     assert logins.may_be_given(registry(LoginStanding.ACCEPTED, denied))
     assert logins.may_be_given(registry(LoginStanding.REFUSED, None))
     reason, image, hint = logins.explained(registry(LoginStanding.MISSING, denied, denied, None))
-    assert (reason, hint) == ("No access (403).", "Ask for it.")
+    assert (reason, hint) == ("2 images cannot be read: no access (403):", "Ask for it.")
     assert image == f"{TORCH} and 1 other"
     reason, image, _hint = logins.explained(registry(LoginStanding.REFUSED, None))
     assert "can be read without" in reason

@@ -196,4 +196,4 @@ def test_places_that_cannot_be_read_are_told(
     result = run(home, spec, events, token, DOCKER_PASSWORD=SECRET)
     assert len(result.problems) == 3
     for part in ("not JSON", "there is no .dockerconfigjson", "no variable with its user name"):
-        assert any(part in said for said in result.problems)
+        assert any(part in said.text for said in result.problems)

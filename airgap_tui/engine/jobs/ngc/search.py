@@ -74,7 +74,7 @@ def run(
         try:
             found = ngc.search(spec.words, token, spec.limit)
         except ConnectionFailure as error:
-            known = _from_registry(spec.words, ngc, token)
+            known = from_registry(spec.words, ngc, token)
             if known is None:
                 error.hint = error.hint or (
                     "Name a repository whole, and its tags come from the registry:"
@@ -89,7 +89,7 @@ def run(
         )
 
 
-def _from_registry(words: str, ngc: Ngc, token: CancelToken) -> Repository | None:
+def from_registry(words: str, ngc: Ngc, token: CancelToken) -> Repository | None:
     """A repository that was named whole, as far as its registry knows it."""
     try:
         name = RepositoryName.parse(words, ngc.registry)

@@ -1,0 +1,187 @@
+"""`export`: a bundle onto disks or discs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airgap_tui.cli.background import detach_option, detached
+from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, verb
+from airgap_tui.cli.outcomes import tell_outcome
+from airgap_tui.cli.output import Output, narrate
+from airgap_tui.cli.running import run_job, this_command
+from airgap_tui.engine.errors import Stopped, UsageError
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+
+_STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at once."
+
+
+@verb(
+    "airgap-tui export /data/pod /media/usb1 --volume-size fat32",
+    "airgap-tui export /data/pod /data/discs --format iso --volume-size dvd",
+    "airgap-tui export /data/pod /media/usb1 --volume-size 60GB --change-disks",
+)
+@click.argument("bundle", type=FILE, metavar="BUNDLE")
+@click.argument("medium", type=DIRECTORY, metavar="MEDIUM")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("dir", "tar", "iso")),
+    default="dir",
+    help="A directory (usual), a tar file or an ISO image for each volume.",
+)
+@click.option(
+    "--volume-size",
+    metavar="NAME|SIZE",
+    help="cd, dvd, dvd-dl, bd25, bd50, bd100, fat32 (no file over 4 GiB) or a size like 4.7GB;"
+    " without it one volume.",
+)
+@click.option(
+    "--only-volume",
+    "only",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="N",
+    help="Write this volume alone: a lost or bad one, byte for byte as it was.",
+)
+@click.option(
+    "--change-disks",
+    is_flag=True,
+    help="One volume on each disk: asks for the next one at MEDIUM when one is written.",
+)
+@click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign the bundle first; see sign.")
+@sheet_option
+@detach_option
+def export(
+    output: Output,
+    bundle: Path,
+    medium: Path,
+    form: str,
+    volume_size: str | None,
+    only: tuple[int, ...],
+    change_disks: bool,
+    key: Path | None,
+    sheets: tuple[Path, ...],
+    detach: bool,
+) -> int:
+    """Write a bundle onto disks or discs, as volumes of a chosen size.
+
+    MEDIUM is a directory, usually where a disk is mounted. The same bundle and size always give the
+    same volumes. An export that was stopped goes on where it was when the same command is given
+    again; an ISO image is begun again.
+    """
+    from airgap_tui.engine.bundle.medium import Form, Medium
+    from airgap_tui.engine.jobs import export as job
+
+    if volume_size:
+        Medium.parse(volume_size)
+    if key is not None and detach:
+        raise UsageError("--sign and --detach cannot be used together", hint="Sign it before.")
+    if change_disks and detach:
+        raise UsageError("--change-disks and --detach cannot be used together")
+    spec = job.ExportSpec(
+        *(bundle, medium, Form(form), volume_size or "", only, bool(only), key),
+        settings=settings_of(),
+        sheets=sheets,
+    )
+    if detach:
+        from airgap_tui.engine.jobs.chain import Step
+
+        return detached(output, spec.settings.state_dir, Step("export", spec))
+    if change_disks:
+        return _one_disk_after_the_other(output, spec)
+    result = _run(output, spec)
+    output.document(result.to_json())
+    tell_outcome(output, "export", result)
+    return result.exit_code
+
+
+def _run(output: Output, spec: ExportSpec) -> ExportResult:
+    from airgap_tui.engine.jobs import export as job
+
+    return run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=_STOPPING)
+
+
+def _one_disk_after_the_other(output: Output, spec: ExportSpec) -> int:
+    """Each volume onto the disk that is at the medium then; on a terminal the next disk is asked
+    for, elsewhere the command that goes on is told."""
+    done: ExportResult | None = None
+    mounted = _mount_point(spec.medium)
+    wanted = list(spec.only)
+    number = wanted.pop(0) if wanted else 1
+    while True:
+        result = _run(output, replace(spec, only=(number,)))
+        if not spec.only and done is None:
+            wanted = list(range(2, result.count + 1))
+        done = result if done is None else _joined(done, result)
+        if result.exit_code or not wanted:
+            output.document(done.to_json())
+            tell_outcome(output, "export", done)
+            return result.exit_code
+        name, number = result.items[0].reference, wanted.pop(0)
+        output.say(f"{name} is written and may be taken out.")
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            output.document(done.to_json())
+            tell_outcome(output, "export", done)
+            raise Stopped(
+                f"volume {number} of {done.count} is to be written onto the next disk",
+                hint=f"Change the disk at {spec.medium}; then: {_command_for(number, *wanted)}",
+            )
+        _next_disk(spec.medium, mounted, name, number, done.count)
+
+
+def _next_disk(medium: Path, mounted: Path, last: str, number: int, count: int) -> None:
+    """Return when another disk is there."""
+    while True:
+        narrate(
+            f"Volume {number} of {count}: insert the next disk, mount it at {mounted},"
+            " and press Enter. Ctrl-C stops."
+        )
+        try:
+            if not sys.stdin.readline():
+                raise Stopped("there was no answer")
+        except KeyboardInterrupt:
+            hint = f"To go on: {_command_for(number)}"
+            raise Stopped("stopped before the next disk", hint=hint) from None
+        if mounted != Path("/") and not os.path.ismount(mounted):
+            narrate(f"! nothing is mounted at {mounted}")
+        elif (medium / last).exists():
+            narrate(f"! this disk still holds {last}")
+        else:
+            return
+
+
+def _mount_point(path: Path) -> Path:
+    path = path.absolute()
+    while not os.path.ismount(path):
+        path = path.parent
+    return path
+
+
+def _command_for(*numbers: int) -> str:
+    """The command line that was typed, for these volumes."""
+    words = shlex.split(this_command())
+    kept, skip = [], False
+    for word in words:
+        if not skip and word != "--only-volume" and not word.startswith("--only-volume="):
+            kept.append(word)
+        skip = not skip and word == "--only-volume"
+    return shlex.join(kept + [word for n in numbers for word in ("--only-volume", str(n))])
+
+
+def _joined(before: ExportResult, after: ExportResult) -> ExportResult:
+    return replace(
+        after,
+        items=(*before.items, *after.items),
+        numbers=(*before.numbers, *after.numbers),
+        bytes=before.bytes + after.bytes,
+        seconds=before.seconds + after.seconds,
+    )

@@ -1,0 +1,95 @@
+"""One volume onto its medium, in whichever form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from airgap_tui.engine.buffer import buffer
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.directory_volume import is_finished, write_directory
+from airgap_tui.engine.bundle.durable import writing
+from airgap_tui.engine.bundle.iso_volume import write_iso
+from airgap_tui.engine.bundle.medium import Form
+from airgap_tui.engine.bundle.storage import Extent, Storage, open_storage, reading
+from airgap_tui.engine.bundle.tar_volume import partial_path, write_tar
+from airgap_tui.engine.bundle.volume import MAX_BYTES
+from airgap_tui.engine.bundle.volume_layout import Content, VolumeLayout
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError, NotFound
+from airgap_tui.engine.oci.content import Reader
+from airgap_tui.engine.oci.digest import Digest
+
+
+class VolumeWriter:
+    """Writes volumes of the bundle in `source` into one directory; `epoch` is the date of all that
+    has one."""
+
+    def __init__(self, medium: Path, source: Storage, token: CancelToken, epoch: int) -> None:
+        self._medium = medium
+        self._source = source
+        self._token = token
+        self._epoch = epoch
+
+    def begin(self) -> None:
+        """Make the directory, where it is not there."""
+        with writing(self._medium):
+            self._medium.mkdir(parents=True, exist_ok=True)
+
+    def is_finished(self, laid: VolumeLayout) -> bool:
+        """Whether this very volume is there, by its lists and sizes; content is not read."""
+        path = self._medium / laid.name
+        if laid.form is Form.DIRECTORY:
+            return is_finished(path, laid)
+        try:
+            if not path.is_file() or (laid.form is Form.TAR and path.stat().st_size != laid.size):
+                return False
+            storage = open_storage(path)
+            return storage.read(layout.VOLUME, MAX_BYTES) == laid.contents[0].made
+        except (AirgapError, OSError):
+            return False
+
+    def write(self, laid: VolumeLayout, report: Callable[[str, int], None], *, again: bool) -> str:
+        """Write or continue a volume; the SHA-256 in hex of its file, empty for a directory.
+
+        `again` compares one that is there, and replaces what is wrong. Raises `ContentMismatch`,
+        `NoRoom`, `BundleLocked`, `EnvironmentFailure` and `Stopped`."""
+
+        def told(content: Content, count: int) -> None:
+            report(content.path, count)
+
+        target = self._medium / laid.name
+        if laid.form is Form.DIRECTORY:
+            write_directory(target, laid, self._open, told, self._token, again=again)
+            return ""
+        with writing(target), suppress(FileNotFoundError):
+            if laid.form is Form.TAR:
+                # What is right of it is kept, as of one that broke off.
+                os.replace(target, partial_path(self._medium, laid.name))
+            else:
+                target.unlink()
+        if laid.form is Form.TAR:
+            return write_tar(self._medium, laid, self._open, told, self._token)
+        return write_iso(self._medium, laid, self._extent, told, self._token, self._epoch)
+
+    def sha256(self, name: str) -> str:
+        """The SHA-256 in hex of a finished file."""
+        path, hasher = self._medium / name, Digest("sha256", "").hasher()
+        with reading(path), path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer()):
+                self._token.check()
+                hasher.update(buffer()[:count])
+        return hasher.hexdigest()
+
+    def _open(self, content: Content, offset: int) -> Reader:
+        assert content.part is not None  # noqa: S101 - what was made is not opened
+        return self._source.open(content.part.source, content.part.start + offset)
+
+    def _extent(self, content: Content) -> Extent:
+        assert content.part is not None  # noqa: S101
+        extent = self._source.extent(content.part.source)
+        if extent is None:
+            raise NotFound(f"{self._source.location} has no file {content.part.source}")
+        return Extent(extent.path, extent.offset + content.part.start, content.size)

@@ -1,0 +1,290 @@
+"""Write a finished bundle onto media: volumes of a chosen size, as directories, tars or ISO images.
+
+Every byte is read once, and hashed and written from there; only a blob that is cut is read before,
+to check it as a whole and to know its pieces. What is written stays: the same command goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.checksums import MAX_BYTES
+from airgap_tui.engine.bundle.file_sums import add_file_sums, read_file_sums
+from airgap_tui.engine.bundle.iso_volume import find_xorriso
+from airgap_tui.engine.bundle.medium import ANY_SIZE, Form, Medium
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.seal import sealing
+from airgap_tui.engine.bundle.signed_bundle import signature_of
+from airgap_tui.engine.bundle.storage import DirectoryStorage
+from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
+from airgap_tui.engine.bundle.volume_plan import VolumePlan, plan_volumes
+from airgap_tui.engine.bundle.volume_room import check_room
+from airgap_tui.engine.bundle.volume_writer import VolumeWriter
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError, ContentError, NotFound, Stopped, UsageError
+from airgap_tui.engine.events import (
+    BlobDone,
+    BlobPlanned,
+    BlobProgress,
+    BlobStarted,
+    ItemChanged,
+    ItemSized,
+    ItemState,
+    JobFinished,
+    JobStarted,
+    Level,
+    Note,
+    Sink,
+)
+from airgap_tui.engine.jobs.carried import record
+from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs
+from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
+from airgap_tui.engine.jobs.sign import check_carried, signature_to_carry
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.quantities import count as counted
+from airgap_tui.engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """`medium` is the directory that the volumes are written into; `volume_size` is a name or size
+    as `Medium.parse` reads it, empty for one volume. `only` are the numbers of the volumes to
+    write, empty for all; `again` reads those that are there and replaces what is wrong in them.
+    `key` signs the bundle before, as `SignSpec` says. `sheets` are transfer sheets to write, as
+    `SealSpec` says: of all volumes, with the checksums of those that are there."""
+
+    bundle: Path
+    medium: Path
+    form: Form = Form.DIRECTORY
+    volume_size: str = ""
+    only: tuple[int, ...] = ()
+    again: bool = False
+    key: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+    sheets: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """One item for each volume that was asked for, by its name on the medium: done, held where it
+    was there, failed, or left out where one before it failed. `count` is how many volumes the set
+    has; `bytes` is what was written."""
+
+    items: tuple[ItemResult, ...]
+    set_id: str
+    count: int
+    numbers: tuple[int, ...]
+    bytes: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        return combined_exit_code(self.items)
+
+    def to_json(self) -> dict[str, Any]:
+        volumes = [
+            {"number": number, **item.to_json()}
+            for number, item in zip(self.numbers, self.items, strict=True)
+        ]
+        return {
+            "set": self.set_id,
+            "count": self.count,
+            "volumes": volumes,
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
+    """Write the volumes; what is wrong with one of them is in the result.
+
+    Raises as `BundleReader.open` and `plan_volumes` do, `NoRoom` before anything is written,
+    `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and `UsageError`.
+    """
+    started = time.monotonic()
+    forms_of(spec.sheets)
+    medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
+    if spec.form is Form.ISO:
+        find_xorriso()
+    if spec.key is not None:
+        with sealing(spec.bundle, "export") as seal:
+            signature_to_carry(seal, spec.key, spec.settings, sink, token)
+    bundle = BundleReader.open(spec.bundle)
+    signature = signature_of(bundle, spec.settings.trust, token)
+    check_carried(bundle, signature)
+    plan = plan_volumes(bundle, medium, spec.form, signature, token)
+    numbers = _numbers(spec.only, plan)
+    _check_place(spec, plan)
+    sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
+    export = _Export(spec, bundle, plan, sink, token)
+    result = export.run(numbers)
+    record(bundle, spec.settings.state_dir, sink, token)
+    if spec.sheets:
+        write_sheets(spec.sheets, Sheet(bundle.inventory, signature, export.sheet_volumes()))
+    ended = ExportResult(
+        items=tuple(result),
+        set_id=plan.identity.set_id,
+        count=plan.count,
+        numbers=numbers,
+        bytes=export.written,
+        seconds=time.monotonic() - started,
+    )
+    sink(JobFinished("export", ended.exit_code))
+    return ended
+
+
+def _numbers(only: Sequence[int], plan: VolumePlan) -> tuple[int, ...]:
+    wrong = [number for number in only if not 1 <= number <= plan.count]
+    if wrong:
+        raise UsageError(
+            f"there is no volume {wrong[0]}: the bundle goes onto {counted(plan.count, 'volume')}"
+        )
+    return tuple(sorted(set(only))) or tuple(range(1, plan.count + 1))
+
+
+def _check_place(spec: ExportSpec, plan: VolumePlan) -> None:
+    bundle, medium = spec.bundle.resolve(), spec.medium.resolve()
+    if bundle == medium or bundle in medium.parents:
+        raise UsageError(
+            f"{spec.medium} lies in the bundle",
+            hint="Choose another directory. A bundle that is on the disk to be carried needs no"
+            " export.",
+        )
+    if any(medium / plan.name_of(number) == bundle for number in range(1, plan.count + 1)):
+        raise UsageError(
+            f"{spec.medium} holds the bundle itself, and a volume would have its name",
+            hint="Choose another directory for the volumes.",
+        )
+
+
+class _Export:
+    def __init__(
+        self,
+        spec: ExportSpec,
+        bundle: BundleReader,
+        plan: VolumePlan,
+        sink: Sink,
+        token: CancelToken,
+    ) -> None:
+        self._spec = spec
+        self._bundle = bundle
+        self._plan = plan
+        self._sink = sink
+        self._token = token
+        self._writer = VolumeWriter(spec.medium, bundle.storage, token, plan.epoch)
+        self._sizes: dict[int, int] = {}
+        self.written = 0
+
+    def run(self, numbers: Sequence[int]) -> list[ItemResult]:
+        spec, plan = self._spec, self._plan
+        unfinished = sum(item.state is not ItemState.DONE for item in self._bundle.items)
+        if unfinished:
+            text = f"{counted(unfinished, 'image')} of the bundle failed and will not be carried"
+            self._sink(Note(text, Level.WARNING))
+        pieces = hash_cut_blobs(self._bundle, plan, numbers, self._sink, self._token)
+        laid = {number: plan.lay_out(number, pieces) for number in numbers}
+        held = [
+            number
+            for number in numbers
+            if not spec.again and self._writer.is_finished(laid[number])
+        ]
+        self._sizes = {n: plan.lay_out(n, pieces).size for n in range(1, plan.count + 1)}
+        self._writer.begin()
+        check_room(spec.medium, [laid[n] for n in numbers if n not in held])
+        for number in numbers:
+            size = laid[number].size
+            name = plan.name_of(number)
+            self._sink(ItemSized(name, size, 0 if number in held else size))
+            if number in held:
+                self._sink(ItemChanged(name, ItemState.HELD, "it is there"))
+                continue
+            for content in laid[number].contents:
+                self._sink(BlobPlanned(_blob(number, content.path), content.size, (name,)))
+        results: list[ItemResult] = []
+        stopped_by: AirgapError | None = None
+        for number in numbers:
+            name = plan.name_of(number)
+            if number in held:
+                self._remember(name)
+                results.append(ItemResult(name, ItemState.HELD, bytes=laid[number].size))
+                continue
+            if stopped_by is not None:
+                reason = "a volume before it failed"
+                results.append(ItemResult(name, ItemState.LEFT_OUT, error=reason))
+                self._sink(ItemChanged(name, ItemState.LEFT_OUT, reason))
+                continue
+            try:
+                results.append(self._write(number, pieces))
+            except Stopped:
+                raise
+            except AirgapError as error:
+                results.append(ItemResult.failed(name, error))
+                self._sink(ItemChanged(name, ItemState.FAILED, results[-1].error))
+                if not isinstance(error, ContentError):
+                    stopped_by = error
+        return results
+
+    def sheet_volumes(self) -> tuple[SheetVolume, ...]:
+        """All volumes of the set, as a transfer sheet lists them."""
+        return tuple(self._sheet_volume(number) for number in range(1, self._plan.count + 1))
+
+    def _sheet_volume(self, number: int) -> SheetVolume:
+        plan, medium = self._plan, self._spec.medium
+        name, size = plan.name_of(number), self._sizes[number]
+        if plan.form is not Form.DIRECTORY:
+            sha256 = read_file_sums(medium).get(name, "")
+            if sha256 and (medium / name).is_file():
+                # An image is planned with some room; reading a disc back needs its very size.
+                size = (medium / name).stat().st_size
+            return SheetVolume(number, plan.form.value, size, name, sha256)
+        try:
+            sums = DirectoryStorage(medium / name).read(layout.CHECKSUMS, MAX_BYTES)
+        except NotFound:  # it is on another disk
+            return SheetVolume(number, plan.form.value, size, name)
+        file = f"{name}/{layout.CHECKSUMS}"
+        return SheetVolume(number, plan.form.value, size, file, Digest.of(sums).hex)
+
+    def _write(self, number: int, pieces: dict[str, str]) -> ItemResult:
+        laid = self._plan.lay_out(number, pieces)
+        name = laid.name
+        self._sink(ItemChanged(name, ItemState.EXPORTING))
+        begun: set[str] = set()
+        left = {content.path: content.size for content in laid.contents}
+
+        def report(path: str, count: int) -> None:
+            blob = _blob(number, path)
+            if path not in begun:
+                begun.add(path)
+                self._sink(BlobStarted(blob))
+            if count:
+                self._sink(BlobProgress(blob, count))
+            left[path] -= count
+            if not left[path]:
+                self._sink(BlobDone(blob))
+
+        sha256 = self._writer.write(laid, report, again=self._spec.again)
+        if sha256:
+            add_file_sums(self._spec.medium, {name: sha256})
+        self.written += laid.size
+        self._sink(ItemChanged(name, ItemState.DONE, "", f"sha256:{sha256}" if sha256 else ""))
+        return ItemResult(
+            name, ItemState.DONE, f"sha256:{sha256}" if sha256 else "", bytes=laid.size
+        )
+
+    def _remember(self, name: str) -> None:
+        """A volume that was finished just before an end still needs its line beside it."""
+        if self._spec.form is Form.DIRECTORY or name in read_file_sums(self._spec.medium):
+            return
+        add_file_sums(self._spec.medium, {name: self._writer.sha256(name)})
+
+
+def _blob(number: int, path: str) -> str:
+    """What progress calls a file of a volume."""
+    digest = layout.digest_of_path(path)
+    return str(digest) if digest is not None else f"{number}: {path}"
