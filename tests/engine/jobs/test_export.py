@@ -375,7 +375,7 @@ def test_killed_at_many_points_and_continued(bundle: Path, tmp_path: Path, form:
         assert done.returncode == -9, done.stderr.decode()
         kills += 1
         assert kills < 60
-    assert kills > 6
+    assert kills >= 5
     assert files_of(medium) == files_of(undisturbed)
 
 
