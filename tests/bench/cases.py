@@ -198,6 +198,27 @@ def verify(bench: Bench) -> None:
     bench.report.comparisons.append(comparison)
 
 
+def export(bench: Bench) -> None:
+    """A bundle onto the disk that it is on, beside `cp`; nothing of it in the cache, all synced."""
+    bundle = bench.bundle
+    files = [path for path in bundle.rglob("*") if path.is_file()]
+    copy = ["sh", "-c", 'cp -r "$0" "$1" && sync -f "$1"', str(bundle)]
+    for form in ("dir", "tar"):
+
+        def ours(form: str = form) -> Measurement:
+            with bench.empty_directory("medium") as medium:
+                measure.drop(files)
+                return bench.ours("export", bundle, medium, "--format", form)
+
+        def peer() -> Measurement:
+            with bench.empty_directory("copy") as target:
+                measure.drop(files)
+                return measure.run([*copy, target])
+
+        size = measure.size_of(bundle)
+        compare(bench, Comparison(f"export, {form}", "cp -r, sync", size, 0.8), ours, peer)
+
+
 def load(bench: Bench) -> None:
     _load(bench, "load", bench.bundle, 1 / 1.10)
 
@@ -389,6 +410,7 @@ CASES: dict[str, Callable[[Bench], None]] = {
     "start": start,
     "save": save,
     "verify": verify,
+    "export": export,
     "push": push,
     "load": load,
     "zstd": zstd,

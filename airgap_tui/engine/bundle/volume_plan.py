@@ -17,7 +17,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signature import Signature
 from airgap_tui.engine.bundle.start_here import Place, start_here
 from airgap_tui.engine.bundle.volume import MAX_COUNT, Volume
-from airgap_tui.engine.bundle.volume_layout import VolumeLayout, lay_out
+from airgap_tui.engine.bundle.volume_layout import UNKNOWN, VolumeLayout, lay_out
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, UsageError
 from airgap_tui.engine.oci.digest import Digest
@@ -33,7 +33,6 @@ _SHARED = (
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _BUNDLE_ID = re.compile(r"[0-9A-Za-z-]{0,64}")
 _LONGEST_NAME = 40
-_UNKNOWN = "0" * 64
 _VERSION = 1
 """Changes where the same bundle would be packed in another way."""
 
@@ -60,7 +59,7 @@ class VolumePlan:
         return _name_of(self.name, self.form, number, self.count)
 
     def lay_out(self, number: int, sums: Mapping[str, str]) -> VolumeLayout:
-        """A volume in full; `sums` are those of pieces."""
+        """A volume in full; `sums` are those of pieces, whose digests are unknown without."""
         parts = self.volumes[number - 1]
         found = {part.path: _sum_of(part, self.sums, sums) for part in parts}
         identity = Volume(
@@ -183,7 +182,7 @@ def _sum_of(part: Part, known: Mapping[str, str], pieces: Mapping[str, str]) -> 
     digest = layout.digest_of_path(part.path)
     if digest is not None and digest.algorithm == "sha256":
         return digest.hex
-    return pieces.get(part.path) or known.get(part.path) or _UNKNOWN
+    return pieces.get(part.path) or known.get(part.path) or UNKNOWN
 
 
 def _epoch(text: str) -> int:

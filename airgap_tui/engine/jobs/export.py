@@ -22,6 +22,7 @@ from airgap_tui.engine.bundle.seal import sealing
 from airgap_tui.engine.bundle.signed_bundle import signature_of
 from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
+from airgap_tui.engine.bundle.volume_layout import VolumeLayout
 from airgap_tui.engine.bundle.volume_plan import VolumePlan, plan_volumes
 from airgap_tui.engine.bundle.volume_room import check_room
 from airgap_tui.engine.bundle.volume_writer import VolumeWriter
@@ -42,7 +43,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.carried import record
-from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs
+from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs, plan_cut_blobs
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
 from airgap_tui.engine.jobs.sign import check_carried, signature_to_carry
@@ -187,25 +188,20 @@ class _Export:
         if unfinished:
             text = f"{counted(unfinished, 'image')} of the bundle failed and will not be carried"
             self._sink(Note(text, Level.WARNING))
-        pieces = hash_cut_blobs(self._bundle, plan, numbers, self._sink, self._token)
-        laid = {number: plan.lay_out(number, pieces) for number in numbers}
-        held = [
+        laid = {number: plan.lay_out(number, {}) for number in numbers}
+        held = {
             number
             for number in numbers
             if not spec.again and self._writer.is_finished(laid[number])
-        ]
+        }
+        wanted = [number for number in numbers if number not in held]
+        check_room(spec.medium, [laid[number] for number in wanted])
+        cut = plan_cut_blobs(plan, wanted, self._sink)
+        for number in numbers:
+            self._announce(laid[number], held=number in held)
+        pieces = hash_cut_blobs(self._bundle, cut, self._sink, self._token)
         self._sizes = {n: plan.lay_out(n, pieces).size for n in range(1, plan.count + 1)}
         self._writer.begin()
-        check_room(spec.medium, [laid[n] for n in numbers if n not in held])
-        for number in numbers:
-            size = laid[number].size
-            name = plan.name_of(number)
-            self._sink(ItemSized(name, size, 0 if number in held else size))
-            if number in held:
-                self._sink(ItemChanged(name, ItemState.HELD, "it is there"))
-                continue
-            for content in laid[number].contents:
-                self._sink(BlobPlanned(_blob(number, content.path), content.size, (name,)))
         results: list[ItemResult] = []
         stopped_by: AirgapError | None = None
         for number in numbers:
@@ -229,6 +225,16 @@ class _Export:
                 if not isinstance(error, ContentError):
                     stopped_by = error
         return results
+
+    def _announce(self, laid: VolumeLayout, *, held: bool) -> None:
+        """Totals are known before the first byte."""
+        self._sink(ItemSized(laid.name, laid.size, 0 if held else laid.size))
+        if held:
+            self._sink(ItemChanged(laid.name, ItemState.HELD, "it is there"))
+            return
+        for content in laid.contents:
+            blob = _blob(laid.volume.number, content.path)
+            self._sink(BlobPlanned(blob, content.size, (laid.name,)))
 
     def sheet_volumes(self) -> tuple[SheetVolume, ...]:
         """All volumes of the set, as a transfer sheet lists them."""

@@ -1,0 +1,107 @@
+"""`export` by commands: what it shows, and one drive for several disks."""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.guide.conftest import Conversation
+from tests.engine.bundle.sample_source import save
+from tests.images import build_image, layer_of, tar_of
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three megabytes in two layers."""
+    path = tmp_path_factory.mktemp("export") / "pod"
+    layers = [layer_of(tar_of({"x": random_bytes(number)})) for number in range(2)]
+    save(path, [build_image("large/one:1", layers)])
+    return path
+
+
+def random_bytes(seed: int) -> bytes:
+    return random.Random(seed).randbytes(1_500_000)  # noqa: S311 - test content
+
+
+def test_what_it_shows(command: Command, bundle: Path, tmp_path: Path) -> None:
+    ended = command(
+        "export", str(bundle), "discs", "--format", "tar", "--volume-size", "2MB", "--json"
+    )
+    assert ended.code == 0, ended.err
+    told = ended.document
+    assert (told["count"], [one["number"] for one in told["volumes"]]) == (2, [1, 2])
+    assert {one["state"] for one in told["volumes"]} == {"done"}
+    lines = [f"{one['digest'][7:]}  {one['reference']}\n" for one in told["volumes"]]
+    assert (tmp_path / "discs/SHA256SUMS").read_text() == "".join(lines)
+    again = command("export", str(bundle), "discs", "--format", "tar", "--volume-size", "2MB")
+    assert again.code == 0
+    assert again.out.count("Already here") == 2
+    lost = command(
+        "export", str(bundle), "new", "--format=tar", "--volume-size=2MB", "--only-volume", "2"
+    )
+    assert "1 volume is written" in lost.err
+    name = "pod-2-of-2.tar"
+    assert (tmp_path / "new" / name).read_bytes() == (tmp_path / "discs" / name).read_bytes()
+
+
+def test_a_script_is_told_how_to_go_on(command: Command, bundle: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(bundle), "disk", "--volume-size", "2MB", "--change-disks"]
+    first = command(*arguments)
+    assert first.code == 130
+    assert "volume 2 of 2 is to be written onto the next disk" in first.err
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["pod-1-of-2"]
+    told = next(line for line in first.err.splitlines() if "airgap-tui export" in line)
+    words = shlex.split(told[told.index("airgap-tui export") :])
+    assert words[1:] == [*arguments, "--only-volume", "2"]
+    (tmp_path / "disk").rename(tmp_path / "first")
+    second = command(*words[1:])
+    assert second.code == 0, second.err
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["pod-2-of-2"]
+
+
+@pytest.fixture
+def talk(environment: dict[str, str], bundle: Path, tmp_path: Path) -> Iterator[Conversation]:
+    arguments = ["export", str(bundle), "disk", "--volume-size", "2MB", "--change-disks"]
+    conversation = Conversation(environment, tmp_path, *arguments)
+    yield conversation
+    conversation.close()
+
+
+def test_a_person_is_asked_for_the_next_disk(talk: Conversation, tmp_path: Path) -> None:
+    talk.hear("pod-1-of-2 is written and may be taken out")
+    talk.hear("Volume 2 of 2: insert the next disk")
+    talk.answer()
+    talk.hear("this disk still holds pod-1-of-2")
+    talk.hear("insert the next disk")
+    (tmp_path / "disk").rename(tmp_path / "first")
+    talk.answer()
+    assert talk.end() == 0
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["pod-2-of-2"]
+    assert "All 2 volumes are written" in " ".join(talk.text.split())
+
+
+def test_stopping_between_disks_tells_how_to_go_on(talk: Conversation) -> None:
+    talk.hear("insert the next disk")
+    talk.press(b"\x03")
+    assert talk.end() == 130
+    assert "--only-volume 2" in " ".join(talk.text.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--volume-size", "floppy"], "not a volume size"),
+        (["--only-volume", "7"], "there is no volume 7"),
+        (["--change-disks", "--detach"], "cannot be used together"),
+        (["--format", "zip"], "zip"),
+    ],
+)
+def test_wrong_usage(command: Command, bundle: Path, options: list[str], said: str) -> None:
+    ended = command("export", str(bundle), "disk", *options)
+    assert ended.code == 2
+    assert said in ended.err
