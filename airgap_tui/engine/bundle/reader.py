@@ -13,8 +13,9 @@ from pathlib import Path
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.closure import closure_below
 from airgap_tui.engine.bundle.damage import read_damaged
+from airgap_tui.engine.bundle.extent import Place
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, SIGNATURE, Inventory, Item
-from airgap_tui.engine.bundle.storage import Extent, Storage, open_storage
+from airgap_tui.engine.bundle.storage import Storage, open_storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound, UsageError
 from airgap_tui.engine.oci import image_config, manifest, media_types
@@ -80,7 +81,7 @@ class BundleReader:
     def items(self) -> tuple[Item, ...]:
         return self.inventory.items
 
-    def extent(self, digest: Digest) -> Extent | None:
+    def extent(self, digest: Digest) -> Place | None:
         """Where some content lies, for sending it from there; None where it is not."""
         return self.storage.extent(layout.blob_path(digest))
 

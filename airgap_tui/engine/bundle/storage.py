@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.extent import Extent, Place, open_place, read_place, reading
 from airgap_tui.engine.errors import (
     EnvironmentFailure,
-    MalformedContent,
     NotFound,
     UnsafeContent,
     UsageError,
@@ -29,22 +27,13 @@ _TAR_MAGIC = (257, b"ustar")
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """`size` bytes of the file `path` from `offset` on."""
-
-    path: Path
-    offset: int
-    size: int
-
-
 class Storage(Protocol):
     """The files of one bundle, by their names in the layout."""
 
     @property
     def location(self) -> Path: ...
 
-    def extent(self, name: str) -> Extent | None:
+    def extent(self, name: str) -> Place | None:
         """Where a file lies; None where there is none. Raises `UnsafeContent` for a link."""
         ...
 
@@ -61,66 +50,16 @@ class Storage(Protocol):
         ...
 
 
-class FileReader:
-    """A `Reader` over an extent, without a buffer of its own."""
-
-    def __init__(self, extent: Extent, offset: int = 0) -> None:
-        self._path = extent.path
-        self._position = extent.offset + min(offset, extent.size)
-        self._end = extent.offset + extent.size
-        with reading(extent.path):
-            self._descriptor = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC)
-            # Read ahead further, so that the disk works while the last piece is hashed.
-            os.posix_fadvise(
-                self._descriptor,
-                self._position,
-                self._end - self._position,
-                os.POSIX_FADV_SEQUENTIAL,
-            )
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        wanted = min(len(buffer), self._end - self._position)
-        if wanted <= 0:
-            return 0
-        with reading(self._path):
-            count = os.preadv(self._descriptor, [buffer[:wanted]], self._position)
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
-class reading:
-    """Turns the `OSError`s of the block into an `EnvironmentFailure` that names `path`."""
-
-    __slots__ = ("_path",)
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
-            hint = "The disk or medium may be failing, or you may not read it."
-            raise EnvironmentFailure(f"{self._path} cannot be read: {reason}", hint=hint) from error
-
-
 class _Files:
     """What all storages have in common."""
 
     location: Path
 
-    def extent(self, name: str) -> Extent | None:
+    def extent(self, name: str) -> Place | None:
         raise NotImplementedError
 
     def open(self, name: str, offset: int = 0) -> Reader:
-        return FileReader(self._existing(name), offset)
+        return open_place(self._existing(name), offset)
 
     def read(self, name: str, limit: int) -> bytes:
         extent = self._existing(name)
@@ -128,17 +67,9 @@ class _Files:
             raise UnsafeContent(
                 f"{self.location}: {name} has {extent.size} bytes; more than {limit} are refused"
             )
-        data = bytearray(extent.size)
-        with closing(FileReader(extent)) as reader:
-            view, filled = memoryview(data), 0
-            while filled < extent.size:
-                count = reader.readinto(view[filled:])
-                if not count:
-                    raise MalformedContent(f"{self.location}: {name} is cut off")
-                filled += count
-        return bytes(data)
+        return read_place(extent, f"{self.location}: {name}")
 
-    def _existing(self, name: str) -> Extent:
+    def _existing(self, name: str) -> Place:
         extent = self.extent(name)
         if extent is None:
             raise NotFound(f"{self.location} has no file {name}")
@@ -242,23 +173,3 @@ def open_storage(path: Path) -> Storage:
         f"{path} is neither a directory, a tar file nor an ISO image",
         hint="Name the directory that  airgap-tui save  filled, or a tar or ISO of it.",
     )
-
-
-def rooted(where: Path, files: Mapping[str, Extent]) -> dict[str, Extent]:
-    """The bundle's files among those of an image: at its top, or in one directory of it."""
-    folders = sorted(
-        name.removesuffix(layout.OCI_LAYOUT)
-        for name in files
-        if name.rpartition("/")[2] == layout.OCI_LAYOUT and name.count("/") <= 1
-    )
-    folder = "" if "" in folders or not folders else folders[0]
-    if folder and len(folders) > 1:
-        raise UsageError(
-            f"{where} holds several bundles: {', '.join(folders)}",
-            hint="Unpack it, and name one of them.",
-        )
-    return {
-        name.removeprefix(folder): extent
-        for name, extent in files.items()
-        if name.startswith(folder) and layout.is_file_name(name.removeprefix(folder))
-    }

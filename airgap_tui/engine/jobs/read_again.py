@@ -77,10 +77,9 @@ def _whole(reader: BundleReader, finding: Finding, token: CancelToken) -> bool:
 def _forget(reader: BundleReader, digest: Digest) -> None:
     """Let the kernel drop what it read before: otherwise it would give just that again."""
     extent = reader.extent(digest)
-    if extent is None:
-        return
-    with contextlib.suppress(OSError), open(extent.path, "rb") as file:
-        os.posix_fadvise(file.fileno(), extent.offset, extent.size, os.POSIX_FADV_DONTNEED)
+    for part in () if extent is None else extent.parts:
+        with contextlib.suppress(OSError), open(part.path, "rb") as file:
+            os.posix_fadvise(file.fileno(), part.offset, part.size, os.POSIX_FADV_DONTNEED)
 
 
 def _cured(item: ItemResult) -> ItemResult:
