@@ -11,13 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout, names
-from airgap_tui.engine.bundle.closure import closure_below
+from airgap_tui.engine.bundle.closure import closure_below, sizes_below
 from airgap_tui.engine.bundle.damage import read_damaged
 from airgap_tui.engine.bundle.extent import Place
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, SIGNATURE, Inventory, Item
-from airgap_tui.engine.bundle.storage import Storage, open_storage
+from airgap_tui.engine.bundle.storage import DirectoryStorage
+from airgap_tui.engine.bundle.stored_files import Storage
+from airgap_tui.engine.bundle.volume_set import VolumeSet, open_media
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound, UsageError
+from airgap_tui.engine.errors import (
+    ContentError,
+    ContentMismatch,
+    MalformedContent,
+    NotFound,
+    UsageError,
+)
 from airgap_tui.engine.oci import image_config, manifest, media_types
 from airgap_tui.engine.oci.content import Closure, Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -42,17 +50,27 @@ class BundleReader:
     def __init__(self, storage: Storage, inventory: Inventory) -> None:
         self.storage = storage
         self.inventory = inventory
-        location = storage.location
-        self._damaged = read_damaged(location) if location.is_dir() else frozenset[Digest]()
+        noted = isinstance(storage, DirectoryStorage)
+        self._damaged = read_damaged(storage.location) if noted else frozenset[Digest]()
 
     @classmethod
-    def open(cls, path: Path) -> BundleReader:
-        """Open a directory, a tar file or an ISO image; also an OCI layout of another tool.
+    def open(cls, path: Path, *others: Path) -> BundleReader:
+        """Open a directory, a tar file, an ISO image or a drive; with several paths, the volumes of
+        one set that lie there; also an OCI layout of another tool.
 
-        Raises `NotFound`, `UsageError` (it is no bundle), `UnsupportedBundle`, `MalformedContent`
-        (also for name files that disagree with the inventory) and `UnsafeContent`.
+        Raises `NotFound`, `UsageError` (no bundle, or not of one set), `UnsupportedBundle`,
+        `MalformedContent` (also for name files that disagree with the inventory) and
+        `UnsafeContent`.
         """
-        storage = open_storage(path)
+        reader = cls._open(open_media((path, *others)), path)
+        storage = reader.storage
+        if isinstance(storage, VolumeSet) and storage.missing and storage.cut:
+            roots = [names.root_of(item) for item in names.present(reader.inventory)]
+            storage.settle(sizes_below(roots, reader._load))
+        return reader
+
+    @classmethod
+    def _open(cls, storage: Storage, path: Path) -> BundleReader:
         if storage.extent(layout.INVENTORY) is not None:
             raw = storage.read(layout.INVENTORY, MAX_BYTES)
             inventory = Inventory.parse(raw, str(path))
@@ -85,6 +103,10 @@ class BundleReader:
         """Where some content lies, for sending it from there; None where it is not."""
         return self.storage.extent(layout.blob_path(digest))
 
+    def size(self, digest: Digest) -> int | None:
+        """The size of some content; None where it is not there."""
+        return self.storage.size(layout.blob_path(digest))
+
     def stored(self) -> Iterator[Digest]:
         """The digests of all content, wanted by an item or not."""
         for name, _size in self.storage.names(layout.BLOBS):
@@ -93,8 +115,11 @@ class BundleReader:
 
     def holds(self, blob: Descriptor) -> bool:
         """Whether content is there with its right size, and was not found damaged since."""
-        extent = self.extent(blob.digest)
-        return extent is not None and extent.size == blob.size and blob.digest not in self._damaged
+        try:
+            size = self.size(blob.digest)
+        except ContentError:
+            return False
+        return size == blob.size and blob.digest not in self._damaged
 
     def document(self, digest: Digest, media_type: str = "") -> Manifest | Index:
         """A stored manifest or index, checked. Raises `NotFound`, `MalformedContent`,

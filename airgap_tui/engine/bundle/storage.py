@@ -10,88 +10,36 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.extent import Extent, Place, open_place, read_place, reading
+from airgap_tui.engine.bundle.extent import Extent, reading
+from airgap_tui.engine.bundle.stored_files import Storage, StoredFiles
 from airgap_tui.engine.errors import (
     EnvironmentFailure,
     NotFound,
     UnsafeContent,
     UsageError,
 )
-from airgap_tui.engine.oci.content import Reader
 
 _ISO_MAGIC = (32769, b"CD001")
 _TAR_MAGIC = (257, b"ustar")
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
 
 
-class Storage(Protocol):
-    """The files of one bundle, by their names in the layout."""
-
-    @property
-    def location(self) -> Path: ...
-
-    def extent(self, name: str) -> Place | None:
-        """Where a file lies; None where there is none. Raises `UnsafeContent` for a link."""
-        ...
-
-    def open(self, name: str, offset: int = 0) -> Reader:
-        """A file's bytes from `offset` on. Raises `NotFound`."""
-        ...
-
-    def read(self, name: str, limit: int) -> bytes:
-        """A whole file of at most `limit` bytes. Raises `NotFound` and `UnsafeContent`."""
-        ...
-
-    def names(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """Name and size of each file whose name begins with `prefix`."""
-        ...
-
-
-class _Files:
-    """What all storages have in common."""
-
-    location: Path
-
-    def extent(self, name: str) -> Place | None:
-        raise NotImplementedError
-
-    def open(self, name: str, offset: int = 0) -> Reader:
-        return open_place(self._existing(name), offset)
-
-    def read(self, name: str, limit: int) -> bytes:
-        extent = self._existing(name)
-        if extent.size > limit:
-            raise UnsafeContent(
-                f"{self.location}: {name} has {extent.size} bytes; more than {limit} are refused"
-            )
-        return read_place(extent, f"{self.location}: {name}")
-
-    def _existing(self, name: str) -> Place:
-        extent = self.extent(name)
-        if extent is None:
-            raise NotFound(f"{self.location} has no file {name}")
-        return extent
-
-
-class DirectoryStorage(_Files):
+class DirectoryStorage(StoredFiles):
     """A bundle in a directory, also one on a mounted medium."""
 
     def __init__(self, location: Path) -> None:
         self.location = location
+        self._real = {""}
         for directory in (layout.BLOBS, *(f"{layout.BLOBS}/{a}" for a in layout.ALGORITHMS)):
-            if (location / directory).is_symlink():
-                raise UnsafeContent(
-                    f"{location / directory} is a link; a bundle holds no links",
-                    hint="Name the directory that holds the real bundle.",
-                )
+            self._refuse_link(directory)
 
     def extent(self, name: str) -> Extent | None:
         if not layout.is_file_name(name):
             return None
         path = self.location / name
+        self._refuse_link(name.rpartition("/")[0])
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -101,6 +49,18 @@ class DirectoryStorage(_Files):
         if not stat.S_ISREG(status.st_mode):
             raise UnsafeContent(f"{path} is not a regular file; a bundle holds nothing else")
         return Extent(path, 0, status.st_size)
+
+    def _refuse_link(self, directory: str) -> None:
+        """Raise `UnsafeContent` where a directory, or one above it, is a link that leads out."""
+        if directory in self._real:
+            return
+        self._refuse_link(directory.rpartition("/")[0])
+        if (self.location / directory).is_symlink():
+            raise UnsafeContent(
+                f"{self.location / directory} is a link; a bundle holds no links",
+                hint="Name the directory that holds the real bundle.",
+            )
+        self._real.add(directory)
 
     def names(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         for folder in ("", *(f"{layout.BLOBS}/{a}/" for a in layout.ALGORITHMS)):
@@ -121,7 +81,7 @@ class DirectoryStorage(_Files):
                         yield name, entry.stat(follow_symlinks=False).st_size
 
 
-class ImageStorage(_Files):
+class ImageStorage(StoredFiles):
     """A bundle inside one file; `files` says where in it each name lies."""
 
     def __init__(self, location: Path, files: Mapping[str, Extent]) -> None:
@@ -137,6 +97,17 @@ class ImageStorage(_Files):
                 yield name, extent.size
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file begins as a tar or an ISO image does."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_TAR_MAGIC[0] + len(_TAR_MAGIC[1]))
+            file.seek(_ISO_MAGIC[0])
+            return head.endswith(_TAR_MAGIC[1]) or file.read(5) == _ISO_MAGIC[1]
+    except OSError:
+        return False
+
+
 def open_storage(path: Path) -> Storage:
     """The storage at a path. Raises `NotFound`, `UsageError` for what is none, `UnsafeContent`."""
     with reading(path):
@@ -149,8 +120,8 @@ def open_storage(path: Path) -> Storage:
             ) from None
         if stat.S_ISDIR(status.st_mode):
             return DirectoryStorage(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path} is neither a directory nor a regular file")
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+            raise UsageError(f"{path} is neither a directory nor a regular file nor a drive")
         with path.open("rb") as file:
             head = file.read(512)
             file.seek(_ISO_MAGIC[0])
@@ -158,8 +129,9 @@ def open_storage(path: Path) -> Storage:
     # Opening a directory needs neither format, and importing them takes time.
     if head[_TAR_MAGIC[0] :].startswith(_TAR_MAGIC[1]):
         from airgap_tui.engine.bundle.tar_storage import scan_tar
+        from airgap_tui.engine.bundle.volume_in_tar import open_tar_volume
 
-        return ImageStorage(path, scan_tar(path))
+        return open_tar_volume(path) or ImageStorage(path, scan_tar(path))
     if sector == _ISO_MAGIC[1]:
         from airgap_tui.engine.bundle.iso_storage import scan_iso
 

@@ -40,7 +40,8 @@ from airgap_tui.engine.settings import Settings
 class PushSpec:
     """What goes where: a bundle, or `docker save` archives. `references` empty means all of it.
 
-    `work` is where archives may be unpacked, None for beside them.
+    `others` are further volumes of the set that `bundle` belongs to. `work` is where archives may
+    be unpacked, None for beside them.
     """
 
     bundle: Path
@@ -48,6 +49,7 @@ class PushSpec:
     settings: Settings = field(default_factory=Settings)
     references: tuple[Reference, ...] = ()
     work: Path | None = None
+    others: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def run(
     """
     started = time.monotonic()
     credentials = logins.credentials if logins else credentials or CredentialStore.load()
-    with opened(spec.bundle, spec.work, sink, token) as (bundle, unreadable):
+    with opened((spec.bundle, *spec.others), spec.work, sink, token) as (bundle, unreadable):
         items, sent = _push(spec, bundle, sink, token, credentials, logins)
     result = PushResult((*items, *unreadable), sent, time.monotonic() - started)
     sink(JobFinished("push", result.exit_code))

@@ -12,6 +12,7 @@ from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.damage import write_damaged
 from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState
@@ -31,7 +32,7 @@ def run(path: Path, before: VerifyResult, token: CancelToken) -> VerifyResult:
     left = {item for finding in (*bad, *missing) for item in finding.items}
     cured = {item for f in (*before.bad, *before.missing) for item in f.items} - left
     items = tuple(_cured(item) if item.reference in cured else item for item in before.items)
-    if reader.storage.location.is_dir():
+    if isinstance(reader.storage, DirectoryStorage):
         write_damaged(reader.storage.location, _digests(*bad, *missing))
     return replace(before, items=items, bad=bad, missing=missing)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NotFound, Stopped, UsageError
 from airgap_tui.engine.events import (
@@ -26,6 +25,7 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.catalogue import BundleCatalogue, Held
 from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.jobs.sources import open_bundles
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.serve.api import Api
@@ -132,7 +132,7 @@ class Serving:
 
 def check(spec: ServeSpec) -> tuple[str, ...]:
     """Raise what `serving` would, without serving; one sentence for each name that is not clear."""
-    catalogue = BundleCatalogue([BundleReader.open(path) for path in spec.paths])
+    catalogue = BundleCatalogue(open_bundles(spec.paths))
     if spec.tls_certificate is not None:
         server_context(spec.tls_certificate, spec.tls_key)
     listen(spec.host, spec.port).close()
@@ -143,10 +143,10 @@ def check(spec: ServeSpec) -> tuple[str, ...]:
 def serving(spec: ServeSpec, sink: Sink = discard) -> Iterator[Serving]:
     """Serve in the background until the block ends; then all connections end within a second.
 
-    Raises what `BundleReader.open` raises, `EnvironmentFailure` for an address that cannot be had
+    Raises what `open_bundles` raises, `EnvironmentFailure` for an address that cannot be had
     and `UsageError` for a certificate or logins that cannot be used.
     """
-    catalogue = BundleCatalogue([BundleReader.open(path) for path in spec.paths])
+    catalogue = BundleCatalogue(open_bundles(spec.paths))
     if not catalogue.held:
         raise NotFound(
             f"{', '.join(map(str, spec.paths))} holds no finished image",

@@ -17,7 +17,8 @@ import pytest
 
 from airgap_tui.engine.bundle.extent import Extent
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import Storage, open_storage
+from airgap_tui.engine.bundle.storage import open_storage
+from airgap_tui.engine.bundle.stored_files import Storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     AirgapError,
