@@ -117,7 +117,8 @@ def placed_in_tar(volume: Volume) -> Volume:
 def as_iso(target: Path, volume: Volume, contents: Contents) -> Path:
     tree = as_directory(target / "trees", volume, contents)
     path = target / f"volume-{volume.number}.iso"
-    command = [program("xorriso"), "-as", "mkisofs", "-quiet", "-R", "-J", "-o", str(path), str(tree)]
+    tool = program("xorriso")
+    command = [tool, "-as", "mkisofs", "-quiet", "-R", "-J", "-o", str(path), str(tree)]
     subprocess.run(command, check=True, timeout=60, capture_output=True)
     return path
 
