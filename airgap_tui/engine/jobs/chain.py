@@ -48,6 +48,7 @@ _VERBS = {
     "save": _Verb("save", "bundle", writes=True, remote=True),
     "verify": _Verb("verify", "path"),
     "export": _Verb("export", "bundle"),
+    "import": _Verb("importing", "bundle", writes=True),
     "load": _Verb("load", "paths"),
     "push": _Verb("push", "bundle", remote=True),
     "serve": _Verb("serve", "paths"),
