@@ -189,6 +189,7 @@ class _Import:
         self._token = token
         self._lock = threading.Lock()
         self._pieces = PieceStore(spec.bundle)
+        self._needs: Mapping[Digest, Need] = {}
         self._problems: dict[Digest, AirgapError] = {}
         self.volumes = reader.storage if isinstance(reader.storage, VolumeSet) else None
         self.read: frozenset[int] = frozenset()
@@ -200,7 +201,7 @@ class _Import:
         if self._reader.inventory.saving:
             text = f"{self._reader.storage.location}: the last save did not come to its end"
             self._sink(Note(text, Level.WARNING))
-        needs = needs_of(self._reader, self._token)
+        needs = self._needs = needs_of(self._reader, self._token)
         wanted = self._lacking(needs)
         pieces = self._lacking_pieces(frozenset(wanted))
         self._check_room(sum(wanted.values()) + sum(size for *_, size in pieces))
@@ -212,11 +213,9 @@ class _Import:
             self._take_piece(medium, digest, offset)
         self._join_pieces()
         self._record_layers()
-        if self.volumes is not None and not self._problems:
-            here = frozenset(medium.volume.number for medium in self.volumes.media)
-            self.read = self._note.add(here)
-        elif self.volumes is not None:
-            self.read = self._note.numbers()
+        if self.volumes is not None:
+            media = [medium for medium in self.volumes.media if not self._is_damaged(medium)]
+            self.read = self._note.add(frozenset(medium.volume.number for medium in media))
         kept = BundleReader.open(self._spec.bundle)
         self.results = [self._settle(item, kept) for item in present(self._reader.inventory)]
 
@@ -425,6 +424,14 @@ class _Import:
 
     # --- what has come of it
 
+    def _is_damaged(self, medium: VolumeMedium) -> bool:
+        """Whether something that could not be taken is on this volume: it has to come again."""
+        return any(
+            layout.digest_of_path(file.path) in self._problems
+            or (layout.piece_of_path(file.path) or (None,))[0] in self._problems
+            for file in medium.volume.files
+        )
+
     def _record_layers(self) -> None:
         for digest, record in self._reader.inventory.layers.items():
             if digest not in self._writer.inventory.layers:
@@ -437,7 +444,12 @@ class _Import:
         try:
             absent = self._absent(item, kept)
         except (NotFound, ContentError) as problem:
-            absent = [problem]
+            damaged = [
+                error
+                for digest, error in self._problems.items()
+                if digest in self._needs and item.name in self._needs[digest].items
+            ]
+            absent = damaged or [problem]
         if not absent:
             state = ItemState.HELD if held else ItemState.DONE
             if not held:
