@@ -57,6 +57,7 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
     is_flag=True,
     help="One volume on each disk: asks for the next one at MEDIUM when one is written.",
 )
+@click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign the bundle first; see sign.")
 @detach_option
 def export(
     output: Output,
@@ -66,6 +67,7 @@ def export(
     volume_size: str | None,
     only: tuple[int, ...],
     change_disks: bool,
+    key: Path | None,
     detach: bool,
 ) -> int:
     """Write a bundle onto disks or discs, as volumes of a chosen size.
@@ -79,10 +81,12 @@ def export(
 
     if volume_size:
         Medium.parse(volume_size)
+    if key is not None and detach:
+        raise UsageError("--sign and --detach cannot be used together", hint="Sign it before.")
     if change_disks and detach:
         raise UsageError("--change-disks and --detach cannot be used together")
     spec = job.ExportSpec(
-        bundle, medium, Form(form), volume_size or "", only, bool(only), settings_of()
+        bundle, medium, Form(form), volume_size or "", only, bool(only), key, settings_of()
     )
     if detach:
         from airgap_tui.engine.jobs.chain import Step

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from airgap_tui.cli.background import detach_option, detached
-from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, transfers_option, verb
+from airgap_tui.cli.options import (
+    DIRECTORY,
+    FILE,
+    settings_of,
+    transfers_option,
+    trust_options,
+    verb,
+)
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
@@ -23,6 +31,7 @@ _STOPPING = "Stopping; what is imported is kept. Press Ctrl-C once more to end a
 @click.argument("media", nargs=-1, required=True, type=FILE, metavar="MEDIUM...")
 @click.option("-b", "--bundle", required=True, type=DIRECTORY, help="The bundle that is kept.")
 @click.option("--force", is_flag=True, help="Start although there seems to be too little room.")
+@trust_options
 @transfers_option
 @detach_option
 def import_(
@@ -32,6 +41,7 @@ def import_(
     force: bool,
     transfers: int | None,
     detach: bool,
+    **trust: Any,
 ) -> int:
     """Merge volumes or bundles into a bundle that is kept.
 
@@ -41,7 +51,7 @@ def import_(
     """
     from airgap_tui.engine.jobs import importing as job
 
-    spec = job.ImportSpec(media, bundle, force, settings_of(transfers=transfers))
+    spec = job.ImportSpec(media, bundle, force, settings_of(transfers=transfers, **trust))
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from airgap_tui.cli.options import (
     platform_option,
     references_of,
     settings_of,
+    trust_options,
     verb,
 )
 from airgap_tui.cli.outcomes import tell_outcome
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @keep_registry_option
 @map_option
 @platform_option
+@trust_options
 @click.option("--force", is_flag=True, help="Start although the engine's disk seems to lack room.")
 @detach_option
 def load(
@@ -68,6 +70,7 @@ def load(
     platform: str | None,
     force: bool,
     detach: bool,
+    **trust: Any,
 ) -> int:
     """Load a bundle or docker save archives into Docker or Podman.
 
@@ -76,7 +79,7 @@ def load(
     """
     if retag is None and (keep_registry or maps):
         raise UsageError("--keep-registry and --map need --retag REGISTRY")
-    settings = settings_of(platform=platform)
+    settings = settings_of(platform=platform, **trust)
     references = references_of(images)
 
     from airgap_tui.engine.jobs import load as job

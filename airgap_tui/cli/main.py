@@ -26,6 +26,8 @@ _VERBS = {
     "plan": ("saving", "Tell what save would do, in numbers; write nothing."),
     "save": ("saving", "Save images from registries, engines or archives into a bundle."),
     "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),
+    "sign": ("sealing", "Sign a bundle with an SSH key."),
+    "seal": ("sealing", "Make a bundle ready to carry on the disk that it is on."),
     "export": ("exporting", "Write a bundle onto disks or discs, as volumes of a chosen size."),
     "import": ("importing", "Merge volumes or bundles into a bundle that is kept."),
     "remove": ("pruning", "Take images out of a bundle; prune then frees their room."),

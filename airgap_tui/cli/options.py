@@ -111,6 +111,28 @@ def network_options(function: Function) -> Function:
     return function
 
 
+def trust_options(function: Function) -> Function:
+    """Whose signatures count, and whether there has to be one."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--require-signature",
+                is_flag=True,
+                help="Refuse a bundle that nobody on the list of allowed signers has signed.",
+            ),
+            click.option(
+                "--allowed-signers",
+                type=FILE,
+                metavar="FILE",
+                help="Who may sign: as ssh-keygen takes it, or public keys that GPG exported."
+                " Usually ~/.config/airgap-tui/allowed_signers.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
 transfers_option = click.option(
     "--transfers",
     type=click.IntRange(1, 64),
@@ -156,6 +178,8 @@ def settings_of(
     plain_http: Sequence[str] = (),
     transfers: int | None = None,
     platform: str | None = None,
+    allowed_signers: Path | None = None,
+    require_signature: bool = False,
 ) -> Settings:
     """The settings file and the environment, and over them what was given here."""
     from airgap_tui.engine.settings import Settings, parse_platform
@@ -166,6 +190,7 @@ def settings_of(
         ("--ca", ca),
         ("--client-cert", client_cert),
         ("--client-key", client_key),
+        ("--allowed-signers", allowed_signers),
     ):
         if path is not None and not path.is_file():
             raise UsageError(f"{option}: there is no file {path}")
@@ -179,6 +204,12 @@ def settings_of(
         plain_http=network.plain_http | set(plain_http),
     )
     settings = replace(settings, network=network, transfers=transfers or settings.transfers)
+    trust = replace(
+        settings.trust,
+        allowed_signers=allowed_signers or settings.trust.allowed_signers,
+        required=require_signature or settings.trust.required,
+    )
+    settings = replace(settings, trust=trust)
     if platform is not None:
         settings = replace(settings, platform=parse_platform(platform))
     return settings

@@ -31,6 +31,10 @@ def tell_outcome(output: Output, verb: str, result: Any) -> None:
         tell_failures(output, result.items, noun="volume")
         output.say(f"{of_all(result.items, 'written', 'volume')}. {numbers(verb, result)}")
         return
+    if verb in ("seal", "sign"):
+        tell_failures(output, result.items)
+        output.data(f"Signature: {result.signature.sentence}")
+        return
     word = _WORDS[verb]
     outcome = f"in {result.engine}" if verb == "load" else word
     show_items(output, result.items, done=word.capitalize())

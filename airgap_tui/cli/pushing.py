@@ -17,6 +17,7 @@ from airgap_tui.cli.options import (
     references_of,
     settings_of,
     transfers_option,
+    trust_options,
     verb,
 )
 from airgap_tui.cli.outcomes import tell_outcome
@@ -38,6 +39,7 @@ from airgap_tui.cli.running import run_job
 @click.option(
     "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
 )
+@trust_options
 @network_options
 @transfers_option
 @detach_option

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, verb
+from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, trust_options, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.cancel import CancelToken
@@ -28,6 +29,7 @@ from airgap_tui.engine.events import Note, Sink
 @click.option("--tls-cert", type=FILE, metavar="FILE", help="Certificate chain, PEM.")
 @click.option("--tls-key", type=FILE, metavar="FILE", help="Its key, PEM.")
 @click.option("--htpasswd", type=FILE, metavar="FILE", help="Who may read; made with htpasswd -B.")
+@trust_options
 def serve(
     output: Output,
     paths: tuple[Path, ...],
@@ -35,6 +37,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     htpasswd: Path | None,
+    **trust: Any,
 ) -> int:
     """Serve a bundle as a read-only registry.
 
@@ -47,7 +50,9 @@ def serve(
 
     from airgap_tui.engine.jobs import serve as job
 
-    spec = job.ServeSpec(paths, host, port, tls_cert, tls_key, htpasswd)
+    spec = job.ServeSpec(
+        paths, host, port, tls_cert, tls_key, htpasswd, trust=settings_of(**trust).trust
+    )
 
     def run(sink: Sink, token: CancelToken) -> job.ServeResult:
         sink(Note("Ctrl-C ends it."))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airgap_tui.cli.background import detach_option, detached
-from airgap_tui.cli.options import FILE, platform_option, settings_of, verb
+from airgap_tui.cli.options import FILE, platform_option, settings_of, trust_options, verb
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.results import of_all, show_items, tell_failures
@@ -39,6 +39,7 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
 @click.option("--host", metavar="ADDRESS", help="The engine's address, if not the usual one.")
 @click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Usually all cores.")
 @platform_option
+@trust_options
 @detach_option
 def verify(
     output: Output,
@@ -48,6 +49,7 @@ def verify(
     threads: int | None,
     platform: str | None,
     detach: bool,
+    **trust: Any,
 ) -> int:
     """Read every byte of a bundle and compare it with its digest.
 
@@ -57,7 +59,7 @@ def verify(
     """
     if host and kind is None:
         raise UsageError("--host needs --against-engine")
-    settings = settings_of(platform=platform)
+    settings = settings_of(platform=platform, **trust)
     if kind is not None and detach:
         raise UsageError("--detach and --against-engine cannot be used together")
     if kind is not None:
@@ -68,6 +70,10 @@ def verify(
     archives = [path for path in paths if not volumes_in(path) and archives_in(path)]
     if archives and detach:
         raise UsageError("--detach verifies a bundle, not archives")
+    if archives:
+        from airgap_tui.engine.jobs.trust import refuse_archives
+
+        refuse_archives(archives, settings.trust)
     if len(archives) == len(paths):
         return _archives(output, paths, settings)
     paths = tuple(place for path in paths for place in volumes_in(path) or (path,))

@@ -10,7 +10,8 @@ AirgapError                       1
 ├── ContentError                  3  bytes are not what they should be
 │   ├── ContentMismatch              a digest or a size differs
 │   ├── MalformedContent             a manifest, an archive or an inventory cannot be read
-│   └── UnsafeContent                a path, a link or a size that is refused on principle
+│   ├── UnsafeContent                a path, a link or a size that is refused on principle
+│   └── SignatureRefused             altered after it was signed, or not signed by who is trusted
 ├── EnvironmentFailure            4  the world around does not play along
 │   ├── NotFound                     no such image, tag, platform, bundle
 │   ├── AccessDenied                 401, 402, 403, 412, 451: no login, wrong login, no right
@@ -85,6 +86,10 @@ class MalformedContent(ContentError):
 
 
 class UnsafeContent(ContentError):
+    pass
+
+
+class SignatureRefused(ContentError):
     pass
 
 

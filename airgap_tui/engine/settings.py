@@ -16,6 +16,7 @@ from airgap_tui.engine.quantities import parse_size
 from airgap_tui.engine.retry import RetryPolicy
 
 ENVIRONMENT_PREFIX = "AIRGAP_TUI_"
+_TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _NGC = {"ngc_api": "api", "ngc_authn": "authn", "ngc_registry": "registry"}
 
 
@@ -55,6 +56,16 @@ class NgcAddresses:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose signatures count. `allowed_signers` is a file as ssh-keygen(1) describes it, or public
+    keys that GPG exported; None takes `allowed_signers` beside the settings file, if it is there.
+    `required` refuses every bundle that is not signed by one of them."""
+
+    allowed_signers: Path | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for a whole run. `platform` None stands for all platforms of an image."""
 
@@ -62,6 +73,7 @@ class Settings:
     platform: Platform | None = DEFAULT_PLATFORM
     transfers: int = 4
     ngc: NgcAddresses = field(default_factory=NgcAddresses)
+    trust: Trust = field(default_factory=Trust)
     state_dir: Path = field(default_factory=lambda: state_dir())
 
     @classmethod
@@ -89,6 +101,11 @@ class Settings:
 def parse_platform(text: str) -> Platform | None:
     """`all` is None; anything else is one platform. Raises `InvalidPlatform`."""
     return None if text.strip().lower() == "all" else Platform.parse(text)
+
+
+def allowed_signers_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the list of trusted signers lies: `$XDG_CONFIG_HOME/airgap-tui/allowed_signers`."""
+    return _xdg("XDG_CONFIG_HOME", ".config", environment) / "allowed_signers"
 
 
 def state_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -135,6 +152,11 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
         if key in _NGC:
             address = str(value).strip() if key == "ngc_registry" else _base_url(value)
             return replace(settings, ngc=replace(settings.ngc, **{_NGC[key]: address}))
+        if key == "allowed_signers":
+            trust = replace(settings.trust, allowed_signers=Path(str(value)).expanduser())
+            return replace(settings, trust=trust)
+        if key == "require_signature":
+            return replace(settings, trust=replace(settings.trust, required=_truth(value)))
         if key == "retries":
             retry = replace(settings.network.retry, attempts=_positive(value))
             return replace(settings, network=replace(settings.network, retry=retry))
@@ -143,7 +165,8 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
             return replace(settings, network=replace(settings.network, **changed))
     except (ValueError, UsageError) as error:
         raise UsageError(f"{where}: {error}") from None
-    known = ", ".join(sorted({"platform", "transfers", "retries", *_NGC} | network))
+    others = {"platform", "transfers", "retries", "allowed_signers", "require_signature"}
+    known = ", ".join(sorted({*others, *_NGC} | network))
     raise UsageError(f"{where}: there is no such setting", hint=f"Known are {known}.")
 
 
@@ -179,6 +202,13 @@ def _base_url(value: object) -> str:
     if not valid or text != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
         raise ValueError(f"{text!r} is not an address like https://ngc-gateway.lan")
     return text
+
+
+def _truth(value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in _TRUTH:
+        raise ValueError(f"{value!r} is neither yes nor no")
+    return _TRUTH[text]
 
 
 def _positive(value: object) -> int:

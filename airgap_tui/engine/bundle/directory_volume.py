@@ -76,7 +76,8 @@ def volume_at(root: Path) -> Volume | None:
 
 def is_finished(root: Path, laid: VolumeLayout) -> bool:
     """Whether the volume is there, each file with its size; content is not read."""
-    if (root / _NOTE).exists() or volume_at(root) != laid.volume:
+    found = None if (root / _NOTE).exists() else volume_at(root)
+    if found is None or not laid.is_described_by(found):
         return False
     try:
         storage = DirectoryStorage(root)

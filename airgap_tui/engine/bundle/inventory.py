@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airgap_tui import __version__
+from airgap_tui.engine.bundle.assumption import Assumption
 from airgap_tui.engine.bundle.fields import Fields, parse_value
 from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
 from airgap_tui.engine.events import ItemState
@@ -174,6 +175,7 @@ class Inventory:
     tool: str = __version__
     saving: bool = False
     layers: dict[Digest, LayerRecord] = field(default_factory=dict)
+    assumes: tuple[Assumption, ...] = ()
     unknown: Mapping[str, Any] = field(default_factory=dict)
     _items: dict[str, Item] = field(default_factory=dict)
 
@@ -185,6 +187,15 @@ class Inventory:
     def items(self) -> tuple[Item, ...]:
         """All items, sorted by name."""
         return tuple(self._items[name] for name in sorted(self._items))
+
+    @property
+    def assumed(self) -> dict[Digest, Assumption]:
+        """The layers that are left out, each with the first receipt that lists it."""
+        found: dict[Digest, Assumption] = {}
+        for assumption in self.assumes:
+            for digest in assumption.layers:
+                found.setdefault(digest, assumption)
+        return found
 
     def put(self, item: Item) -> None:
         """Add an item, or replace the one of the same name."""
@@ -237,7 +248,9 @@ class Inventory:
         if schema < 1:
             raise MalformedContent("bundle.json has no schemaVersion")
         items, layers = fields.take("items", []), fields.take("layers", {})
-        if not isinstance(items, list) or not isinstance(layers, dict):
+        assumes = fields.take("assumes", [])
+        listed = isinstance(items, list) and isinstance(assumes, list)
+        if not listed or not isinstance(layers, dict):
             raise MalformedContent("bundle.json: items or layers are of the wrong kind")
         inventory = cls(
             id=fields.text("id"),
@@ -247,6 +260,7 @@ class Inventory:
             platform=fields.parsed("platform", _platform),
             tool=tool,
             saving=bool(fields.take("saving", False)),
+            assumes=tuple(map(Assumption.from_json, assumes)),
             unknown=fields.rest(),
         )
         for item in map(Item.from_json, items):
@@ -274,6 +288,7 @@ class Inventory:
             "layers": {
                 str(digest): self.layers[digest].to_json() for digest in sorted(self.layers)
             },
+            **({"assumes": [one.to_json() for one in self.assumes]} if self.assumes else {}),
             **self.unknown,
         }
 

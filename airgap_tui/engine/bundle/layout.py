@@ -28,11 +28,14 @@ DAMAGED = f"{PARTIAL}/damaged"
 
 OCI_LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 
-FILES = (OCI_LAYOUT, INDEX, DOCKER_MANIFEST, INVENTORY)
+FILES = (OCI_LAYOUT, INDEX, DOCKER_MANIFEST, INVENTORY, START_HERE)
 """The files beside the blobs whose checksums are listed."""
 
 SIGNATURES = (SSH_SIGNATURE, GPG_SIGNATURE)
 """The files that may hold a signature of the inventory."""
+
+SEALED = (CHECKSUMS, START_HERE, *SIGNATURES)
+"""What a change of the bundle makes untrue."""
 
 ALGORITHMS = ("sha256", "sha512")
 
@@ -41,7 +44,7 @@ _PIECE = re.compile(
     rf"{PIECES}/(sha256/[0-9a-f]{{64}}|sha512/[0-9a-f]{{128}})/(0|[1-9][0-9]{{0,17}})"
 )
 _SHEETS = frozenset(f"transfer-sheet.{kind}" for kind in ("txt", "csv", "html"))
-_OTHER = frozenset({*FILES, CHECKSUMS, *SIGNATURES, VOLUME, START_HERE, *_SHEETS})
+_OTHER = frozenset({*FILES, CHECKSUMS, *SIGNATURES, VOLUME, *_SHEETS})
 _TOOL = re.compile(rf"{TOOL}(?:/[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}){{1,8}}")
 _REF_NAME_PART = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
 _REF_NAME = re.compile(rf"{_REF_NAME_PART}(?:/{_REF_NAME_PART})*")

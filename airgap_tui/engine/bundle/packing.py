@@ -14,6 +14,7 @@ from airgap_tui.engine.bundle import layout, tar_member
 from airgap_tui.engine.bundle.medium import Form, Medium
 from airgap_tui.engine.bundle.volume import MAX_COUNT
 from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import size as in_words
 
 _LINES = 230
@@ -124,18 +125,21 @@ class _Packing:
         if digest is None:
             raise UsageError(f"{blob.path} is larger than a volume, and cannot be cut")
         bins, start = iter(list(self._bins)), 0
-        current = next(bins)
         while start < blob.size:
-            path = layout.piece_path(digest, start)
-            left = blob.size - start
-            length = min(left, self._largest_piece(path, current))
-            if length == left or length >= self._least_piece:
-                part = Part(path, length, blob.path, start)
-                self._put(current, part, self._cost(path, length))
-                start += length
-                if self._largest_file is not None and current.room is None:
-                    continue
             current = next(bins, None) or self._another()
+            # One volume of endless room takes all pieces, each as large as a file may be.
+            start += self._put_piece(current, digest, blob, start)
+            while current.room is None and start < blob.size:
+                start += self._put_piece(current, digest, blob, start)
+
+    def _put_piece(self, target: _Bin, digest: Digest, blob: BundleFile, start: int) -> int:
+        """As much of the blob as fits; the bytes that were put."""
+        path, left = layout.piece_path(digest, start), blob.size - start
+        length = min(left, self._largest_piece(path, target))
+        if length < left and length < self._least_piece:
+            return 0
+        self._put(target, Part(path, length, blob.path, start), self._cost(path, length))
+        return length
 
     @property
     def _least_piece(self) -> int:

@@ -47,9 +47,13 @@ _USUAL_GROWTH = 2.5
 class BundleReader:
     """An opened bundle. Safe to use from several threads; `source` gives it to a transfer."""
 
-    def __init__(self, storage: Storage, inventory: Inventory) -> None:
+    def __init__(
+        self, storage: Storage, inventory: Inventory, inventory_digest: Digest | None = None
+    ) -> None:
+        """`inventory_digest` is of the bytes that the inventory was read from."""
         self.storage = storage
         self.inventory = inventory
+        self.inventory_digest = inventory_digest
         noted = isinstance(storage, DirectoryStorage)
         self._damaged = read_damaged(storage.location) if noted else frozenset[Digest]()
 
@@ -81,7 +85,7 @@ class BundleReader:
                     _docker_entries(storage),
                     str(path),
                 )
-            return cls(storage, inventory)
+            return cls(storage, inventory, Digest.of(raw))
         if storage.extent(layout.INDEX) is not None:
             return cls(storage, _foreign_inventory(storage))
         if path.is_dir() and layout.is_new(path):
@@ -120,6 +124,14 @@ class BundleReader:
         except ContentError:
             return False
         return size == blob.size and blob.digest not in self._damaged
+
+    def lacking(self, closure: Closure) -> tuple[Descriptor, ...]:
+        """What of a closure should be here and is not whole: layers left out on purpose are not
+        among it."""
+        assumed = self.inventory.assumed if self.inventory.assumes else {}
+        return tuple(
+            blob for blob in closure.needed if not self.holds(blob) and blob.digest not in assumed
+        )
 
     def document(self, digest: Digest, media_type: str = "") -> Manifest | Index:
         """A stored manifest or index, checked. Raises `NotFound`, `MalformedContent`,

@@ -36,12 +36,23 @@ class Room:
         return cls(status.f_bavail * status.f_frsize, file_system, largest)
 
 
+def mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Path:
+    """Where the file system that holds a path is mounted; `/` if unknown."""
+    return _mount(path.absolute().resolve(), mounts)[0]
+
+
 def _file_system(path: Path, mounts: Path) -> str:
-    """The type of the file system that holds a path (proc(5), mountinfo); empty if unknown."""
+    """The type of the file system that holds a path; empty if unknown."""
+    return _mount(path, mounts)[1]
+
+
+def _mount(path: Path, mounts: Path) -> tuple[Path, str]:
+    """Mount point and type of the file system that holds a path (proc(5), mountinfo)."""
+    where = Path("/")
     try:
         lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
-        return ""
+        return where, ""
     best, kind = -1, ""
     for line in lines:
         left, separator, right = line.partition(" - ")
@@ -51,5 +62,5 @@ def _file_system(path: Path, mounts: Path) -> str:
         point = Path(_OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]))
         depth = len(point.parts)
         if depth >= best and (point == path or point in path.parents):
-            best, kind = depth, right.split()[0]
-    return kind
+            best, where, kind = depth, point, right.split()[0]
+    return where, kind

@@ -16,6 +16,9 @@ from airgap_tui.engine.bundle.packing import Part
 from airgap_tui.engine.bundle.volume import Volume, VolumeFile
 from airgap_tui.engine.oci.digest import Digest
 
+UNKNOWN = "0" * 64
+"""Stands for the SHA-256 of a file that was not read yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -40,6 +43,16 @@ class VolumeLayout:
     contents: tuple[Content, ...]
     size: int
 
+    def is_described_by(self, found: Volume) -> bool:
+        """Whether this is what a medium's own list says, as far as digests are known."""
+        if len(found.files) != len(self.volume.files):
+            return False
+        files = tuple(
+            replace(there, sha256=UNKNOWN) if here.sha256 == UNKNOWN else there
+            for there, here in zip(found.files, self.volume.files, strict=True)
+        )
+        return replace(found, files=files) == self.volume
+
     def members(self) -> Iterator[tuple[int, bytes, Content]]:
         """In a tar, where each member begins, and its header."""
         position = 0
@@ -60,7 +73,7 @@ def lay_out(
     """`identity` is the volume without its files; `sums` gives each part's SHA-256 in hex; `made`
     the content of those that are not in the bundle."""
     listed = {part.path: sums[part.path] for part in parts}
-    checksums_size = len(format_checksums({**listed, layout.VOLUME: "0" * 64}))
+    checksums_size = len(format_checksums({**listed, layout.VOLUME: UNKNOWN}))
     files = sorted(
         [
             VolumeFile(layout.CHECKSUMS, checksums_size),

@@ -59,8 +59,7 @@ def _largest_file(laid: VolumeLayout) -> int:
 
 def _there(directory: Path, laid: VolumeLayout) -> int:
     if laid.form is Form.DIRECTORY:
-        root = directory / laid.name
-        return sum(_on_disk(root / content.path) for content in laid.contents)
+        return sum(map(_on_disk, (directory / laid.name).rglob("*")))
     return _on_disk(directory / laid.name) + _on_disk(partial_path(directory, laid.name))
 
 

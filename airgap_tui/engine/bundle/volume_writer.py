@@ -17,7 +17,7 @@ from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.storage import open_storage
 from airgap_tui.engine.bundle.stored_files import Storage
 from airgap_tui.engine.bundle.tar_volume import partial_path, write_tar
-from airgap_tui.engine.bundle.volume import MAX_BYTES
+from airgap_tui.engine.bundle.volume import MAX_BYTES, Volume
 from airgap_tui.engine.bundle.volume_layout import Content, VolumeLayout
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, NotFound, UsageError
@@ -48,8 +48,8 @@ class VolumeWriter:
         try:
             if not path.is_file() or (laid.form is Form.TAR and path.stat().st_size != laid.size):
                 return False
-            storage = open_storage(path)
-            return storage.read(layout.VOLUME, MAX_BYTES) == laid.contents[0].made
+            raw = open_storage(path).read(layout.VOLUME, MAX_BYTES)
+            return laid.is_described_by(Volume.parse(raw, str(path)))
         except (AirgapError, OSError):
             return False
 

@@ -103,6 +103,9 @@ class BundleWriter:
             else:
                 inventory = Inventory.new(path.absolute().name, platform)
             inventory.saving = True
+            if _unseal(path):
+                text = f"{path} changes, so its signature is gone; sign it when it is finished"
+                sink(Note(text, Level.WARNING))
             writer = cls(path, lock, inventory, compression, sink, threads or os.cpu_count() or 1)
         except BaseException:
             lock.release()
@@ -316,7 +319,6 @@ class BundleWriter:
 
     def _begin(self) -> None:
         with writing(self.path):
-            (self.path / layout.CHECKSUMS).unlink(missing_ok=True)
             (self.path / layout.BLOBS / "sha256").mkdir(parents=True, exist_ok=True)
         if self._storage.extent(layout.INDEX) is None:
             self._replace(layout.INDEX, names.index_json(Inventory.new("", None)))
@@ -382,3 +384,12 @@ class BundleWriter:
         if found is None or not self._holds(found.digest, found.size, CancelToken()):
             return None
         return found
+
+
+def _unseal(path: Path) -> bool:
+    """Take away what speaks of the bundle as it was, before it changes; whether it was signed."""
+    signed = any(os.path.lexists(path / name) for name in layout.SIGNATURES)
+    with writing(path):
+        for name in layout.SEALED:
+            (path / name).unlink(missing_ok=True)
+    return signed

@@ -47,6 +47,8 @@ class _Verb:
 _VERBS = {
     "save": _Verb("save", "bundle", writes=True, remote=True),
     "verify": _Verb("verify", "path"),
+    "sign": _Verb("sign", "bundle", writes=True),
+    "seal": _Verb("seal", "bundle", writes=True),
     "export": _Verb("export", "bundle"),
     "import": _Verb("importing", "bundle", writes=True),
     "load": _Verb("load", "paths"),

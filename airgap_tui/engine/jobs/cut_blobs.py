@@ -6,7 +6,7 @@ pieces are written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 from airgap_tui.engine.buffer import buffer
@@ -19,34 +19,39 @@ from airgap_tui.engine.errors import ContentMismatch
 from airgap_tui.engine.events import BlobDone, BlobPlanned, BlobProgress, BlobStarted, Sink
 from airgap_tui.engine.oci.digest import Digest
 
+CutBlobs = Mapping[str, Sequence[Part]]
+"""Blobs by their paths, with their parts in order."""
 
-def hash_cut_blobs(
-    bundle: BundleReader,
-    plan: VolumePlan,
-    numbers: Sequence[int],
-    sink: Sink,
-    token: CancelToken,
-) -> dict[str, str]:
-    """SHA-256 in hex, by path, of every file on these volumes that is not named by it, and of the
-    other pieces of the same blobs. Raises `ContentMismatch` where a blob is damaged."""
+
+def plan_cut_blobs(plan: VolumePlan, numbers: Sequence[int], sink: Sink) -> CutBlobs:
+    """What has to be read before these volumes are written: blobs with pieces on them, and those
+    that another hash names."""
     sources = {
-        part.source: part.source
+        part.source
         for number in numbers
         for part in plan.volumes[number - 1]
         if _needs_reading(part)
     }
-    parts: dict[str, list[Part]] = {source: [] for source in sources}
+    parts: dict[str, list[Part]] = {source: [] for source in sorted(sources)}
     for volume in plan.volumes:
         for part in volume:
             if part.source in parts:
                 parts[part.source].append(part)
     for source, found in parts.items():
-        size = sum(part.size for part in found)
-        sink(BlobPlanned(_blob(source), size, ()))
+        sink(BlobPlanned(_blob(source), sum(part.size for part in found), ()))
+    return {
+        source: tuple(sorted(found, key=lambda part: part.start)) for source, found in parts.items()
+    }
+
+
+def hash_cut_blobs(
+    bundle: BundleReader, blobs: CutBlobs, sink: Sink, token: CancelToken
+) -> dict[str, str]:
+    """SHA-256 in hex, by path, of all pieces of these blobs. Raises `ContentMismatch` where one is
+    damaged."""
     sums: dict[str, str] = {}
-    for source in sorted(parts):
-        ordered = sorted(parts[source], key=lambda part: part.start)
-        sums.update(_hash(bundle, source, ordered, sink, token))
+    for source, parts in blobs.items():
+        sums.update(_hash(bundle, source, parts, sink, token))
     return sums
 
 

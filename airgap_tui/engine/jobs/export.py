@@ -17,6 +17,9 @@ from airgap_tui.engine.bundle.file_sums import add_file_sums, read_file_sums
 from airgap_tui.engine.bundle.iso_volume import find_xorriso
 from airgap_tui.engine.bundle.medium import ANY_SIZE, Form, Medium
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.seal import sealing
+from airgap_tui.engine.bundle.signed_bundle import signature_of
+from airgap_tui.engine.bundle.volume_layout import VolumeLayout
 from airgap_tui.engine.bundle.volume_plan import VolumePlan, plan_volumes
 from airgap_tui.engine.bundle.volume_room import check_room
 from airgap_tui.engine.bundle.volume_writer import VolumeWriter
@@ -36,8 +39,9 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
-from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs
+from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs, plan_cut_blobs
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sign import check_carried, signature_to_carry
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.settings import Settings
 
@@ -46,7 +50,8 @@ from airgap_tui.engine.settings import Settings
 class ExportSpec:
     """`medium` is the directory that the volumes are written into; `volume_size` is a name or size
     as `Medium.parse` reads it, empty for one volume. `only` are the numbers of the volumes to
-    write, empty for all; `again` reads those that are there and replaces what is wrong in them."""
+    write, empty for all; `again` reads those that are there and replaces what is wrong in them.
+    `key` signs the bundle before, as `SignSpec` says."""
 
     bundle: Path
     medium: Path
@@ -54,6 +59,7 @@ class ExportSpec:
     volume_size: str = ""
     only: tuple[int, ...] = ()
     again: bool = False
+    key: Path | None = None
     settings: Settings = field(default_factory=Settings)
 
 
@@ -92,14 +98,19 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     """Write the volumes; what is wrong with one of them is in the result.
 
     Raises as `BundleReader.open` and `plan_volumes` do, `NoRoom` before anything is written,
-    `NotFound` without xorriso where ISO images are wanted, and `UsageError`.
+    `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and `UsageError`.
     """
     started = time.monotonic()
     medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
     if spec.form is Form.ISO:
         find_xorriso()
+    if spec.key is not None:
+        with sealing(spec.bundle, "export") as seal:
+            signature_to_carry(seal, spec.key, spec.settings, sink, token)
     bundle = BundleReader.open(spec.bundle)
-    plan = plan_volumes(bundle, medium, spec.form, token)
+    signature = signature_of(bundle, spec.settings.trust, token)
+    check_carried(bundle, signature)
+    plan = plan_volumes(bundle, medium, spec.form, signature, token)
     numbers = _numbers(spec.only, plan)
     _check_place(spec, plan)
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
@@ -164,24 +175,19 @@ class _Export:
         if unfinished:
             text = f"{counted(unfinished, 'image')} of the bundle failed and will not be carried"
             self._sink(Note(text, Level.WARNING))
-        pieces = hash_cut_blobs(self._bundle, plan, numbers, self._sink, self._token)
-        laid = {number: plan.lay_out(number, pieces) for number in numbers}
-        held = [
+        laid = {number: plan.lay_out(number, {}) for number in numbers}
+        held = {
             number
             for number in numbers
             if not spec.again and self._writer.is_finished(laid[number])
-        ]
-        self._writer.begin()
-        check_room(spec.medium, [laid[n] for n in numbers if n not in held])
+        }
+        wanted = [number for number in numbers if number not in held]
+        check_room(spec.medium, [laid[number] for number in wanted])
+        cut = plan_cut_blobs(plan, wanted, self._sink)
         for number in numbers:
-            size = laid[number].size
-            name = plan.name_of(number)
-            self._sink(ItemSized(name, size, 0 if number in held else size))
-            if number in held:
-                self._sink(ItemChanged(name, ItemState.HELD, "it is there"))
-                continue
-            for content in laid[number].contents:
-                self._sink(BlobPlanned(_blob(number, content.path), content.size, (name,)))
+            self._announce(laid[number], held=number in held)
+        pieces = hash_cut_blobs(self._bundle, cut, self._sink, self._token)
+        self._writer.begin()
         results: list[ItemResult] = []
         stopped_by: AirgapError | None = None
         for number in numbers:
@@ -205,6 +211,16 @@ class _Export:
                 if not isinstance(error, ContentError):
                     stopped_by = error
         return results
+
+    def _announce(self, laid: VolumeLayout, *, held: bool) -> None:
+        """Totals are known before the first byte."""
+        self._sink(ItemSized(laid.name, laid.size, 0 if held else laid.size))
+        if held:
+            self._sink(ItemChanged(laid.name, ItemState.HELD, "it is there"))
+            return
+        for content in laid.contents:
+            blob = _blob(laid.volume.number, content.path)
+            self._sink(BlobPlanned(blob, content.size, (laid.name,)))
 
     def _write(self, number: int, pieces: dict[str, str]) -> ItemResult:
         laid = self._plan.lay_out(number, pieces)

@@ -58,6 +58,7 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sources import open_bundles
+from airgap_tui.engine.jobs.trust import check_signatures
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -124,12 +125,14 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
     """Take everything from the media that the kept bundle lacks.
 
     Raises what opening them raises, `NoRoom` before anything is copied and when the disk fills up,
-    `BundleLocked` and `UsageError`; what is wrong with an image is in the result.
+    `BundleLocked`, `SignatureRefused` and `UsageError`; what is wrong with an image is in the
+    result.
     """
     started = time.monotonic()
     readers = open_bundles(spec.media)
     for reader in readers:
         _check_apart(reader, spec.bundle)
+    check_signatures(readers, spec.settings.trust, sink, token)
     names = tuple(item.name for reader in readers for item in present(reader.inventory))
     sink(JobStarted("import", str(spec.bundle), tuple(dict.fromkeys(names))))
     platform = readers[0].inventory.platform

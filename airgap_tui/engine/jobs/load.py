@@ -26,6 +26,7 @@ from airgap_tui.engine.jobs.load_archive import load_archive
 from airgap_tui.engine.jobs.load_bundles import BundleLoading, choose
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sources import open_sources
+from airgap_tui.engine.jobs.trust import check_signatures, refuse_archives
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 from airgap_tui.engine.oci.reference import Reference
@@ -75,10 +76,13 @@ def run(spec: LoadSpec, sink: Sink, token: CancelToken) -> LoadResult:
     """Load everything that the spec names.
 
     Raises `EngineFailure` (none there, none may be used), `NoRoom` before anything is sent,
-    `NameConflict`, and whatever opening a bundle raises; a single image's failure is in the result.
+    `NameConflict`, `SignatureRefused`, and whatever opening a bundle raises; a single image's
+    failure is in the result.
     """
     started = time.monotonic()
     bundles, archives = open_sources(spec.paths)
+    refuse_archives(archives, spec.settings.trust)
+    check_signatures(bundles, spec.settings.trust, sink, token)
     if archives and spec.references:
         raise UsageError(
             f"{archives[0]} is an archive, from which single images cannot be chosen",

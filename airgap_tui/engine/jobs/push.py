@@ -27,7 +27,9 @@ from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.shipments import Delivery
+from airgap_tui.engine.jobs.sources import archives_in, volumes_in
 from airgap_tui.engine.jobs.transfer import Delivered, transfer
+from airgap_tui.engine.jobs.trust import check_signatures, refuse_archives
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
@@ -83,12 +85,17 @@ def run(
 
     With `logins`, which bring their credentials, a registry that refuses a login in the middle is
     waited for; without, its images fail.
-    Raises `NameConflict` before anything is sent where two sources would get one name, and
-    `TemporaryFailure` where nobody answers at the registry's address.
+    Raises `NameConflict` before anything is sent where two sources would get one name,
+    `SignatureRefused`, and `TemporaryFailure` where nobody answers at the registry's address.
     """
     started = time.monotonic()
+    if spec.settings.trust.required:
+        for path in (spec.bundle, *spec.others):
+            if not volumes_in(path):
+                refuse_archives(archives_in(path), spec.settings.trust)
     credentials = logins.credentials if logins else credentials or CredentialStore.load()
     with opened((spec.bundle, *spec.others), spec.work, sink, token) as (bundle, unreadable):
+        check_signatures((bundle,), spec.settings.trust, sink, token)
         items, sent = _push(spec, bundle, sink, token, credentials, logins)
     result = PushResult((*items, *unreadable), sent, time.monotonic() - started)
     sink(JobFinished("push", result.exit_code))

@@ -26,6 +26,7 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.catalogue import BundleCatalogue, Held
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.sources import open_bundles
+from airgap_tui.engine.jobs.trust import check_signatures
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.serve.api import Api
@@ -34,6 +35,7 @@ from airgap_tui.engine.serve.handler import Access, Service
 from airgap_tui.engine.serve.htpasswd import Htpasswd
 from airgap_tui.engine.serve.server import Server, listen
 from airgap_tui.engine.serve.tls import server_context
+from airgap_tui.engine.settings import Trust
 
 DEFAULT_PORT = 5000
 _SAID_AGAIN_AFTER = 60.0
@@ -52,6 +54,7 @@ class ServeSpec:
     tls_key: Path | None = None
     htpasswd: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    trust: Trust = field(default_factory=Trust)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,9 @@ class Serving:
 
 def check(spec: ServeSpec) -> tuple[str, ...]:
     """Raise what `serving` would, without serving; one sentence for each name that is not clear."""
-    catalogue = BundleCatalogue(open_bundles(spec.paths))
+    bundles = open_bundles(spec.paths)
+    check_signatures(bundles, spec.trust, discard, CancelToken())
+    catalogue = BundleCatalogue(bundles)
     if spec.tls_certificate is not None:
         server_context(spec.tls_certificate, spec.tls_key)
     listen(spec.host, spec.port).close()
@@ -143,10 +148,12 @@ def check(spec: ServeSpec) -> tuple[str, ...]:
 def serving(spec: ServeSpec, sink: Sink = discard) -> Iterator[Serving]:
     """Serve in the background until the block ends; then all connections end within a second.
 
-    Raises what `open_bundles` raises, `EnvironmentFailure` for an address that cannot be had
-    and `UsageError` for a certificate or logins that cannot be used.
+    Raises what `open_bundles` and `check_signatures` raise, `EnvironmentFailure` for an
+    address that cannot be had and `UsageError` for a certificate or logins that cannot be used.
     """
-    catalogue = BundleCatalogue(open_bundles(spec.paths))
+    bundles = open_bundles(spec.paths)
+    check_signatures(bundles, spec.trust, sink, CancelToken())
+    catalogue = BundleCatalogue(bundles)
     if not catalogue.held:
         raise NotFound(
             f"{', '.join(map(str, spec.paths))} holds no finished image",

@@ -30,6 +30,8 @@ from airgap_tui.engine.bundle.findings import (
 )
 from airgap_tui.engine.bundle.needs import Need, needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.signature import Signature, Standing
+from airgap_tui.engine.bundle.signed_bundle import signature_of
 from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.bundle.volume_findings import check_volume, damaged_pieces, foreign_files
 from airgap_tui.engine.bundle.volume_set import VolumeSet
@@ -52,6 +54,7 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sources import told_standing
+from airgap_tui.engine.jobs.trust import refuse
 from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.plain_text import harmless
@@ -82,6 +85,7 @@ class VerifyResult:
     missing: tuple[Finding, ...]
     unreferenced: tuple[str, ...]
     seconds: float
+    signature: Signature = field(default_factory=Signature)
 
     @property
     def ok(self) -> bool:
@@ -90,7 +94,7 @@ class VerifyResult:
 
     @property
     def exit_code(self) -> int:
-        if self.bad or self.missing:
+        if self.bad or self.missing or self.signature.standing is Standing.ALTERED:
             return ContentError.exit_code
         return combined_exit_code(self.items)
 
@@ -102,6 +106,7 @@ class VerifyResult:
             "bad": [finding.to_json() for finding in self.bad],
             "missing": [finding.to_json() for finding in self.missing],
             "unreferenced": list(self.unreferenced),
+            "signature": self.signature.to_json(),
             "items": [item.to_json() for item in self.items],
             "seconds": round(self.seconds, 3),
         }
@@ -111,11 +116,15 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     """Check a bundle, in a directory or inside a tar or ISO, or the volumes of one; nothing of its
     content is changed.
 
-    Raises as `BundleReader.open` does; what is wrong inside is in the result.
+    Raises as `BundleReader.open` does, and `SignatureRefused` where a signature is required and
+    there is no good one; what is wrong inside is in the result.
     """
     started = time.monotonic()
     reader = BundleReader.open(spec.path, *spec.others)
     volumes = reader.storage if isinstance(reader.storage, VolumeSet) else None
+    signature = signature_of(reader, spec.settings.trust, token)
+    if spec.settings.trust.required:
+        refuse(signature, spec.settings.trust, str(spec.path))
     sink(JobStarted("verify", str(spec.path), tuple(item.name for item in reader.items)))
     needs = needs_of(reader, token)
     stored = {
@@ -141,6 +150,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         missing=tuple(reading.missing + [f for f in file_findings if f.problem == ABSENT]),
         unreferenced=tuple(str(digest) for digest in sorted(stored.keys() - needs.keys())),
         seconds=time.monotonic() - started,
+        signature=signature,
     )
     _narrate(reader, result, stored, sink)
     if volumes is not None:
@@ -334,6 +344,11 @@ def _narrate(
     for finding in (*result.bad, *result.missing):
         needed = f", needed by {', '.join(finding.items)}" if finding.items else ""
         sink(Note(f"{finding.file}: {finding.problem}{needed}", Level.ERROR))
+    standing = result.signature.standing
+    if standing is not Standing.UNSIGNED:
+        level = {Standing.GOOD: Level.INFO, Standing.ALTERED: Level.ERROR}
+        text = f"Signature: {result.signature.sentence}"
+        sink(Note(text, level.get(standing, Level.WARNING)))
     if result.unreferenced:
         total = sum(stored[Digest.parse(text)] for text in result.unreferenced)
         files = counted(len(result.unreferenced), "file")

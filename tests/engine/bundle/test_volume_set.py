@@ -31,7 +31,7 @@ from airgap_tui.engine.errors import (
 from airgap_tui.engine.oci.digest import Digest
 from tests.engine.bundle import volumes
 from tests.engine.bundle.sample_source import reference_of, save
-from tests.engine.bundle.volumes import Contents, as_directory, as_iso, as_tar, cut
+from tests.engine.bundle.volumes import Contents, Form, as_directory, as_iso, as_tar, cut
 from tests.images import SampleImages
 
 PIECE = 20_000
@@ -49,7 +49,11 @@ def parts(bundle: Path) -> list[tuple[Volume, Contents]]:
     return cut(bundle, 3, PIECE)
 
 
-@pytest.fixture(params=list(itertools.permutations((as_directory, as_tar, as_iso))), ids=str)
+def _names(forms: tuple[Form, ...]) -> str:
+    return "-".join(form.__name__ for form in forms)
+
+
+@pytest.fixture(params=list(itertools.permutations((as_directory, as_tar, as_iso))), ids=_names)
 def media(
     request: pytest.FixtureRequest, parts: list[tuple[Volume, Contents]], tmp_path: Path
 ) -> list[Path]:

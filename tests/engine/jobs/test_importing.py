@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from airgap_tui.engine.bundle import layout, room
+from airgap_tui.engine.bundle.medium import Form as Format
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.volume import Volume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent, NoRoom, NotFound, UsageError
 from airgap_tui.engine.events import BlobPlanned, BlobProgress, ItemState, discard
-from airgap_tui.engine.jobs import importing, prune, verify
+from airgap_tui.engine.jobs import export, importing, prune, verify
+from airgap_tui.engine.jobs.export import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportResult, ImportSpec
 from airgap_tui.engine.jobs.prune import PruneSpec, RemoveSpec
 from airgap_tui.engine.jobs.verify import VerifySpec
@@ -36,6 +38,7 @@ from tests.engine.bundle.volumes import (
     cut,
 )
 from tests.images import SampleImages
+from tests.services import program
 
 PIECE = 20_000
 ROOT = Path(__file__).resolve().parents[3]
@@ -220,6 +223,24 @@ def test_a_name_keeps_its_old_content_until_the_new_is_whole(
     moved = BundleReader.open(kept).inventory.find(reference)
     assert moved is not None
     assert str(moved.digest) == sample_images.docker.digest
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_what_export_writes_comes_back(
+    bundle: Path, kept: Path, tmp_path: Path, form: Format
+) -> None:
+    if form is Format.ISO:
+        program("xorriso")
+    (tmp_path / "disk").mkdir()
+    size = "3MB" if form is Format.ISO else "1MB"
+    spec = ExportSpec(bundle, tmp_path / "disk", form, size)
+    exported = export.run(spec, discard, CancelToken())
+    assert exported.exit_code == 0
+    media = [tmp_path / "disk" / item.reference for item in exported.items]
+    checked = verify.run(VerifySpec(media[0], others=tuple(media[1:])), discard, CancelToken())
+    assert (checked.bad, checked.missing, checked.exit_code) == ((), (), 0)
+    assert take(kept, *media).exit_code == 0
+    assert files(kept) == files(bundle)
 
 
 # --- interrupted

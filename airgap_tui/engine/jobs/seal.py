@@ -1,0 +1,139 @@
+"""Make a finished bundle ready to carry on the disk that it is on: names, signature, the note for
+whoever opens it, checksums, and everything really on the disk.
+
+Run again it changes nothing that is right, so it can be interrupted anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.room import mount_point
+from airgap_tui.engine.bundle.seal import Seal, sealing
+from airgap_tui.engine.bundle.signature import Signature
+from airgap_tui.engine.bundle.start_here import Place, start_here
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import AirgapError, ContentMismatch
+from airgap_tui.engine.events import (
+    ItemChanged,
+    ItemState,
+    JobFinished,
+    JobStarted,
+    Level,
+    Note,
+    Sink,
+)
+from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sign import signature_to_carry
+from airgap_tui.engine.quantities import count
+from airgap_tui.engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class SealSpec:
+    """`key` None leaves the signature that is there, if any; else see `SignSpec`."""
+
+    bundle: Path
+    key: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class SealResult:
+    """Items are failed where their save did not finish: the bundle is sealed without them.
+    `mounted` is where the disk is mounted; `changed` are the files that were written."""
+
+    items: tuple[ItemResult, ...]
+    signature: Signature
+    mounted: Path
+    changed: tuple[str, ...]
+    bytes: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        return combined_exit_code(self.items)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "items": [item.to_json() for item in self.items],
+            "signature": self.signature.to_json(),
+            "mounted": str(self.mounted),
+            "changed": list(self.changed),
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
+    """Seal a bundle. Raises as `sealing` and `sign` do, `ContentMismatch` where files of a finished
+    item are not there, and `SignatureRefused` where a signature is there that is not of it."""
+    started = time.monotonic()
+    with sealing(spec.bundle, "seal") as seal:
+        names = tuple(item.name for item in seal.bundle.items)
+        sink(JobStarted("seal", str(spec.bundle), names))
+        items = _items(seal.bundle, sink, token)
+        seal.write_names()
+        signature = signature_to_carry(seal, spec.key, spec.settings, sink, token)
+        content = sum(size for _name, size in seal.bundle.storage.names(layout.BLOBS))
+        changed = _notes(seal, signature, content, token)
+        token.check()
+        sink(Note("Waiting until everything is on the disk"))
+        seal.sync()
+    result = SealResult(
+        items,
+        signature,
+        mount_point(spec.bundle),
+        changed,
+        content,
+        time.monotonic() - started,
+    )
+    sink(JobFinished("seal", result.exit_code))
+    return result
+
+
+def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemResult, ...]:
+    results = []
+    for item in bundle.items:
+        token.check()
+        if item.kind != SIGNATURE:
+            results.append(_item(bundle, item))
+            sink(ItemChanged(item.name, results[-1].state, results[-1].error))
+    if any(not result.succeeded for result in results):
+        text = "Images that were not saved to their end are not carried; the bundle says so"
+        sink(Note(text, Level.WARNING))
+    return tuple(results)
+
+
+def _item(bundle: BundleReader, item: Item) -> ItemResult:
+    if item.state is not ItemState.DONE:
+        reason = item.error or "it was not saved to its end"
+        hint = "Run the save again: it continues where it stopped."
+        return ItemResult.failed(item.name, AirgapError(reason, hint=hint))
+    absent = bundle.lacking(bundle.closure(item))
+    if absent:
+        raise ContentMismatch(
+            f"{item.name}: {count(len(absent), 'file')} missing or damaged in the bundle, as"
+            f" {absent[0].digest}",
+            hint="Run the save again, which fetches just these.",
+        )
+    return ItemResult(item.name, ItemState.DONE, str(item.digest or ""), item.bytes)
+
+
+def _notes(seal: Seal, signature: Signature, content: int, token: CancelToken) -> tuple[str, ...]:
+    """`START-HERE.txt`, then the checksums, which cover it: gone while they are not right."""
+    text = start_here(seal.bundle.inventory, content, signature, Place())
+    changed = []
+    if seal.read(layout.START_HERE, 1024 * 1024) != text:
+        seal.remove(layout.CHECKSUMS)
+        seal.write(layout.START_HERE, text)
+        changed.append(layout.START_HERE)
+    if seal.write_checksums(token):
+        changed.append(layout.CHECKSUMS)
+    return tuple(changed)
