@@ -26,6 +26,7 @@ _ORDER = (
     ItemState.SAVING,
     ItemState.VERIFYING,
     ItemState.EXPORTING,
+    ItemState.IMPORTING,
     ItemState.LOADING,
     ItemState.PUSHING,
     ItemState.WAITING,

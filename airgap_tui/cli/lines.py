@@ -21,6 +21,7 @@ _WORDS = {
     ItemState.SAVING: "Saving",
     ItemState.VERIFYING: "Verifying",
     ItemState.EXPORTING: "Exporting",
+    ItemState.IMPORTING: "Importing",
     ItemState.LOADING: "Loading",
     ItemState.PUSHING: "Pushing",
     ItemState.RETRYING: "Trying again",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "airgap-tui load nvcr.io_nvidia_cuda-12.4.1-base-ubuntu22.04.tar.xz",
     "airgap-tui load /media/usb1/pod-2025-07 --retag registry.lan:5000",
 )
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|TAR...")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME|TAR...")
 @click.option(
     "--into",
     type=click.Choice(("docker", "podman")),

@@ -29,6 +29,9 @@ _VERBS = {
     "sign": ("sealing", "Sign a bundle with an SSH key."),
     "seal": ("sealing", "Make a bundle ready to carry on the disk that it is on."),
     "export": ("exporting", "Write a bundle onto disks or discs, as volumes of a chosen size."),
+    "import": ("importing", "Merge volumes or bundles into a bundle that is kept."),
+    "remove": ("pruning", "Take images out of a bundle; prune then frees their room."),
+    "prune": ("pruning", "Remove what no image of a bundle needs."),
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
     "push": ("pushing", "Push a bundle, or docker save archives, into a registry."),
     "receipt": ("receipting", "Write a receipt of what this side has."),
@@ -42,6 +45,10 @@ _VERBS = {
 }
 
 
+_FUNCTIONS = {"import": "import_"}
+"""Verbs that are words of Python."""
+
+
 class Verbs(click.Group):
     """A group whose help costs no import of a verb."""
 
@@ -52,7 +59,7 @@ class Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"airgap_tui.cli.{_VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
         return command
 
     def resolve_command(

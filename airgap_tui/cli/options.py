@@ -76,7 +76,7 @@ def verb(*examples: str) -> Callable[[Callable[..., int]], click.Command]:
             return function(output_of(context), **values)
 
         epilog = "\b\n" + "\n".join(["Example:", *(f"  {example}" for example in examples)])
-        command = click.command(function.__name__, epilog=epilog)(output_options(call))
+        command = click.command(function.__name__.rstrip("_"), epilog=epilog)(output_options(call))
         # The verb's own options come first in its help.
         shared = [p for p in command.params if p.name in _OUTPUT_OPTIONS]
         command.params = [p for p in command.params if p not in shared] + shared

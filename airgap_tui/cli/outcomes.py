@@ -12,7 +12,13 @@ from airgap_tui.engine.quantities import count, elapsed, rate, size
 if TYPE_CHECKING:
     from airgap_tui.engine.jobs.chain import Ended
 
-_WORDS = {"save": "saved", "verify": "whole", "push": "pushed", "load": "loaded"}
+_WORDS = {
+    "save": "saved",
+    "verify": "whole",
+    "push": "pushed",
+    "load": "loaded",
+    "import": "imported",
+}
 
 
 def tell_outcome(output: Output, verb: str, result: Any) -> None:
@@ -65,6 +71,10 @@ def numbers(verb: str, result: Any) -> str:
         return f"{size(result.sent)} sent {took}."
     if verb == "export":
         return f"{size(result.bytes)} written {took}."
+    if verb == "import":
+        standing = f"{result.standing}. " if result.standing else ""
+        linked = f"{size(result.linked)} taken over without copying, " if result.linked else ""
+        return f"{standing}{linked}{size(result.copied)} copied {took}."
     if verb == "load":
         return f"{size(result.bytes)} sent {took}."
     speed = rate(result.bytes / result.seconds) if result.seconds > 0 else "-"

@@ -30,7 +30,7 @@ from airgap_tui.cli.running import run_job
     "airgap-tui push /media/usb1/pod-2025-07 registry.lan:5000",
     "airgap-tui push /media/usb1/pod-2025-07 harbor.lan/ngc --ca pod-ca.pem",
 )
-@click.argument("bundle", type=FILE)
+@click.argument("bundles", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME...")
 @click.argument("registry", metavar="REGISTRY[/PREFIX]")
 @click.option(
     "--image", "images", multiple=True, metavar="IMAGE", help="Only this image of the bundle."
@@ -47,7 +47,7 @@ from airgap_tui.cli.running import run_job
 @detach_option
 def push(
     output: Output,
-    bundle: Path,
+    bundles: tuple[Path, ...],
     registry: str,
     images: tuple[str, ...],
     keep_registry: bool,
@@ -59,6 +59,7 @@ def push(
 ) -> int:
     """Push a bundle, or docker save archives, into a registry.
 
+    Several paths are the volumes of one set, opened where they lie.
     nvcr.io/nvidia/pytorch:T becomes REGISTRY/PREFIX/nvidia/pytorch:T. Nothing is sent where two
     images would get one name. What the registry has already is not sent again.
     """
@@ -69,7 +70,7 @@ def push(
     from airgap_tui.engine.oci.naming import Naming
 
     naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps)
-    spec = job.PushSpec(bundle, naming, settings, references, work, receipt)
+    spec = job.PushSpec(bundles[0], naming, settings, references, work, receipt, others=bundles[1:])
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 

@@ -19,7 +19,7 @@ from airgap_tui.engine.events import Note, Sink
     "airgap-tui serve /media/usb1/pod-2025-07",
     "airgap-tui serve pod-2025-07 --listen 0.0.0.0:5000 --tls-cert srv.pem",
 )
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE...")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME...")
 @click.option(
     "--listen",
     default="127.0.0.1:5000",

@@ -27,7 +27,7 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     "airgap-tui verify /media/usb1/pod-2025-07 --against-engine docker",
     "airgap-tui verify /data/old-archives",
 )
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|TAR...")
+@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME|TAR...")
 @click.option(
     "--against-engine",
     "kind",
@@ -53,8 +53,9 @@ def verify(
 ) -> int:
     """Read every byte of a bundle and compare it with its digest.
 
-    A bundle is a directory, a tar file or an ISO image. Of docker save archives, or a directory of
-    them, each layer is compared with its image, and the contents with the checksum beside the file.
+    A bundle is a directory, a tar file or an ISO image; several paths are the volumes of one set.
+    Of docker save archives, or a directory of them, each layer is compared with its image, and the
+    contents with the checksum beside the file.
     """
     if host and kind is None:
         raise UsageError("--host needs --against-engine")
@@ -64,9 +65,9 @@ def verify(
     if kind is not None:
         return _against_engine(output, paths, kind, host, settings)
 
-    from airgap_tui.engine.jobs.sources import archives_in
+    from airgap_tui.engine.jobs.sources import archives_in, volumes_in
 
-    archives = [path for path in paths if archives_in(path)]
+    archives = [path for path in paths if not volumes_in(path) and archives_in(path)]
     if archives and detach:
         raise UsageError("--detach verifies a bundle, not archives")
     if archives:
@@ -75,17 +76,21 @@ def verify(
         refuse_archives(archives, settings.trust)
     if len(archives) == len(paths):
         return _archives(output, paths, settings)
-    if len(paths) > 1:
-        raise UsageError("several bundles are verified one by one", hint="Name one bundle.")
-    return _bundle(output, paths[0], settings, threads, detach=detach)
+    paths = tuple(place for path in paths for place in volumes_in(path) or (path,))
+    return _bundle(output, paths, settings, threads, detach=detach)
 
 
 def _bundle(
-    output: Output, path: Path, settings: Settings, threads: int | None, *, detach: bool
+    output: Output,
+    paths: tuple[Path, ...],
+    settings: Settings,
+    threads: int | None,
+    *,
+    detach: bool,
 ) -> int:
     from airgap_tui.engine.jobs import verify as job
 
-    spec = job.VerifySpec(path, settings, threads)
+    spec = job.VerifySpec(paths[0], settings, threads, paths[1:])
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 

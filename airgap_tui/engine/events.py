@@ -21,6 +21,7 @@ class ItemState(str, Enum):
     SAVING = "saving"
     VERIFYING = "verifying"
     EXPORTING = "exporting"
+    IMPORTING = "importing"
     LOADING = "loading"
     PUSHING = "pushing"
     RETRYING = "retrying"

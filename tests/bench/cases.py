@@ -207,12 +207,12 @@ def export(bench: Bench) -> None:
 
         def ours(form: str = form) -> Measurement:
             with bench.empty_directory("medium") as medium:
-                measure.drop(files)
+                measure.forget(files)
                 return bench.ours("export", bundle, medium, "--format", form)
 
         def peer() -> Measurement:
             with bench.empty_directory("copy") as target:
-                measure.drop(files)
+                measure.forget(files)
                 return measure.run([*copy, target])
 
         size = measure.size_of(bundle)
@@ -382,6 +382,47 @@ def read_slurmd_log(bench: Bench) -> None:
         bench.report.comparisons.append(comparison)
 
 
+def import_volume(bench: Bench) -> None:
+    """A tar volume into a bundle, which checks every byte, beside `cp` of the tar; both written to
+    the disk at their end."""
+    with bench.empty_directory("media") as media, bench.empty_directory("copy") as copy:
+        media.mkdir()
+        copy.mkdir()
+        bench.ours("export", bench.bundle, media, "--format", "tar")
+        (tar,) = media.glob("*.tar")
+
+        def ours() -> Measurement:
+            measure.forget([tar])
+            with bench.empty_directory("kept") as kept:
+                return bench.ours("import", tar, "-b", kept)
+
+        def peer() -> Measurement:
+            measure.forget([tar])
+            script = f"cp {tar} {copy}/copy && sync {copy}/copy"
+            return measure.run(["sh", "-c", script])
+
+        compare(bench, Comparison("import", "cp and sync", tar.stat().st_size, 0.8), ours, peer)
+
+
+def many_files(bench: Bench) -> None:
+    """A tar volume of 50,000 blobs is open within 2 s and 150 MB."""
+    with bench.empty_directory("many") as directory:
+        directory.mkdir()
+        path = directory / "many.tar"
+        command = [sys.executable, "-m", "tests.bench.many_files"]
+        measure.run([*command, "write", str(path)], {"PYTHONPATH": str(ROOT)})
+        comparison = Comparison("open 50,000 blobs", "a limit of 2 s", path.stat().st_size, 1)
+        comparison.limit = 2.0
+        for number in range(bench.repeats):
+            one = measure.run([*command, "open", str(path)], {"PYTHONPATH": str(ROOT)})
+            comparison.ours.append(one)
+            peak = f"{one.peak / 1e6:.0f} MB"
+            bench.say(f"many-files {number + 1}/{bench.repeats}: {one.seconds:.2f} s, {peak}")
+            if one.peak > 150e6:
+                raise measure.CommandFailed(f"it took {peak} of memory")
+        bench.report.comparisons.append(comparison)
+
+
 def wizard(bench: Bench) -> None:
     """First paint beside a bare app, keys while a job works at full speed, watched beside not."""
     from tests.bench import wizard as screens
@@ -418,4 +459,6 @@ CASES: dict[str, Callable[[Bench], None]] = {
     "old-way": old_way,
     "wizard": wizard,
     "slurmd-log": read_slurmd_log,
+    "import": import_volume,
+    "many-files": many_files,
 }

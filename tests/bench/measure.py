@@ -115,10 +115,11 @@ def read_through(paths: Sequence[Path]) -> None:
                 pass
 
 
-def drop(paths: Sequence[Path]) -> None:
-    """Take files out of the page cache."""
+def forget(paths: Sequence[Path]) -> None:
+    """Take files out of the page cache, so that the next read comes from the disk."""
     for path in paths:
-        with path.open("rb", buffering=0) as file:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

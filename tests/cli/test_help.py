@@ -11,6 +11,7 @@ import click
 import pytest
 
 from airgap_tui import __version__
+from airgap_tui.cli import main
 from airgap_tui.cli.main import _VERBS, airgap_tui, run
 from tests.cli.conftest import Command
 
@@ -31,7 +32,9 @@ def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFi
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_short_help_of_a_verb_is_how_its_own_begins(verb: str) -> None:
     module, short = _VERBS[verb]
-    command: click.Command = getattr(importlib.import_module(f"airgap_tui.cli.{module}"), verb)
+    command: click.Command = getattr(
+        importlib.import_module(f"airgap_tui.cli.{module}"), main._FUNCTIONS.get(verb, verb)
+    )
     assert " ".join((command.help or "").split()).startswith(short)
 
 

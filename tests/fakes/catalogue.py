@@ -12,7 +12,7 @@ from airgap_tui.engine.errors import NameConflict, NotFound
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest, parse
-from airgap_tui.engine.serve.catalogue import Extent
+from airgap_tui.engine.serve.catalogue import Place
 from tests.images import SampleImage, SampleIndex
 
 
@@ -21,6 +21,14 @@ class FileExtent:
     path: Path
     offset: int
     size: int
+
+    @property
+    def parts(self) -> tuple[FileExtent, ...]:
+        """Three pieces, as of a blob that was cut, wherever there is something to cut."""
+        first, second = self.size // 7, self.size // 3
+        cuts = ((0, first), (first, second), (second, self.size))
+        pieces = (FileExtent(self.path, self.offset + a, b - a) for a, b in cuts)
+        return tuple(pieces) if self.size > 100 else (self,)
 
 
 class FakeCatalogue:
@@ -78,7 +86,7 @@ class FakeCatalogue:
             raise NotFound(f"{repository} has no manifest {digest}")
         return self._documents[digest]
 
-    def blob(self, repository: str, digest: Digest) -> Extent:
+    def blob(self, repository: str, digest: Digest) -> Place:
         self._known(repository)
         if digest not in self._extents:
             raise NotFound(f"{repository} has no blob {digest}")

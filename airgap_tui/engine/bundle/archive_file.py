@@ -18,7 +18,7 @@ from typing import IO
 from airgap_tui.engine.bundle.archive_names import archive_codec, existing_archive
 from airgap_tui.engine.bundle.codec import Codec
 from airgap_tui.engine.bundle.decompression import decoder
-from airgap_tui.engine.bundle.storage import Extent, FileReader
+from airgap_tui.engine.bundle.extent import Extent, FileReader
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.oci.content import Reader
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from airgap_tui.engine.bundle.codec import HEAD, Codec, detect
-from airgap_tui.engine.bundle.storage import reading
+from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.errors import InvalidReference, NotFound
 from airgap_tui.engine.oci.reference import Reference
 

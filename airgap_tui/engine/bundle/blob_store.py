@@ -21,8 +21,9 @@ from airgap_tui.engine.bundle.durable import (
     sync_directory,
     writing,
 )
+from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.bundle.hashed_file import HashedFile
-from airgap_tui.engine.bundle.storage import reading
+from airgap_tui.engine.bundle.linking import link_file
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure, TemporaryFailure
 from airgap_tui.engine.oci.content import Opener, Reader, Report, check_digest
@@ -176,6 +177,27 @@ class BlobStore:
         finally:
             output.close()
         return path
+
+    def link(self, blob: Descriptor, source: Path, report: Report, token: CancelToken) -> bool:
+        """Share the content of a file that is all of the blob, read once to check it; False where
+        the file systems cannot. Raises `ContentMismatch`."""
+        path = self._root / f"{layout.PARTIAL}/{_FRESH}{next(self._numbers)}"
+        if not link_file(source, path):
+            return False
+        try:
+            hasher = blob.digest.hasher()
+            with reading(path), path.open("rb", buffering=0) as file:
+                while count := file.readinto(buffer()):
+                    token.check()
+                    hasher.update(buffer()[:count])
+                    report(count)
+                os.fsync(file.fileno())
+            check_digest(hasher, blob)
+            self.keep(path, blob.digest)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return True
 
     def keep(self, path: Path, digest: Digest) -> None:
         """Give a whole, synced file its place among the blobs, durably."""

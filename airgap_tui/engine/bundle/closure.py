@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from airgap_tui.engine.errors import UnsafeContent
+from airgap_tui.engine.errors import AirgapError, UnsafeContent
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -16,6 +16,7 @@ Load = Callable[[Descriptor], "Manifest | Index"]
 
 _DEEPEST = 8
 _MOST = 10_000
+_MOST_SIZES = 1_000_000
 
 
 def closure_below(reference: Reference, root: Descriptor, load: Load) -> Closure:
@@ -53,6 +54,26 @@ def _walk(
             blobs.setdefault(blob.digest, blob)
     documents[descriptor.digest] = document
     return document
+
+
+def sizes_below(roots: Iterable[Descriptor], load: Load) -> dict[Digest, int]:
+    """The sizes of all content below roots, as far as documents can be read."""
+    sizes: dict[Digest, int] = {}
+    pending = [(root, 0) for root in roots]
+    while pending:
+        descriptor, depth = pending.pop()
+        try:
+            document = load(descriptor)
+        except AirgapError:
+            continue
+        sizes[document.digest] = len(document.raw)
+        for child in document.manifests if isinstance(document, Index) else document.blobs:
+            known = child.digest in sizes
+            sizes.setdefault(child.digest, child.size)
+            deeper = isinstance(document, Index) and is_document(child) and not known
+            if deeper and depth < _DEEPEST and len(sizes) < _MOST_SIZES:
+                pending.append((child, depth + 1))
+    return sizes
 
 
 def is_document(child: Descriptor) -> bool:

@@ -18,8 +18,9 @@ from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.blob_store import BlobStore
 from airgap_tui.engine.bundle.durable import replace_file, sync_directory, writing
+from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.bundle.lock import BundleLock
-from airgap_tui.engine.bundle.storage import DirectoryStorage, reading
+from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.bundle.tar_volume import Open, Report
 from airgap_tui.engine.bundle.volume import MAX_BYTES, Volume
 from airgap_tui.engine.bundle.volume_layout import Content, VolumeLayout

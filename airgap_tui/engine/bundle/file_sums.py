@@ -10,7 +10,7 @@ from pathlib import Path
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.checksums import format_checksums
 from airgap_tui.engine.bundle.durable import replace_file
-from airgap_tui.engine.bundle.storage import reading
+from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.errors import UsageError
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\n]+)")

@@ -19,7 +19,8 @@ from typing import IO
 
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.durable import sync_directory, writing
-from airgap_tui.engine.bundle.storage import Extent, open_storage
+from airgap_tui.engine.bundle.extent import Extent
+from airgap_tui.engine.bundle.storage import open_storage
 from airgap_tui.engine.bundle.stream_file import StreamFile
 from airgap_tui.engine.bundle.tar_volume import Report, open_partial, partial_path
 from airgap_tui.engine.bundle.volume_layout import Content, VolumeLayout

@@ -84,15 +84,15 @@ class _Walk:
         need = self.needs.setdefault(blob.digest, Need(blob.digest, blob.size))
         need.items.add(item)
         try:
-            extent = self._reader.extent(blob.digest)
+            size = self._reader.size(blob.digest)
         except AirgapError as error:
             need.present = True
             _problem(need, error.message)
             return need
-        need.present = extent is not None
-        need.assumed = extent is None and blob.digest in self._assumed
-        if extent is not None and known_size and extent.size != blob.size:
-            _problem(need, f"it has {extent.size} bytes, not {blob.size}")
+        need.present = size is not None
+        need.assumed = size is None and blob.digest in self._assumed
+        if size is not None and known_size and size != blob.size:
+            _problem(need, f"it has {size} bytes, not {blob.size}")
         return need
 
     def _document(self, descriptor: Descriptor, need: Need) -> Manifest | Index | None:

@@ -11,12 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout, names
-from airgap_tui.engine.bundle.closure import closure_below
+from airgap_tui.engine.bundle.closure import closure_below, sizes_below
 from airgap_tui.engine.bundle.damage import read_damaged
+from airgap_tui.engine.bundle.extent import Place
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, SIGNATURE, Inventory, Item
-from airgap_tui.engine.bundle.storage import Extent, Storage, open_storage
+from airgap_tui.engine.bundle.storage import DirectoryStorage
+from airgap_tui.engine.bundle.stored_files import Storage
+from airgap_tui.engine.bundle.volume_set import VolumeSet, open_media
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound, UsageError
+from airgap_tui.engine.errors import (
+    ContentError,
+    ContentMismatch,
+    MalformedContent,
+    NotFound,
+    UsageError,
+)
 from airgap_tui.engine.oci import image_config, manifest, media_types
 from airgap_tui.engine.oci.content import Closure, Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -46,17 +55,27 @@ class BundleReader:
         self.inventory = inventory
         self.inventory_digest = inventory_digest
         self._bases: tuple[Storage, ...] = ()
-        location = storage.location
-        self._damaged = read_damaged(location) if location.is_dir() else frozenset[Digest]()
+        noted = isinstance(storage, DirectoryStorage)
+        self._damaged = read_damaged(storage.location) if noted else frozenset[Digest]()
 
     @classmethod
-    def open(cls, path: Path) -> BundleReader:
-        """Open a directory, a tar file or an ISO image; also an OCI layout of another tool.
+    def open(cls, path: Path, *others: Path) -> BundleReader:
+        """Open a directory, a tar file, an ISO image or a drive; with several paths, the volumes of
+        one set that lie there; also an OCI layout of another tool.
 
-        Raises `NotFound`, `UsageError` (it is no bundle), `UnsupportedBundle`, `MalformedContent`
-        (also for name files that disagree with the inventory) and `UnsafeContent`.
+        Raises `NotFound`, `UsageError` (no bundle, or not of one set), `UnsupportedBundle`,
+        `MalformedContent` (also for name files that disagree with the inventory) and
+        `UnsafeContent`.
         """
-        storage = open_storage(path)
+        reader = cls._open(open_media((path, *others)), path)
+        storage = reader.storage
+        if isinstance(storage, VolumeSet) and storage.missing and storage.cut:
+            roots = [names.root_of(item) for item in names.present(reader.inventory)]
+            storage.settle(sizes_below(roots, reader._load))
+        return reader
+
+    @classmethod
+    def _open(cls, storage: Storage, path: Path) -> BundleReader:
         if storage.extent(layout.INVENTORY) is not None:
             raw = storage.read(layout.INVENTORY, MAX_BYTES)
             inventory = Inventory.parse(raw, str(path))
@@ -85,7 +104,7 @@ class BundleReader:
     def items(self) -> tuple[Item, ...]:
         return self.inventory.items
 
-    def extent(self, digest: Digest) -> Extent | None:
+    def extent(self, digest: Digest) -> Place | None:
         """Where some content lies, for sending it from there; None where it is not."""
         name = layout.blob_path(digest)
         own = self.storage.extent(name)
@@ -98,6 +117,14 @@ class BundleReader:
         if self.inventory.assumes:
             self._bases = tuple(other.storage for other in others if other is not self)
 
+    def size(self, digest: Digest) -> int | None:
+        """The size of some content; None where it is not there."""
+        name = layout.blob_path(digest)
+        own = self.storage.size(name)
+        if own is not None or not self._bases:
+            return own
+        return next((n for base in self._bases if (n := base.size(name)) is not None), None)
+
     def stored(self) -> Iterator[Digest]:
         """The digests of all content, wanted by an item or not."""
         for name, _size in self.storage.names(layout.BLOBS):
@@ -106,8 +133,11 @@ class BundleReader:
 
     def holds(self, blob: Descriptor) -> bool:
         """Whether content is there with its right size, and was not found damaged since."""
-        extent = self.extent(blob.digest)
-        return extent is not None and extent.size == blob.size and blob.digest not in self._damaged
+        try:
+            size = self.size(blob.digest)
+        except ContentError:
+            return False
+        return size == blob.size and blob.digest not in self._damaged
 
     def lacking(self, closure: Closure) -> tuple[Descriptor, ...]:
         """What of a closure should be here and is not whole: layers left out on purpose are not

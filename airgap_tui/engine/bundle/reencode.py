@@ -13,9 +13,9 @@ from pathlib import Path
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.blob_store import BlobStore
 from airgap_tui.engine.bundle.codec import HEAD, Codec, Compression, detect, layer_media_type
+from airgap_tui.engine.bundle.extent import Extent, FileReader, reading
 from airgap_tui.engine.bundle.inventory import LayerRecord
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import Extent, FileReader, reading
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor

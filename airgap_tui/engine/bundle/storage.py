@@ -9,158 +9,37 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.extent import Extent, reading
+from airgap_tui.engine.bundle.stored_files import Storage, StoredFiles
 from airgap_tui.engine.errors import (
     EnvironmentFailure,
-    MalformedContent,
     NotFound,
     UnsafeContent,
     UsageError,
 )
-from airgap_tui.engine.oci.content import Reader
 
 _ISO_MAGIC = (32769, b"CD001")
 _TAR_MAGIC = (257, b"ustar")
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """`size` bytes of the file `path` from `offset` on."""
-
-    path: Path
-    offset: int
-    size: int
-
-
-class Storage(Protocol):
-    """The files of one bundle, by their names in the layout."""
-
-    @property
-    def location(self) -> Path: ...
-
-    def extent(self, name: str) -> Extent | None:
-        """Where a file lies; None where there is none. Raises `UnsafeContent` for a link."""
-        ...
-
-    def open(self, name: str, offset: int = 0) -> Reader:
-        """A file's bytes from `offset` on. Raises `NotFound`."""
-        ...
-
-    def read(self, name: str, limit: int) -> bytes:
-        """A whole file of at most `limit` bytes. Raises `NotFound` and `UnsafeContent`."""
-        ...
-
-    def names(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """Name and size of each file whose name begins with `prefix`."""
-        ...
-
-
-class FileReader:
-    """A `Reader` over an extent, without a buffer of its own."""
-
-    def __init__(self, extent: Extent, offset: int = 0) -> None:
-        self._path = extent.path
-        self._position = extent.offset + min(offset, extent.size)
-        self._end = extent.offset + extent.size
-        with reading(extent.path):
-            self._descriptor = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC)
-            # Read ahead further, so that the disk works while the last piece is hashed.
-            os.posix_fadvise(
-                self._descriptor,
-                self._position,
-                self._end - self._position,
-                os.POSIX_FADV_SEQUENTIAL,
-            )
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        wanted = min(len(buffer), self._end - self._position)
-        if wanted <= 0:
-            return 0
-        with reading(self._path):
-            count = os.preadv(self._descriptor, [buffer[:wanted]], self._position)
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
-class reading:
-    """Turns the `OSError`s of the block into an `EnvironmentFailure` that names `path`."""
-
-    __slots__ = ("_path",)
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
-            hint = "The disk or medium may be failing, or you may not read it."
-            raise EnvironmentFailure(f"{self._path} cannot be read: {reason}", hint=hint) from error
-
-
-class _Files:
-    """What all storages have in common."""
-
-    location: Path
-
-    def extent(self, name: str) -> Extent | None:
-        raise NotImplementedError
-
-    def open(self, name: str, offset: int = 0) -> Reader:
-        return FileReader(self._existing(name), offset)
-
-    def read(self, name: str, limit: int) -> bytes:
-        extent = self._existing(name)
-        if extent.size > limit:
-            raise UnsafeContent(
-                f"{self.location}: {name} has {extent.size} bytes; more than {limit} are refused"
-            )
-        data = bytearray(extent.size)
-        with closing(FileReader(extent)) as reader:
-            view, filled = memoryview(data), 0
-            while filled < extent.size:
-                count = reader.readinto(view[filled:])
-                if not count:
-                    raise MalformedContent(f"{self.location}: {name} is cut off")
-                filled += count
-        return bytes(data)
-
-    def _existing(self, name: str) -> Extent:
-        extent = self.extent(name)
-        if extent is None:
-            raise NotFound(f"{self.location} has no file {name}")
-        return extent
-
-
-class DirectoryStorage(_Files):
+class DirectoryStorage(StoredFiles):
     """A bundle in a directory, also one on a mounted medium."""
 
     def __init__(self, location: Path) -> None:
         self.location = location
+        self._real = {""}
         for directory in (layout.BLOBS, *(f"{layout.BLOBS}/{a}" for a in layout.ALGORITHMS)):
-            if (location / directory).is_symlink():
-                raise UnsafeContent(
-                    f"{location / directory} is a link; a bundle holds no links",
-                    hint="Name the directory that holds the real bundle.",
-                )
+            self._refuse_link(directory)
 
     def extent(self, name: str) -> Extent | None:
         if not layout.is_file_name(name):
             return None
         path = self.location / name
+        self._refuse_link(name.rpartition("/")[0])
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -170,6 +49,18 @@ class DirectoryStorage(_Files):
         if not stat.S_ISREG(status.st_mode):
             raise UnsafeContent(f"{path} is not a regular file; a bundle holds nothing else")
         return Extent(path, 0, status.st_size)
+
+    def _refuse_link(self, directory: str) -> None:
+        """Raise `UnsafeContent` where a directory, or one above it, is a link that leads out."""
+        if directory in self._real:
+            return
+        self._refuse_link(directory.rpartition("/")[0])
+        if (self.location / directory).is_symlink():
+            raise UnsafeContent(
+                f"{self.location / directory} is a link; a bundle holds no links",
+                hint="Name the directory that holds the real bundle.",
+            )
+        self._real.add(directory)
 
     def names(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         for folder in ("", *(f"{layout.BLOBS}/{a}/" for a in layout.ALGORITHMS)):
@@ -190,7 +81,7 @@ class DirectoryStorage(_Files):
                         yield name, entry.stat(follow_symlinks=False).st_size
 
 
-class ImageStorage(_Files):
+class ImageStorage(StoredFiles):
     """A bundle inside one file; `files` says where in it each name lies."""
 
     def __init__(self, location: Path, files: Mapping[str, Extent]) -> None:
@@ -206,6 +97,17 @@ class ImageStorage(_Files):
                 yield name, extent.size
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file begins as a tar or an ISO image does."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_TAR_MAGIC[0] + len(_TAR_MAGIC[1]))
+            file.seek(_ISO_MAGIC[0])
+            return head.endswith(_TAR_MAGIC[1]) or file.read(5) == _ISO_MAGIC[1]
+    except OSError:
+        return False
+
+
 def open_storage(path: Path) -> Storage:
     """The storage at a path. Raises `NotFound`, `UsageError` for what is none, `UnsafeContent`."""
     with reading(path):
@@ -218,8 +120,8 @@ def open_storage(path: Path) -> Storage:
             ) from None
         if stat.S_ISDIR(status.st_mode):
             return DirectoryStorage(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path} is neither a directory nor a regular file")
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+            raise UsageError(f"{path} is neither a directory nor a regular file nor a drive")
         with path.open("rb") as file:
             head = file.read(512)
             file.seek(_ISO_MAGIC[0])
@@ -227,8 +129,9 @@ def open_storage(path: Path) -> Storage:
     # Opening a directory needs neither format, and importing them takes time.
     if head[_TAR_MAGIC[0] :].startswith(_TAR_MAGIC[1]):
         from airgap_tui.engine.bundle.tar_storage import scan_tar
+        from airgap_tui.engine.bundle.volume_in_tar import open_tar_volume
 
-        return ImageStorage(path, scan_tar(path))
+        return open_tar_volume(path) or ImageStorage(path, scan_tar(path))
     if sector == _ISO_MAGIC[1]:
         from airgap_tui.engine.bundle.iso_storage import scan_iso
 
@@ -242,23 +145,3 @@ def open_storage(path: Path) -> Storage:
         f"{path} is neither a directory, a tar file nor an ISO image",
         hint="Name the directory that  airgap-tui save  filled, or a tar or ISO of it.",
     )
-
-
-def rooted(where: Path, files: Mapping[str, Extent]) -> dict[str, Extent]:
-    """The bundle's files among those of an image: at its top, or in one directory of it."""
-    folders = sorted(
-        name.removesuffix(layout.OCI_LAYOUT)
-        for name in files
-        if name.rpartition("/")[2] == layout.OCI_LAYOUT and name.count("/") <= 1
-    )
-    folder = "" if "" in folders or not folders else folders[0]
-    if folder and len(folders) > 1:
-        raise UsageError(
-            f"{where} holds several bundles: {', '.join(folders)}",
-            hint="Unpack it, and name one of them.",
-        )
-    return {
-        name.removeprefix(folder): extent
-        for name, extent in files.items()
-        if name.startswith(folder) and layout.is_file_name(name.removeprefix(folder))
-    }

@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 from typing import IO, cast
 
-from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.storage import Extent, reading, rooted
+from airgap_tui.engine.bundle.extent import Extent, reading
+from airgap_tui.engine.bundle.image_files import may_be_ours, rooted
 from airgap_tui.engine.errors import MalformedContent, UnsafeContent
 
 _LARGEST_HEADER = 1024 * 1024
@@ -60,7 +60,7 @@ def _add(path: Path, files: dict[str, Extent], member: tarfile.TarInfo, end: int
     name = member.name.removeprefix("./")
     if name.startswith("/") or ".." in name.split("/"):
         raise UnsafeContent(f"the member {member.name!r} leads out of the archive")
-    if member.isdir() or not _is_ours(name):
+    if member.isdir() or not may_be_ours(name):
         return
     if not member.isreg() or member.issparse():
         raise UnsafeContent(
@@ -72,7 +72,3 @@ def _add(path: Path, files: dict[str, Extent], member: tarfile.TarInfo, end: int
     if member.offset_data + member.size > end:
         raise MalformedContent(f"{path} is cut off within {name}", hint="Copy it again.")
     files[name] = Extent(path, member.offset_data, member.size)
-
-
-def _is_ours(name: str) -> bool:
-    return layout.is_file_name(name) or layout.is_file_name(name.partition("/")[2])

@@ -16,7 +16,7 @@ from pathlib import Path
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import tar_member
 from airgap_tui.engine.bundle.durable import sync_directory, writing
-from airgap_tui.engine.bundle.storage import reading
+from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.bundle.stream_file import StreamFile
 from airgap_tui.engine.bundle.volume_layout import Content, VolumeLayout
 from airgap_tui.engine.cancel import CancelToken

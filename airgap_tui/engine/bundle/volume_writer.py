@@ -11,14 +11,16 @@ from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.directory_volume import is_finished, write_directory
 from airgap_tui.engine.bundle.durable import writing
+from airgap_tui.engine.bundle.extent import Extent, JoinedExtent, reading
 from airgap_tui.engine.bundle.iso_volume import write_iso
 from airgap_tui.engine.bundle.medium import Form
-from airgap_tui.engine.bundle.storage import Extent, Storage, open_storage, reading
+from airgap_tui.engine.bundle.storage import open_storage
+from airgap_tui.engine.bundle.stored_files import Storage
 from airgap_tui.engine.bundle.tar_volume import partial_path, write_tar
 from airgap_tui.engine.bundle.volume import MAX_BYTES, Volume
 from airgap_tui.engine.bundle.volume_layout import Content, VolumeLayout
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, NotFound
+from airgap_tui.engine.errors import AirgapError, NotFound, UsageError
 from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.digest import Digest
 
@@ -92,4 +94,9 @@ class VolumeWriter:
         extent = self._source.extent(content.part.source)
         if extent is None:
             raise NotFound(f"{self._source.location} has no file {content.part.source}")
+        if isinstance(extent, JoinedExtent):
+            raise UsageError(
+                f"{self._source.location} holds {content.part.source} in pieces",
+                hint="Import the volumes into a bundle first, and export that.",
+            )
         return Extent(extent.path, extent.offset + content.part.start, content.size)

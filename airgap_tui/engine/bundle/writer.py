@@ -229,6 +229,42 @@ class BundleWriter:
         self._store.keep(path, blob.digest)
         self._suspects.discard(blob.digest)
 
+    def take(self, blob: Descriptor, opener: Opener, report: Report, token: CancelToken) -> None:
+        """Take a blob as it is. Raises as `BlobStore.download` does."""
+        self._store.keep(self._store.download(blob, opener, report, token), blob.digest)
+        self._suspects.discard(blob.digest)
+
+    def link(self, blob: Descriptor, source: Path, report: Report, token: CancelToken) -> bool:
+        """Take a blob over from a file without copying it, checked; False where that cannot be.
+
+        Raises `ContentMismatch`."""
+        if not self._store.link(blob, source, report, token):
+            return False
+        self._suspects.discard(blob.digest)
+        return True
+
+    def keep(self, path: Path, digest: Digest) -> None:
+        """Give a whole and checked file its place among the blobs."""
+        self._store.keep(path, digest)
+        self._suspects.discard(digest)
+
+    def holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
+        """Whether content is there whole; what was noted as damaged is read again."""
+        return self._holds(digest, size, token)
+
+    def remove_content(self, digests: Iterable[Digest]) -> None:
+        """Remove stored content that no item needs, with what is known of it."""
+        gone = frozenset(digests)
+        for digest in sorted(gone):
+            self._store.drop(digest)
+        self._suspects -= gone
+
+        def change(inventory: Inventory) -> None:
+            for digest in gone & inventory.layers.keys():
+                del inventory.layers[digest]
+
+        self._file.change(change)
+
     def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
         """Store the manifests and record the item as done, with the signatures that came along.
 

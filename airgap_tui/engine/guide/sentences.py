@@ -44,6 +44,7 @@ _UNDER_WAY = (
     ItemState.SAVING,
     ItemState.VERIFYING,
     ItemState.EXPORTING,
+    ItemState.IMPORTING,
     ItemState.PUSHING,
     ItemState.LOADING,
 )

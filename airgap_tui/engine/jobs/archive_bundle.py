@@ -8,7 +8,7 @@ it goes when the work is done, and stays for the next run where it was interrupt
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from airgap_tui.engine.errors import (
     MalformedContent,
     NoRoom,
     NotFound,
+    UsageError,
 )
 from airgap_tui.engine.events import Note, Sink
 from airgap_tui.engine.jobs.ingest import ingest_archive
@@ -33,14 +34,21 @@ from airgap_tui.engine.quantities import size
 
 @contextmanager
 def opened(
-    path: Path, work: Path | None, sink: Sink, token: CancelToken
+    paths: Sequence[Path], work: Path | None, sink: Sink, token: CancelToken
 ) -> Iterator[tuple[BundleReader, tuple[ItemResult, ...]]]:
-    """The bundle that a path stands for, and what could not be read of its archives.
+    """The bundle that the paths stand for, and what could not be read of its archives.
 
-    `path` is a bundle, an archive, or a directory of archives; `work` is where a working bundle may
-    lie. Raises as `BundleReader.open` does, and `NoRoom` or `EnvironmentFailure` for the latter.
+    `paths` are a bundle, volumes of one set, an archive, or a directory of archives; `work` is
+    where a working bundle may lie. Raises as `BundleReader.open` does, and `NoRoom` or
+    `EnvironmentFailure` for the latter.
     """
-    bundles, archives = open_sources((path,))
+    bundles, archives = open_sources(paths)
+    path = paths[0]
+    if len(bundles) > 1 or (bundles and archives) or (archives and len(paths) > 1):
+        raise UsageError(
+            "several paths are pushed together only where they are volumes of one set",
+            hint="Push one bundle after the other.",
+        )
     if bundles:
         yield bundles[0], ()
         return

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from airgap_tui.engine.bundle.extent import Place
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.names import present, root_of
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import Extent
 from airgap_tui.engine.errors import (
     AirgapError,
     InvalidReference,
@@ -105,7 +105,7 @@ class BundleCatalogue:
                 )
         raise NotFound(f"the bundle holds no manifest {digest} of {repository}")
 
-    def blob(self, repository: str, digest: Digest) -> Extent:
+    def blob(self, repository: str, digest: Digest) -> Place:
         self._known(repository)
         for bundle in self._bundles:
             extent = bundle.extent(digest)

@@ -51,6 +51,7 @@ _VERBS = {
     "seal": _Verb("seal", "bundle", writes=True),
     "receipt": _Verb("receipts", "bundle"),
     "export": _Verb("export", "bundle"),
+    "import": _Verb("importing", "bundle", writes=True),
     "load": _Verb("load", "paths"),
     "push": _Verb("push", "bundle", remote=True),
     "serve": _Verb("serve", "paths"),
@@ -89,7 +90,7 @@ class Step:
     def from_json(cls, value: Any) -> Step:
         """Raises `MalformedContent`."""
         verb = _verb(value)
-        kind = verb.of(f"{verb.module.capitalize()}Spec")
+        kind = verb.of(f"{value['verb'].capitalize()}Spec")
         return cls(value["verb"], from_json(kind, value.get("spec")))
 
 
@@ -124,7 +125,7 @@ class Ended:
         if "result" not in value:
             error, hint = str(value.get("error", "")), str(value.get("hint", ""))
             return cls(value["verb"], code, None, error, hint)
-        kind = verb.of(f"{verb.module.capitalize()}Result")
+        kind = verb.of(f"{value['verb'].capitalize()}Result")
         return cls(value["verb"], code, from_json(kind, value["result"]))
 
 

@@ -32,7 +32,7 @@ from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.registry_base import RegistryBase
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.shipments import Delivery
-from airgap_tui.engine.jobs.sources import archives_in
+from airgap_tui.engine.jobs.sources import archives_in, volumes_in
 from airgap_tui.engine.jobs.transfer import Delivered, transfer
 from airgap_tui.engine.jobs.trust import check_signatures, refuse_archives
 from airgap_tui.engine.oci.naming import Naming
@@ -47,8 +47,9 @@ from airgap_tui.engine.settings import Settings
 class PushSpec:
     """What goes where: a bundle, or `docker save` archives. `references` empty means all of it.
 
-    `work` is where archives may be unpacked, None for beside them. `receipt` is where the receipt
-    for the online side is written besides the state directory.
+    `others` are further volumes of the set that `bundle` belongs to. `work` is where archives may
+    be unpacked, None for beside them. `receipt` is where the receipt for the online side is
+    written besides the state directory.
     """
 
     bundle: Path
@@ -57,6 +58,7 @@ class PushSpec:
     references: tuple[Reference, ...] = ()
     work: Path | None = None
     receipt: Path | None = None
+    others: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,11 @@ def run(
     """
     started = time.monotonic()
     if spec.settings.trust.required:
-        refuse_archives(archives_in(spec.bundle), spec.settings.trust)
+        for path in (spec.bundle, *spec.others):
+            if not volumes_in(path):
+                refuse_archives(archives_in(path), spec.settings.trust)
     credentials = logins.credentials if logins else credentials or CredentialStore.load()
-    with opened(spec.bundle, spec.work, sink, token) as (bundle, unreadable):
+    with opened((spec.bundle, *spec.others), spec.work, sink, token) as (bundle, unreadable):
         check_signatures((bundle,), spec.settings.trust, sink, token)
         items, sent, code = _push(spec, bundle, sink, token, credentials, logins)
     result = PushResult((*items, *unreadable), sent, time.monotonic() - started, code)

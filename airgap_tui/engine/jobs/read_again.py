@@ -12,6 +12,7 @@ from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.damage import write_damaged
 from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState
@@ -31,7 +32,7 @@ def run(path: Path, before: VerifyResult, token: CancelToken) -> VerifyResult:
     left = {item for finding in (*bad, *missing) for item in finding.items}
     cured = {item for f in (*before.bad, *before.missing) for item in f.items} - left
     items = tuple(_cured(item) if item.reference in cured else item for item in before.items)
-    if reader.storage.location.is_dir():
+    if isinstance(reader.storage, DirectoryStorage):
         write_damaged(reader.storage.location, _digests(*bad, *missing))
     return replace(before, items=items, bad=bad, missing=missing)
 
@@ -77,10 +78,9 @@ def _whole(reader: BundleReader, finding: Finding, token: CancelToken) -> bool:
 def _forget(reader: BundleReader, digest: Digest) -> None:
     """Let the kernel drop what it read before: otherwise it would give just that again."""
     extent = reader.extent(digest)
-    if extent is None:
-        return
-    with contextlib.suppress(OSError), open(extent.path, "rb") as file:
-        os.posix_fadvise(file.fileno(), extent.offset, extent.size, os.POSIX_FADV_DONTNEED)
+    for part in () if extent is None else extent.parts:
+        with contextlib.suppress(OSError), open(part.path, "rb") as file:
+            os.posix_fadvise(file.fileno(), part.offset, part.size, os.POSIX_FADV_DONTNEED)
 
 
 def _cured(item: ItemResult) -> ItemResult:

@@ -28,6 +28,7 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.catalogue import BundleCatalogue, Held
 from airgap_tui.engine.jobs.left_out import absent_of, refuse
 from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.jobs.sources import open_bundles
 from airgap_tui.engine.jobs.trust import check_signatures
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.redaction import redact
@@ -137,7 +138,7 @@ class Serving:
 
 def check(spec: ServeSpec) -> tuple[str, ...]:
     """Raise what `serving` would, without serving; one sentence for each name that is not clear."""
-    bundles = [BundleReader.open(path) for path in spec.paths]
+    bundles = open_bundles(spec.paths)
     check_signatures(bundles, spec.trust, discard, CancelToken())
     _check_bases(bundles)
     catalogue = BundleCatalogue(bundles)
@@ -160,10 +161,10 @@ def _check_bases(bundles: Sequence[BundleReader]) -> None:
 def serving(spec: ServeSpec, sink: Sink = discard) -> Iterator[Serving]:
     """Serve in the background until the block ends; then all connections end within a second.
 
-    Raises what `BundleReader.open` and `check_signatures` raise, `EnvironmentFailure` for an
+    Raises what `open_bundles` and `check_signatures` raise, `EnvironmentFailure` for an
     address that cannot be had and `UsageError` for a certificate or logins that cannot be used.
     """
-    bundles = [BundleReader.open(path) for path in spec.paths]
+    bundles = open_bundles(spec.paths)
     check_signatures(bundles, spec.trust, sink, CancelToken())
     _check_bases(bundles)
     catalogue = BundleCatalogue(bundles)

@@ -8,18 +8,27 @@ from pathlib import Path
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.archive_names import archive_codec, is_archive_name
 from airgap_tui.engine.bundle.codec import Codec
+from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import open_storage
+from airgap_tui.engine.bundle.storage import is_image, open_storage
+from airgap_tui.engine.bundle.volume import MAX_COUNT as _MOST_VOLUMES
+from airgap_tui.engine.bundle.volume_set import VolumeSet
 from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.quantities import count
 
 
 def open_sources(paths: Sequence[Path]) -> tuple[list[BundleReader], list[Path]]:
-    """The bundles and the archives that the paths stand for; a directory may hold archives."""
+    """The bundles and the archives that the paths stand for; volumes are one bundle, of one set.
+
+    A directory may hold archives, or volumes."""
     bundles: list[BundleReader] = []
     archives: list[Path] = []
+    volumes: list[Path] = []
     for path in paths:
-        found = archives_in(path)
-        if found:
+        if found := volumes_in(path):
+            volumes += found
+        elif found := archives_in(path):
             archives += found
         elif path.is_dir() and not _holds_names(path):
             raise UsageError(
@@ -28,7 +37,50 @@ def open_sources(paths: Sequence[Path]) -> tuple[list[BundleReader], list[Path]]
             )
         else:
             bundles.append(BundleReader.open(path))
+    if volumes:
+        bundles.insert(0, BundleReader.open(*volumes))
     return bundles, archives
+
+
+def open_bundles(paths: Sequence[Path]) -> list[BundleReader]:
+    """As `open_sources`, where archives cannot be used. Raises `UsageError` for such."""
+    bundles, archives = open_sources(paths)
+    if archives:
+        raise UsageError(
+            f"{archives[0]} is an archive that an engine saved, and no bundle",
+            hint="airgap-tui load and push take archives.",
+        )
+    return bundles
+
+
+def volumes_in(path: Path) -> tuple[Path, ...]:
+    """The volume at a path, or those below a directory that is none itself; often none."""
+    if _is_volume(path):
+        return (path,)
+    if not path.is_dir() or _holds_names(path):
+        return ()
+    with reading(path):
+        children = sorted(path.iterdir())[:_MOST_VOLUMES]
+    return tuple(child for child in children if not child.is_symlink() and _is_volume(child))
+
+
+def _is_volume(path: Path) -> bool:
+    if path.is_dir():
+        return (path / layout.VOLUME).is_file()
+    try:
+        return is_image(path) and open_storage(path).extent(layout.VOLUME) is not None
+    except UsageError:
+        return False
+
+
+def told_standing(volumes: VolumeSet, items: Sequence[ItemResult]) -> str:
+    """Which volumes of a set are here, and what is whole without the others."""
+    if not volumes.missing:
+        return volumes.standing
+    whole = sum(item.succeeded for item in items)
+    them = "it" if len(volumes.missing) == 1 else "them"
+    are = "is" if len(items) == 1 else "are"
+    return f"{volumes.standing} {whole} of {count(len(items), 'image')} {are} whole without {them}."
 
 
 def archives_in(path: Path) -> tuple[Path, ...]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
+from airgap_tui.engine.bundle.extent import JoinedExtent, Place, open_place
 from airgap_tui.engine.bundle.findings import (
     ABSENT,
     Finding,
@@ -30,6 +32,9 @@ from airgap_tui.engine.bundle.needs import Need, needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signature import Signature, Standing
 from airgap_tui.engine.bundle.signed_bundle import signature_of
+from airgap_tui.engine.bundle.storage import DirectoryStorage
+from airgap_tui.engine.bundle.volume_findings import check_volume, damaged_pieces, foreign_files
+from airgap_tui.engine.bundle.volume_set import VolumeSet
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentError, EnvironmentFailure
 from airgap_tui.engine.events import (
@@ -49,8 +54,11 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.left_out import LeftOut, left_out
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sources import told_standing
 from airgap_tui.engine.jobs.trust import refuse
+from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.quantities import size as in_words
 from airgap_tui.engine.settings import Settings
@@ -58,11 +66,13 @@ from airgap_tui.engine.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class VerifySpec:
-    """`threads` None takes as many as there are processors for this process."""
+    """`others` are further volumes of the set that `path` belongs to. `threads` None takes as many
+    as there are processors for this process."""
 
     path: Path
     settings: Settings = field(default_factory=Settings)
     threads: int | None = None
+    others: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +116,15 @@ class VerifyResult:
 
 
 def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
-    """Check a bundle, in a directory or inside a tar or ISO; nothing of its content is changed.
+    """Check a bundle, in a directory or inside a tar or ISO, or the volumes of one; nothing of its
+    content is changed.
 
     Raises as `BundleReader.open` does, and `SignatureRefused` where a signature is required and
     there is no good one; what is wrong inside is in the result.
     """
     started = time.monotonic()
-    reader = BundleReader.open(spec.path)
+    reader = BundleReader.open(spec.path, *spec.others)
+    volumes = reader.storage if isinstance(reader.storage, VolumeSet) else None
     signature = signature_of(reader, spec.settings.trust, token)
     if spec.settings.trust.required:
         refuse(signature, spec.settings.trust, str(spec.path))
@@ -125,10 +137,14 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     }
     reading = _Reading(reader, needs, stored, sink, token)
     reading.run(spec.threads or len(os.sched_getaffinity(0)))
-    if reader.inventory.id and reader.storage.extent(layout.CHECKSUMS) is None:
+    if volumes is not None:
+        file_findings = _check_volumes(volumes, sink, token)
+    else:
+        file_findings = check_files(reader.storage, needs, stored, token)
+    file_findings += check_archive_twin(reader)
+    if not volumes and reader.inventory.id and reader.storage.extent(layout.CHECKSUMS) is None:
         text = f"There is no {layout.CHECKSUMS}: the last save did not come to its end"
         sink(Note(text, Level.WARNING))
-    file_findings = check_files(reader.storage, needs, stored, token) + check_archive_twin(reader)
     result = VerifyResult(
         items=reading.results(),
         blobs=len(stored),
@@ -141,6 +157,8 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         left_out=left_out(reader, needs),
     )
     _narrate(reader, result, stored, sink)
+    if volumes is not None:
+        sink(Note(told_standing(volumes, result.items), _level(volumes)))
     _note_damage(reader, reading)
     sink(JobFinished("verify", result.exit_code))
     return result
@@ -242,16 +260,44 @@ class _Reading:
 
     def _read(self, digest: Digest) -> str:
         """Hash one file; what is wrong with it, or nothing."""
+        self._sink(BlobStarted(str(digest)))
+        storage = self._reader.storage
+        if not isinstance(storage, VolumeSet):
+            return self._compare(digest, lambda: self._reader.open_blob(digest))
+        try:
+            copies = storage.copies(layout.blob_path(digest))
+        except AirgapError as error:
+            return error.message
+        return self._read_copies(digest, storage, copies)
+
+    def _read_copies(self, digest: Digest, volumes: VolumeSet, copies: Sequence[Place]) -> str:
+        """What is wrong with content that lies on media; one whole copy of it is enough."""
+        problems: list[str] = []
+        for place in copies:
+            problem = self._compare(digest, partial(open_place, place), told=not problems)
+            if problem and isinstance(place, JoinedExtent):
+                problem = "; ".join(damaged_pieces(volumes, digest)) or problem
+            elif problem:
+                problem = f"{volumes.label(place)}: {problem}"
+            problems.append(problem)
+        if all(problems):
+            return "; ".join(problems) or ABSENT
+        for problem in filter(None, problems):
+            text = f"{problem}; another medium has {digest.short} whole, which is taken"
+            self._sink(Note(text, Level.WARNING))
+        return ""
+
+    def _compare(self, digest: Digest, opener: Callable[[], Reader], *, told: bool = True) -> str:
         name, hasher = str(digest), digest.hasher()
-        self._sink(BlobStarted(name))
         left = self._stored[digest]
         try:
-            with closing(self._reader.open_blob(digest)) as content:
+            with closing(opener()) as content:
                 while count := content.readinto(buffer()):
                     self._token.check()
                     hasher.update(buffer()[:count])
                     left -= count
-                    self._sink(BlobProgress(name, count))
+                    if told:
+                        self._sink(BlobProgress(name, count))
         except EnvironmentFailure as error:
             return error.message
         if left:
@@ -315,10 +361,25 @@ def _narrate(
         sink(Note(f"No finished item needs {files} of the bundle ({in_words(total)})"))
 
 
+def _check_volumes(volumes: VolumeSet, sink: Sink, token: CancelToken) -> list[Finding]:
+    joined = volumes.joined
+    findings = []
+    for medium in volumes.media:
+        findings += check_volume(medium, joined, token)
+        if others := foreign_files(medium):
+            text = f"{medium.label} also holds {counted(len(others), 'file')} of others, as"
+            sink(Note(f"{text} {harmless(others[0])!r}: never opened", Level.WARNING))
+    return findings
+
+
+def _level(volumes: VolumeSet) -> Level:
+    return Level.WARNING if volumes.missing else Level.INFO
+
+
 def _note_damage(reader: BundleReader, reading: _Reading) -> None:
     """Leave the next save a note of what to fetch anew."""
     location = reader.storage.location
-    if not location.is_dir():
+    if not isinstance(reader.storage, DirectoryStorage):
         return
     digests = {Digest.parse(f.digest) for f in (*reading.bad, *reading.missing) if f.digest}
     if digests or read_damaged(location):

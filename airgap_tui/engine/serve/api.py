@@ -38,11 +38,33 @@ _FOREVER = "max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Bytes of a file that make the body of a reply."""
+    """Bytes of a file."""
 
     path: Path
     offset: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """Bytes of files that make the body of a reply, one stretch after the other."""
+
+    parts: tuple[Stretch, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    def cut(self, first: int, count: int) -> FileBody:
+        """`count` bytes from the byte `first` on."""
+        parts = []
+        for part in self.parts:
+            taken = min(part.size - first, count)
+            if taken > 0:
+                parts.append(Stretch(part.path, part.offset + first, taken))
+                count -= taken
+            first = max(0, first - part.size)
+        return FileBody(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +73,12 @@ class Reply:
 
     status: HTTPStatus
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Stretch = b""
+    body: bytes | FileBody = b""
     name: str = ""
 
     @property
     def length(self) -> int:
-        return self.body.size if isinstance(self.body, Stretch) else len(self.body)
+        return self.body.size if isinstance(self.body, FileBody) else len(self.body)
 
 
 class Headers(Protocol):
@@ -157,8 +179,8 @@ class Api:
         )
 
     def _blob(self, repository: str, digest: Digest, headers: Headers) -> Reply:
-        extent = _found("BLOB_UNKNOWN", lambda: self._catalogue.blob(repository, digest))
-        body = Stretch(extent.path, extent.offset, extent.size)
+        place = _found("BLOB_UNKNOWN", lambda: self._catalogue.blob(repository, digest))
+        body = FileBody(tuple(Stretch(p.path, p.offset, p.size) for p in place.parts))
         return _content(headers, digest, "application/octet-stream", body, immutable=True)
 
     def _referrers(self, repository: str, digest: Digest, query: Query) -> Reply:
@@ -245,7 +267,7 @@ def _content(
     headers: Headers,
     digest: Digest,
     media_type: str,
-    body: bytes | Stretch,
+    body: bytes | FileBody,
     *,
     immutable: bool,
     name: str = "",
@@ -261,7 +283,7 @@ def _content(
     known = headers.get("If-None-Match", "")
     if known and (known.strip() == "*" or tag in known):
         return Reply(HTTPStatus.NOT_MODIFIED, about, name=name)
-    if not isinstance(body, Stretch):
+    if not isinstance(body, FileBody):
         return Reply(HTTPStatus.OK, about, body, name)
     about["Accept-Ranges"] = "bytes"
     wanted = headers.get("Range", "")
@@ -280,4 +302,4 @@ def _content(
         return Reply(HTTPStatus.OK, about, body)
     first, count = stretch
     about["Content-Range"] = f"bytes {first}-{first + count - 1}/{body.size}"
-    return Reply(HTTPStatus.PARTIAL_CONTENT, about, Stretch(body.path, body.offset + first, count))
+    return Reply(HTTPStatus.PARTIAL_CONTENT, about, body.cut(first, count))

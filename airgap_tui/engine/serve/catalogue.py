@@ -16,7 +16,7 @@ from airgap_tui.engine.oci.manifest import Index, Manifest
 
 
 class Extent(Protocol):
-    """Where the bytes of a blob lie: a whole file, or a stretch of a tar or ISO file. In bytes."""
+    """A whole file, or a stretch of a tar or ISO file. In bytes."""
 
     @property
     def path(self) -> Path: ...
@@ -24,6 +24,13 @@ class Extent(Protocol):
     def offset(self) -> int: ...
     @property
     def size(self) -> int: ...
+
+
+class Place(Protocol):
+    """Where the bytes of a blob lie: in one stretch, or in several, one after the other."""
+
+    @property
+    def parts(self) -> Sequence[Extent]: ...
 
 
 class Catalogue(Protocol):
@@ -50,7 +57,7 @@ class Catalogue(Protocol):
         """A manifest or an index by its digest."""
         ...
 
-    def blob(self, repository: str, digest: Digest) -> Extent:
+    def blob(self, repository: str, digest: Digest) -> Place:
         """Where the bytes of a config, a layer or a file lie."""
         ...
 

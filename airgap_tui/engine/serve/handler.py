@@ -14,7 +14,7 @@ from typing import Any
 
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.serve import sending
-from airgap_tui.engine.serve.api import Api, Refusal, Reply, Stretch
+from airgap_tui.engine.serve.api import Api, FileBody, Refusal, Reply
 from airgap_tui.engine.serve.connection import Connection, Limits, Phase
 from airgap_tui.engine.serve.htpasswd import Htpasswd
 
@@ -135,27 +135,28 @@ class Handler(BaseHTTPRequestHandler):
         except (AirgapError, OSError) as error:
             self._fail(str(error))
             return
-        if isinstance(reply.body, Stretch) and self.command != "HEAD":
+        if isinstance(reply.body, FileBody) and self.command != "HEAD":
             self._send_file(reply, reply.body)
         else:
             self._write(reply)
 
-    def _send_file(self, reply: Reply, stretch: Stretch) -> None:
+    def _send_file(self, reply: Reply, body: FileBody) -> None:
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(sending.opened(stretch))
+                files = [stack.enter_context(sending.opened(part)) for part in body.parts]
             except sending.MediumFailure as error:
                 self._fail(str(error))
                 return
             self.request.sendall(self._head(reply))
             try:
-                sending.send(self.request, file, stretch)
+                for file, part in zip(files, body.parts, strict=True):
+                    sending.send(self.request, file, part)
             except sending.MediumFailure as error:
                 # The head has promised more: only the cut connection can still tell the client.
                 self.close_connection = True
                 self._report(reply, 0, str(error))
                 return
-        self._report(reply, stretch.size)
+        self._report(reply, body.size)
 
     def _fail(self, problem: str) -> None:
         refusal = Refusal(
@@ -164,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
         self._write(refusal.reply(), problem=problem)
 
     def _write(self, reply: Reply, problem: str = "") -> None:
-        body = b"" if self.command == "HEAD" or isinstance(reply.body, Stretch) else reply.body
+        body = b"" if self.command == "HEAD" or isinstance(reply.body, FileBody) else reply.body
         self.request.sendall(self._head(reply) + body)
         self._report(reply, len(body), problem)
 

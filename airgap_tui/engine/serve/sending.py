@@ -32,8 +32,9 @@ def opened(stretch: Stretch) -> Iterator[int]:
     except OSError as error:
         raise MediumFailure(f"{stretch.path} cannot be opened: {error.strerror}") from None
     try:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size < stretch.offset + stretch.size:
+        kind = os.fstat(file).st_mode
+        size = os.lseek(file, 0, os.SEEK_END) if stat.S_ISREG(kind) or stat.S_ISBLK(kind) else 0
+        if size < stretch.offset + stretch.size:
             raise MediumFailure(f"{stretch.path} is not the file that it was")
         yield file
     finally:

@@ -15,8 +15,10 @@ from pathlib import Path
 import pycdlib
 import pytest
 
+from airgap_tui.engine.bundle.extent import Extent
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import Storage, open_storage
+from airgap_tui.engine.bundle.storage import open_storage
+from airgap_tui.engine.bundle.stored_files import Storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     AirgapError,
@@ -102,7 +104,7 @@ def test_every_form_holds_the_same_files(opened: Storage, bundle: Path) -> None:
 def test_an_extent_is_where_the_bytes_lie(opened: Storage, bundle: Path) -> None:
     for name, size in opened.names():
         extent = opened.extent(name)
-        assert extent is not None
+        assert isinstance(extent, Extent)
         with extent.path.open("rb") as file:
             file.seek(extent.offset)
             assert file.read(extent.size) == (bundle / name).read_bytes()

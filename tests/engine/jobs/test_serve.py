@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 from requests import Response
 
 from airgap_tui.engine.bundle.closure import closure_below
@@ -28,6 +29,8 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.source import RegistrySource
 from airgap_tui.engine.settings import Network
 from tests.conftest import EventLog, Run
+from tests.engine.bundle import sample_source
+from tests.engine.bundle.volumes import as_directory, as_tar, cut
 from tests.images import (
     ACCEPT,
     SampleImage,
@@ -403,3 +406,21 @@ def test_docker_tells_why_a_short_name_is_refused(
     )
     with serving(spec(path)) as served, pytest.raises(Exception, match="different images"):
         list(docker_engine.client.api.pull(f"{served.address}/a/b", "1", stream=True))
+
+
+def test_a_blob_in_pieces_is_served_from_its_volumes(
+    sample_images: SampleImages, tmp_path: Path
+) -> None:
+    sample_source.save(tmp_path / "pod", sample_images.images)
+    media = [
+        form(tmp_path / "media", *part)
+        for form, part in zip((as_tar, as_directory), cut(tmp_path / "pod", 2, 20_000), strict=True)
+    ]
+    sample = sample_images.pytorch
+    layer = max(sample.content, key=lambda layer: len(layer.blob))
+    assert len(layer.blob) > 40_000
+    with serving(ServeSpec(tuple(media), port=0)) as under_way:
+        url = f"{under_way.url}/v2/{sample.repository}/blobs/{layer.digest}"
+        assert requests.get(url, timeout=30).content == layer.blob
+        part = requests.get(url, headers={"Range": "bytes=15000-45000"}, timeout=30)
+        assert part.content == layer.blob[15000:45001]
