@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
+from tests import services
 from tests.cli.conftest import Command
 from tests.fakes.registry import FakeRegistry, Tokens
 from tests.fakes.valve import Valve
@@ -181,7 +182,10 @@ def test_other_verbs_detach_too(command: Command, image: str, known: Known) -> N
 def test_stop_and_continue(command: Command, image: str, valve: Valve, known: Known) -> None:
     identity = command("save", image, "-b", "pod", "--detach").out.strip()
     assert valve.held.wait(30)
-    assert re.search(r"Running \d+%", command("jobs").out)
+    services.wait_for(
+        lambda: bool(re.search(r"Running \d+%", command("jobs").out)),
+        what="the job tells how far it is",
+    )
     stopped = command("stop", "pod")
     assert stopped.code == 0, stopped.err
     valve.opened.set()

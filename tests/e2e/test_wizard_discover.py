@@ -32,7 +32,7 @@ def to_where(terminal: Terminal) -> None:
     terminal.reach("Collect images", key="Down")
     terminal.press("Enter")
     terminal.wait("Choose the images to carry.")
-    terminal.reach("Add many")
+    terminal.reach("[ Find images in use ]")
     terminal.press("Enter")
     terminal.wait("Where are images in use?", "▸ [ Look on this machine ]")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle import blob_store
+from airgap_tui.engine.bundle import blob_store, hashed_file
 from airgap_tui.engine.bundle.blob_store import BlobStore
 from airgap_tui.engine.bundle.hashed_file import HashedFile
 from airgap_tui.engine.bundle.layout import PARTIAL
@@ -74,7 +74,7 @@ def test_it_continues_at_the_very_byte(
     store: BlobStore, supported: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not supported:
-        monkeypatch.setattr(blob_store, "_DIRECT", 0)
+        monkeypatch.setattr(hashed_file, "_DIRECT", 0)
     begun, counted = download(store, 5_000_001, 8 * 1024 * 1024, 12_345_678)
     assert begun == [0, 5_000_001, 8 * 1024 * 1024, 12_345_678]
     assert counted == len(CONTENT)
