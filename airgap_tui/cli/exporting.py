@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap_tui.cli.background import detach_option, detached
-from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, verb
+from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, verb
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output, narrate
 from airgap_tui.cli.running import run_job, this_command
@@ -58,6 +58,7 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
     help="One volume on each disk: asks for the next one at MEDIUM when one is written.",
 )
 @click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign the bundle first; see sign.")
+@sheet_option
 @detach_option
 def export(
     output: Output,
@@ -68,6 +69,7 @@ def export(
     only: tuple[int, ...],
     change_disks: bool,
     key: Path | None,
+    sheets: tuple[Path, ...],
     detach: bool,
 ) -> int:
     """Write a bundle onto disks or discs, as volumes of a chosen size.
@@ -86,7 +88,9 @@ def export(
     if change_disks and detach:
         raise UsageError("--change-disks and --detach cannot be used together")
     spec = job.ExportSpec(
-        bundle, medium, Form(form), volume_size or "", only, bool(only), key, settings_of()
+        *(bundle, medium, Form(form), volume_size or "", only, bool(only), key),
+        settings=settings_of(),
+        sheets=sheets,
     )
     if detach:
         from airgap_tui.engine.jobs.chain import Step

@@ -13,6 +13,7 @@ from airgap_tui.cli.options import (
     keep_registry_option,
     map_option,
     platform_option,
+    receipt_option,
     references_of,
     settings_of,
     trust_options,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 @keep_registry_option
 @map_option
 @platform_option
+@receipt_option
 @trust_options
 @click.option("--force", is_flag=True, help="Start although the engine's disk seems to lack room.")
 @detach_option
@@ -68,6 +70,7 @@ def load(
     keep_registry: bool,
     maps: tuple[str, ...],
     platform: str | None,
+    receipt: Path | None,
     force: bool,
     detach: bool,
     **trust: Any,
@@ -94,6 +97,7 @@ def load(
         references=references,
         force=force,
         settings=settings,
+        receipt=receipt,
     )
     if detach:
         from airgap_tui.engine.jobs.chain import Step

@@ -31,6 +31,7 @@ _VERBS = {
     "export": ("exporting", "Write a bundle onto disks or discs, as volumes of a chosen size."),
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
     "push": ("pushing", "Push a bundle, or docker save archives, into a registry."),
+    "receipt": ("receipting", "Write a receipt of what this side has."),
     "serve": ("serving", "Serve a bundle as a read-only registry."),
     "rehearse": ("serving", "Try the whole crossing on this machine: no network, no Docker."),
     "compress": ("compressing", "Compress docker save archives with all cores."),

@@ -133,6 +133,22 @@ def trust_options(function: Function) -> Function:
     return function
 
 
+sheet_option = click.option(
+    "--sheet",
+    "sheets",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Also write a transfer sheet: .txt, .csv or .html.",
+)
+
+receipt_option = click.option(
+    "--receipt",
+    type=FILE,
+    metavar="FILE",
+    help="Also write the receipt for the online side here.",
+)
+
 transfers_option = click.option(
     "--transfers",
     type=click.IntRange(1, 64),

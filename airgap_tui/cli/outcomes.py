@@ -57,7 +57,8 @@ def numbers(verb: str, result: Any) -> str:
     """What was moved or read, and how long that took."""
     took = f"in {elapsed(result.seconds)}"
     if verb == "save":
-        return f"{size(result.unique)} in all, {size(result.downloaded)} fetched {took}."
+        left_out = f" {size(result.left_out)} left out," if result.left_out else ""
+        return f"{size(result.unique)} in all,{left_out} {size(result.downloaded)} fetched {took}."
     if verb == "serve":
         return f"{count(result.requests, 'request')}, {size(result.sent)} sent {took}."
     if verb == "push":

@@ -14,6 +14,7 @@ from airgap_tui.cli.options import (
     keep_registry_option,
     map_option,
     network_options,
+    receipt_option,
     references_of,
     settings_of,
     transfers_option,
@@ -39,6 +40,7 @@ from airgap_tui.cli.running import run_job
 @click.option(
     "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
 )
+@receipt_option
 @trust_options
 @network_options
 @transfers_option
@@ -51,6 +53,7 @@ def push(
     keep_registry: bool,
     maps: tuple[str, ...],
     work: Path | None,
+    receipt: Path | None,
     detach: bool,
     **network: Any,
 ) -> int:
@@ -66,7 +69,7 @@ def push(
     from airgap_tui.engine.oci.naming import Naming
 
     naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps)
-    spec = job.PushSpec(bundle, naming, settings, references, work)
+    spec = job.PushSpec(bundle, naming, settings, references, work, receipt)
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 

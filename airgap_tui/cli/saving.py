@@ -29,6 +29,7 @@ from airgap_tui.cli.text import Column, table
 from airgap_tui.engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.chain import Step
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.save_spec import SaveSpec
 
@@ -87,6 +88,12 @@ def _save_options(function: Any) -> Any:
                 metavar="IMAGE",
                 help="Forget what the bundle has of this image and look its tag up again.",
             ),
+            click.option(
+                "--have",
+                multiple=True,
+                metavar="RECEIPT|CODE",
+                help="Leave out what the offline side has, by its receipt or delivery code.",
+            ),
             network_options,
             transfers_option,
         )
@@ -106,6 +113,7 @@ def _spec(
     compress: str | None,
     with_signatures: bool,
     refresh: tuple[str, ...],
+    have: tuple[str, ...],
     force: bool = False,
     archive_dir: Path | None = None,
     codec: str = "xz",
@@ -115,6 +123,10 @@ def _spec(
         raise UsageError("--from-archive cannot be used with --from or --host")
     if host and origin == "registry":
         raise UsageError("--host needs --from docker or --from podman")
+    if have and (archives or origin != "registry"):
+        raise UsageError("--have needs images from registries: only they tell digests beforehand")
+    if have and compress and compress != "keep":
+        raise UsageError("--have and --compress cannot be used together: digests change under it")
     settings = settings_of(platform=platform, **network)
     listed = images_of(images, lists)
     refreshed = references_of(refresh)
@@ -125,6 +137,7 @@ def _spec(
         )
 
     from airgap_tui.engine.bundle.codec import Codec, Compression
+    from airgap_tui.engine.bundle.delivery_code import is_code
     from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 
     return SaveSpec(
@@ -140,6 +153,8 @@ def _spec(
         force=force,
         archive_dir=archive_dir,
         archive_codec=Codec(codec),
+        have=tuple(Path(text) for text in have if not is_code(text) or Path(text).exists()),
+        codes=tuple(text for text in have if is_code(text) and not Path(text).exists()),
     )
 
 
@@ -177,6 +192,7 @@ def _show_plan(output: Output, result: PlanResult) -> None:
     from airgap_tui.engine.quantities import elapsed, size
 
     held = any(image.held for image in result.images)
+    left_out = any(image.left_out for image in result.images)
     columns = [
         Column("Image", flexible=True),
         Column("Platform"),
@@ -184,15 +200,17 @@ def _show_plan(output: Output, result: PlanResult) -> None:
         Column("Size", right=True),
         Column("Shared", right=True),
         *([Column("Held", right=True)] if held else []),
+        *([Column("Left out", right=True)] if left_out else []),
         Column("To fetch", right=True),
     ]
 
     def cell(number: int) -> str:
         return size(number) if number else "-"
 
-    def row(name: str, platform: str, digest: str, numbers: tuple[int, int, int, int]) -> list[str]:
-        whole, shared, kept, fetch = map(cell, numbers)
-        return [name, platform, digest, whole, shared, *([kept] if held else []), fetch]
+    def row(name: str, platform: str, digest: str, numbers: tuple[int, ...]) -> list[str]:
+        whole, shared, kept, out, fetch = map(cell, numbers)
+        optional = [*([kept] if held else []), *([out] if left_out else [])]
+        return [name, platform, digest, whole, shared, *optional, fetch]
 
     rows = []
     for image in result.images:
@@ -204,13 +222,14 @@ def _show_plan(output: Output, result: PlanResult) -> None:
                 image.reference,
                 platforms if image.platforms else "-",
                 image.digest.partition(":")[2][:12] or "-",
-                (image.size, image.shared, image.held, image.to_fetch),
+                (image.size, image.shared, image.held, image.left_out, image.to_fetch),
             )
         )
     sums = (
         sum(image.size for image in result.images),
         sum(image.shared for image in result.images),
         sum(image.held for image in result.images),
+        result.left_out,
         result.to_fetch,
     )
     rows.append(row("All", "", "", sums))
@@ -219,6 +238,8 @@ def _show_plan(output: Output, result: PlanResult) -> None:
         f"{size(result.needed, up=True)} needed,"
         f" {size(result.room.free, down=True)} free. Nothing is written yet."
     )
+    if result.left_out:
+        output.say(f"{size(result.left_out)} are left out: the offline side has them.")
     for limit in result.rate_limits:
         window = f" in {elapsed(limit.window_seconds)}" if limit.window_seconds else ""
         output.say(f"{limit.registry}: {limit.remaining} of {limit.limit} downloads left{window}.")
@@ -247,7 +268,7 @@ def _show_plan(output: Output, result: PlanResult) -> None:
 )
 @click.option(
     "--then",
-    type=click.Choice(("verify",)),
+    type=click.Choice(("verify", "seal")),
     multiple=True,
     help="What to do with the bundle when it is saved.",
 )
@@ -265,10 +286,8 @@ def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **v
     stopping = "Stopping; what is saved is kept. Press Ctrl-C once more to end at once."
     if then or detach:
         from airgap_tui.engine.jobs.chain import Step
-        from airgap_tui.engine.jobs.verify import VerifySpec
 
-        after = Step("verify", VerifySpec(spec.bundle, spec.settings))
-        steps = (Step("save", spec), *([after] if then else []))
+        steps = (Step("save", spec), *(_after(verb, spec) for verb in dict.fromkeys(then)))
         if detach:
             return detached(output, spec.settings.state_dir, *steps)
         return in_a_row(output, *steps, stopping=stopping)
@@ -284,3 +303,14 @@ def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **v
         what = " the others" if any(item.succeeded for item in result.items) else ""
         output.say(f"To try{what} again: {this_command()}")
     return result.exit_code
+
+
+def _after(verb: str, spec: SaveSpec) -> Step:
+    """What is done with the bundle when it is saved."""
+    from airgap_tui.engine.jobs.chain import Step
+    from airgap_tui.engine.jobs.seal import SealSpec
+    from airgap_tui.engine.jobs.verify import VerifySpec
+
+    if verb == "seal":
+        return Step("seal", SealSpec(spec.bundle, settings=spec.settings))
+    return Step("verify", VerifySpec(spec.bundle, spec.settings))

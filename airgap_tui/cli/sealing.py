@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, verb
+from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, verb
 from airgap_tui.cli.output import Output, narrate
 from airgap_tui.cli.results import tell_failures
 from airgap_tui.cli.running import run_job
@@ -44,7 +44,8 @@ def sign(output: Output, bundle: Path, key: Path) -> int:
 )
 @click.argument("bundle", type=DIRECTORY)
 @click.option("--sign", "key", type=FILE, metavar="KEY", help=f"Sign it as well. {_KEY}")
-def seal(output: Output, bundle: Path, key: Path | None) -> int:
+@sheet_option
+def seal(output: Output, bundle: Path, key: Path | None, sheets: tuple[Path, ...]) -> int:
     """Make a bundle ready to carry on the disk that it is on.
 
     Checksums, the signature, START-HERE.txt for whoever opens it, and everything written through to
@@ -55,7 +56,7 @@ def seal(output: Output, bundle: Path, key: Path | None) -> int:
     from airgap_tui.engine.jobs import seal as job
     from airgap_tui.engine.quantities import count, size
 
-    spec = job.SealSpec(bundle, key, settings)
+    spec = job.SealSpec(bundle, key, settings, sheets)
     result = run_job(output, lambda sink, token: job.run(spec, sink, token))
     output.document(result.to_json())
     tell_failures(output, result.items)

@@ -118,7 +118,7 @@ def test_save_as_json(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert item["state"] == "done"
     assert item["error"] is None
     assert item["digest"].startswith("sha256:")
-    assert set(shown.document["bytes"]) == {"unique", "downloaded", "reused"}
+    assert set(shown.document["bytes"]) == {"unique", "downloaded", "reused", "leftOut"}
     assert shown.document["seconds"] >= 0
 
 

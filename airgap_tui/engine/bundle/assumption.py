@@ -28,37 +28,57 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLayer:
+    """A layer over there: its size in bytes, an image by its name at the source that has it, and
+    the repository over there of that image, if known."""
+
+    size: int
+    image: str = ""
+    repository: str = ""
+
+    @classmethod
+    def from_json(cls, value: object) -> KnownLayer:
+        fields = Fields(value, "assumes: layers")
+        return cls(fields.count("size"), fields.text("image"), fields.text("repository"))
+
+    def to_json(self) -> dict[str, Any]:
+        place = {"repository": self.repository} if self.repository else {}
+        return {"size": self.size, "image": self.image, **place}
+
+
+@dataclass(frozen=True, slots=True)
 class Assumption:
     """Layers that are left out because the offline side has them, going by one receipt.
 
     `holder` is where it has them, such as a registry's repository prefix; `bundles` brought them
-    there. Of each digest the `size` in bytes and a repository over there that has it, if known.
+    there. `whole_images` says that it takes images only whole, as an engine does.
     """
 
     site: str
     holder: str
     written: str
     bundles: tuple[Base, ...]
-    layers: Mapping[Digest, tuple[int, str]]
+    layers: Mapping[Digest, KnownLayer]
+    whole_images: bool = False
 
     @classmethod
     def from_json(cls, value: object) -> Assumption:
         fields = Fields(value, "assumes")
-        layers: dict[Digest, tuple[int, str]] = {}
+        layers: dict[Digest, KnownLayer] = {}
         listed = fields.take("layers", {})
         bundles = fields.take("bundles", [])
         if not isinstance(listed, dict) or not isinstance(bundles, list):
             raise MalformedContent("bundle.json: assumes: layers or bundles are of the wrong kind")
         for text, record in listed.items():
-            known = Fields(record, "assumes: layers")
             digest = parse_value(text, Digest.parse, "assumes: layers")
-            layers[digest] = (known.count("size"), known.text("in"))
+            layers[digest] = KnownLayer.from_json(record)
         return cls(
             fields.text("site"),
             fields.text("holder"),
             fields.text("written"),
             tuple(Base.from_json(base, "assumes: bundles") for base in bundles),
             layers,
+            bool(fields.take("wholeImages", False)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -66,9 +86,9 @@ class Assumption:
             "site": self.site,
             "holder": self.holder,
             "written": self.written,
+            **({"wholeImages": True} if self.whole_images else {}),
             "bundles": [base.to_json() for base in self.bundles],
             "layers": {
-                str(digest): {"size": size, **({"in": place} if place else {})}
-                for digest, (size, place) in sorted(self.layers.items())
+                str(digest): self.layers[digest].to_json() for digest in sorted(self.layers)
             },
         }

@@ -25,7 +25,8 @@ _DEEPEST = 8
 class Need:
     """One file that items need; `problems` are what is wrong with it, apart from its bytes.
 
-    A layer that its publisher does not allow to be passed on is `optional`.
+    A layer that its publisher does not allow to be passed on is `optional`; one that is left out
+    because the offline side has it is `assumed`.
     """
 
     digest: Digest
@@ -34,6 +35,12 @@ class Need:
     problems: list[str] = field(default_factory=list)
     present: bool = False
     optional: bool = False
+    assumed: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether it should be there and is not."""
+        return not (self.present or self.optional or self.assumed)
 
 
 def needs_of(reader: BundleReader, token: CancelToken) -> dict[Digest, Need]:
@@ -51,6 +58,7 @@ class _Walk:
         self._token = token
         self.needs: dict[Digest, Need] = {}
         self._documents: dict[Digest, Manifest | Index | None] = {}
+        self._assumed = reader.inventory.assumed
 
     def add(
         self, descriptor: Descriptor, item: str, depth: int, *, known_size: bool = True
@@ -82,6 +90,7 @@ class _Walk:
             _problem(need, error.message)
             return need
         need.present = extent is not None
+        need.assumed = extent is None and blob.digest in self._assumed
         if extent is not None and known_size and extent.size != blob.size:
             _problem(need, f"it has {extent.size} bytes, not {blob.size}")
         return need

@@ -6,7 +6,7 @@ Needs no lock: a writer replaces its files in one step and never changes content
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class BundleReader:
         self.storage = storage
         self.inventory = inventory
         self.inventory_digest = inventory_digest
+        self._bases: tuple[Storage, ...] = ()
         location = storage.location
         self._damaged = read_damaged(location) if location.is_dir() else frozenset[Digest]()
 
@@ -86,7 +87,16 @@ class BundleReader:
 
     def extent(self, digest: Digest) -> Extent | None:
         """Where some content lies, for sending it from there; None where it is not."""
-        return self.storage.extent(layout.blob_path(digest))
+        name = layout.blob_path(digest)
+        own = self.storage.extent(name)
+        if own is not None or not self._bases:
+            return own
+        return next((e for base in self._bases if (e := base.extent(name)) is not None), None)
+
+    def lean_on(self, others: Iterable[BundleReader]) -> None:
+        """Take what is left out on purpose from other bundles that are opened beside this one."""
+        if self.inventory.assumes:
+            self._bases = tuple(other.storage for other in others if other is not self)
 
     def stored(self) -> Iterator[Digest]:
         """The digests of all content, wanted by an item or not."""
@@ -151,7 +161,12 @@ class BundleReader:
 
     def open_blob(self, digest: Digest, offset: int = 0) -> Reader:
         """Stored content from `offset` on, not yet checked. Raises `NotFound`."""
-        return self.storage.open(layout.blob_path(digest), offset)
+        name = layout.blob_path(digest)
+        if self._bases and self.storage.extent(name) is None:
+            for base in self._bases:
+                if base.extent(name) is not None:
+                    return base.open(name, offset)
+        return self.storage.open(name, offset)
 
     def below(self, reference: Reference, root: Descriptor) -> Closure:
         """The closure of any stored manifest or index. Raises as `document` does."""

@@ -53,9 +53,9 @@ def start_here(
 
 
 def _head(inventory: Inventory, content_bytes: int, place: Place) -> list[str]:
-    title = f"Container images for a network without internet: {harmless(inventory.name)}"
+    title = f"Container images for a network without internet: {_plain(inventory.name)}"
     day = (inventory.updated or inventory.created)[:10]
-    facts = f"{size(content_bytes)} in all, saved {harmless(day)}. Bundle {harmless(inventory.id)}."
+    facts = f"{size(content_bytes)} in all, saved {_plain(day)}. Bundle {_plain(inventory.id)}."
     lines = [title, "=" * len(title), "", *_wrapped(facts)]
     if not place.whole:
         lines += _wrapped(
@@ -69,11 +69,11 @@ def _images(inventory: Inventory) -> list[str]:
     whole = [item for item in present(inventory) if item.kind != SIGNATURE]
     unfinished = [item for item in inventory.items if item.state.value != "done"]
     lines = [f"{count(len(whole), 'image')}:", ""]
-    lines += [f"    {harmless(item.name)}" for item in whole[:_MOST_NAMES]]
+    lines += [f"    {_plain(item.name)}" for item in whole[:_MOST_NAMES]]
     if len(whole) > _MOST_NAMES:
         lines.append(f"    and {len(whole) - _MOST_NAMES} more, in {layout.INVENTORY}")
     if unfinished:
-        names = ", ".join(harmless(item.name) for item in unfinished[:_MOST_NAMES])
+        names = ", ".join(_plain(item.name) for item in unfinished[:_MOST_NAMES])
         lines += ["", *_wrapped(f"Asked for and not here, because saving failed: {names}")]
     return lines
 
@@ -81,7 +81,7 @@ def _images(inventory: Inventory) -> list[str]:
 def _assumed(inventory: Inventory) -> list[str]:
     files = len(inventory.assumed)
     bases = dict.fromkeys(
-        harmless(base.name or base.id) for one in inventory.assumes for base in one.bundles
+        _plain(base.name or base.id) for one in inventory.assumes for base in one.bundles
     )
     return _wrapped(
         f"This is an update: {count(files, 'layer')} of {', '.join(bases) or 'an earlier bundle'}"
@@ -110,7 +110,7 @@ def _check(signature: Signature, place: Place) -> list[str]:
         lines += [
             "",
             *_wrapped(
-                f"It is signed with the key {harmless(signature.fingerprint)}. Compare that with"
+                f"It is signed with the key {_plain(signature.fingerprint)}. Compare that with"
                 " what the signer told you by another way."
             ),
         ]
@@ -118,7 +118,7 @@ def _check(signature: Signature, place: Place) -> list[str]:
 
 
 def _with_us(place: Place) -> list[str]:
-    where = "." if place.form is Form.DIRECTORY else harmless(place.file) or "FILE"
+    where = "." if place.form is Form.DIRECTORY else _plain(place.file) or "FILE"
     if not place.whole:
         where = "VOLUME..."
     lines = ["With airgap-tui", ""]
@@ -152,7 +152,7 @@ def _without_us(inventory: Inventory, place: Place) -> list[str]:
         return [*lines, *_wrapped("Other tools cannot complete an update. Use airgap-tui.")]
     name = _example(present(inventory))
     if place.form is Form.TAR and place.whole:
-        file = harmless(place.file) or "FILE"
+        file = _plain(place.file) or "FILE"
         return [
             *lines,
             f"    docker load -i {file}",
@@ -181,3 +181,8 @@ def _example(items: Iterable[Item]) -> str:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _plain(text: str) -> str:
+    """Outside text in one line: it may not add lines of its own."""
+    return " ".join(harmless(text).split())

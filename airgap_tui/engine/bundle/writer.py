@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from airgap_tui.engine.bundle import layout, names
+from airgap_tui.engine.bundle.assumption import Assumption
 from airgap_tui.engine.bundle.blob_store import BlobFile, BlobStore
 from airgap_tui.engine.bundle.checksums import format_checksums
 from airgap_tui.engine.bundle.codec import Codec, Compression
@@ -74,6 +75,7 @@ class BundleWriter:
         self._file = InventoryFile(path, inventory)
         self._suspects = set(read_damaged(path))
         self._layers = KnownLayers(self._file, self._store)
+        self._assumed = frozenset(inventory.assumed)
         self._finished = False
 
     @classmethod
@@ -174,6 +176,15 @@ class BundleWriter:
 
         self._file.change(change)
 
+    def assume(self, assumptions: tuple[Assumption, ...]) -> None:
+        """Leave these layers out from now on; what is stored stays."""
+
+        def change(inventory: Inventory) -> None:
+            inventory.assumes = assumptions
+            self._assumed = frozenset(inventory.assumed)
+
+        self._file.change(change)
+
     def find(self, reference: Reference) -> Item | None:
         return self._file.look(lambda inventory: inventory.find(reference))
 
@@ -183,7 +194,10 @@ class BundleWriter:
         return ""
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
-        """Whether the blob, or what replaces it under compression, is there whole."""
+        """Whether the blob, or what replaces it under compression, is there whole; or is left out
+        because the offline side has it."""
+        if blob.digest in self._assumed:
+            return True
         if self._holds(blob.digest, blob.size, token):
             return True
         if not wants_reencoding(blob, self._compression):

@@ -49,6 +49,7 @@ _VERBS = {
     "verify": _Verb("verify", "path"),
     "sign": _Verb("sign", "bundle", writes=True),
     "seal": _Verb("seal", "bundle", writes=True),
+    "receipt": _Verb("receipts", "bundle"),
     "export": _Verb("export", "bundle"),
     "load": _Verb("load", "paths"),
     "push": _Verb("push", "bundle", remote=True),

@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.file_sums import add_file_sums, read_file_sums
 from airgap_tui.engine.bundle.iso_volume import find_xorriso
 from airgap_tui.engine.bundle.medium import ANY_SIZE, Form, Medium
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import sealing
 from airgap_tui.engine.bundle.signed_bundle import signature_of
+from airgap_tui.engine.bundle.storage import DirectoryStorage
+from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.bundle.volume_layout import VolumeLayout
 from airgap_tui.engine.bundle.volume_plan import VolumePlan, plan_volumes
 from airgap_tui.engine.bundle.volume_room import check_room
 from airgap_tui.engine.bundle.volume_writer import VolumeWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentError, Stopped, UsageError
+from airgap_tui.engine.errors import AirgapError, ContentError, NotFound, Stopped, UsageError
 from airgap_tui.engine.events import (
     BlobDone,
     BlobPlanned,
@@ -39,9 +42,12 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs, plan_cut_blobs
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
 from airgap_tui.engine.jobs.sign import check_carried, signature_to_carry
+from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.settings import Settings
 
@@ -51,7 +57,8 @@ class ExportSpec:
     """`medium` is the directory that the volumes are written into; `volume_size` is a name or size
     as `Medium.parse` reads it, empty for one volume. `only` are the numbers of the volumes to
     write, empty for all; `again` reads those that are there and replaces what is wrong in them.
-    `key` signs the bundle before, as `SignSpec` says."""
+    `key` signs the bundle before, as `SignSpec` says. `sheets` are transfer sheets to write, as
+    `SealSpec` says: of all volumes, with the checksums of those that are there."""
 
     bundle: Path
     medium: Path
@@ -61,6 +68,7 @@ class ExportSpec:
     again: bool = False
     key: Path | None = None
     settings: Settings = field(default_factory=Settings)
+    sheets: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and `UsageError`.
     """
     started = time.monotonic()
+    forms_of(spec.sheets)
     medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
     if spec.form is Form.ISO:
         find_xorriso()
@@ -116,6 +125,9 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
     export = _Export(spec, bundle, plan, sink, token)
     result = export.run(numbers)
+    record(bundle, spec.settings.state_dir, sink, token)
+    if spec.sheets:
+        write_sheets(spec.sheets, Sheet(bundle.inventory, signature, export.sheet_volumes()))
     ended = ExportResult(
         items=tuple(result),
         set_id=plan.identity.set_id,
@@ -167,6 +179,7 @@ class _Export:
         self._sink = sink
         self._token = token
         self._writer = VolumeWriter(spec.medium, bundle.storage, token, plan.epoch)
+        self._sizes: dict[int, int] = {}
         self.written = 0
 
     def run(self, numbers: Sequence[int]) -> list[ItemResult]:
@@ -184,6 +197,7 @@ class _Export:
         wanted = [number for number in numbers if number not in held]
         check_room(spec.medium, [laid[number] for number in wanted])
         cut = plan_cut_blobs(plan, wanted, self._sink)
+        self._sizes = {n: plan.lay_out(n, {}).size for n in range(1, plan.count + 1)}
         for number in numbers:
             self._announce(laid[number], held=number in held)
         pieces = hash_cut_blobs(self._bundle, cut, self._sink, self._token)
@@ -221,6 +235,26 @@ class _Export:
         for content in laid.contents:
             blob = _blob(laid.volume.number, content.path)
             self._sink(BlobPlanned(blob, content.size, (laid.name,)))
+
+    def sheet_volumes(self) -> tuple[SheetVolume, ...]:
+        """All volumes of the set, as a transfer sheet lists them."""
+        return tuple(self._sheet_volume(number) for number in range(1, self._plan.count + 1))
+
+    def _sheet_volume(self, number: int) -> SheetVolume:
+        plan, medium = self._plan, self._spec.medium
+        name, size = plan.name_of(number), self._sizes[number]
+        if plan.form is not Form.DIRECTORY:
+            sha256 = read_file_sums(medium).get(name, "")
+            if sha256 and (medium / name).is_file():
+                # An image is planned with some room; reading a disc back needs its very size.
+                size = (medium / name).stat().st_size
+            return SheetVolume(number, plan.form.value, size, name, sha256)
+        try:
+            sums = DirectoryStorage(medium / name).read(layout.CHECKSUMS, MAX_BYTES)
+        except NotFound:  # it is on another disk
+            return SheetVolume(number, plan.form.value, size, name)
+        file = f"{name}/{layout.CHECKSUMS}"
+        return SheetVolume(number, plan.form.value, size, file, Digest.of(sums).hex)
 
     def _write(self, number: int, pieces: dict[str, str]) -> ItemResult:
         laid = self._plan.lay_out(number, pieces)

@@ -7,10 +7,13 @@ engine has already is not sent.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.receipt import Holder, Received
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.docker.hosts import Kind
@@ -22,8 +25,9 @@ from airgap_tui.engine.events import (
     JobStarted,
     Sink,
 )
+from airgap_tui.engine.jobs.delivered import Place, leave_receipt
 from airgap_tui.engine.jobs.load_archive import load_archive
-from airgap_tui.engine.jobs.load_bundles import BundleLoading, choose
+from airgap_tui.engine.jobs.load_bundles import BundleLoading, Wanted, check_bases, choose
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sources import open_sources
 from airgap_tui.engine.jobs.trust import check_signatures, refuse_archives
@@ -38,7 +42,8 @@ class LoadSpec:
     """`paths` are bundles (directory, tar, ISO), archives, or directories of archives.
 
     `references` empty stands for all images. `naming` adds each image's name in a registry.
-    `force` starts although the engine's disk seems too small.
+    `force` starts although the engine's disk seems too small. `receipt` is where the receipt for
+    the online side is written besides the state directory.
     """
 
     paths: tuple[Path, ...]
@@ -48,16 +53,19 @@ class LoadSpec:
     references: tuple[Reference, ...] = ()
     force: bool = False
     settings: Settings = field(default_factory=Settings)
+    receipt: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """`engine` is what took the images, such as `Docker 20.10.24`; `bytes` is what was sent."""
+    """`engine` is what took the images, such as `Docker 20.10.24`; `bytes` is what was sent;
+    `codes` are the delivery codes of the bundles."""
 
     items: tuple[ItemResult, ...]
     engine: str
     bytes: int
     seconds: float
+    codes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -68,6 +76,7 @@ class LoadResult:
             "engine": self.engine,
             "items": [item.to_json() for item in self.items],
             "bytes": self.bytes,
+            "deliveryCodes": list(self.codes),
             "seconds": round(self.seconds, 3),
         }
 
@@ -83,6 +92,8 @@ def run(spec: LoadSpec, sink: Sink, token: CancelToken) -> LoadResult:
     bundles, archives = open_sources(spec.paths)
     refuse_archives(archives, spec.settings.trust)
     check_signatures(bundles, spec.settings.trust, sink, token)
+    for bundle in bundles:
+        bundle.lean_on(bundles)
     if archives and spec.references:
         raise UsageError(
             f"{archives[0]} is an archive, from which single images cannot be chosen",
@@ -94,14 +105,39 @@ def run(spec: LoadSpec, sink: Sink, token: CancelToken) -> LoadResult:
         names = [one.reference for one in wanted] + [str(path) for path in archives]
         sink(JobStarted("load", engine.info.name, tuple(names)))
         loading = BundleLoading(engine, spec.force, sink, token)
-        results += loading.run(wanted)
+        check_bases(wanted, engine)
+        loaded_images = loading.run(wanted)
+        results += loaded_images
         for path in archives:
             token.check()
             loaded, sent = load_archive(engine, path, spec.naming, spec.force, sink, token)
             results += loaded
             loading.sent += sent
+        codes = _receipts(spec, engine.info.name, bundles, wanted, loaded_images, sink)
         result = LoadResult(
-            tuple(results), engine.info.name, loading.sent, time.monotonic() - started
+            tuple(results), engine.info.name, loading.sent, time.monotonic() - started, codes
         )
     sink(JobFinished("load", result.exit_code))
     return result
+
+
+def _receipts(
+    spec: LoadSpec,
+    engine: str,
+    bundles: Sequence[BundleReader],
+    wanted: Sequence[Wanted],
+    results: Sequence[ItemResult],
+    sink: Sink,
+) -> tuple[str, ...]:
+    """Write down what the engine has now; the delivery codes of the bundles."""
+    there = {result.reference for result in results if result.succeeded}
+    place, codes = Place(Holder.ENGINE, engine, spec.settings, spec.receipt), []
+    for bundle in bundles:
+        images = [
+            Received(one.reference, image.digest, (image.digest, *(b.digest for b in image.blobs)))
+            for one in wanted
+            if one.image.bundle is bundle and one.reference in there
+            for image in (one.image.manifest,)
+        ]
+        codes.append(leave_receipt(bundle, images, place, sink))
+    return tuple(code for code in codes if code)

@@ -39,6 +39,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.engine_room import check_load_room
+from airgap_tui.engine.jobs.left_out import absent_of, refuse
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -282,6 +283,20 @@ def held(engine: Engine, one: Wanted) -> bool:
     except NotFound:
         return False
     return True
+
+
+def check_bases(wanted: Sequence[Wanted], engine: Engine) -> None:
+    """Raise `NotFound` where an update lacks layers of its base, and the engine has not the whole
+    image already: before anything is sent."""
+    for bundle in {id(one.image.bundle): one.image.bundle for one in wanted}.values():
+        if not bundle.inventory.assumes:
+            continue
+        closures = (
+            bundle.below(Reference.parse(one.reference), one.image.manifest.descriptor)
+            for one in wanted
+            if one.image.bundle is bundle and not held(engine, one)
+        )
+        refuse(str(bundle.storage.location), absent_of(bundle, closures))
 
 
 def _digests(one: Wanted) -> frozenset[Digest]:

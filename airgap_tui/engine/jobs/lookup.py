@@ -132,7 +132,7 @@ def is_complete(bundle: BundleReader, item: Item) -> bool:
         closure = bundle.closure(item)
     except AirgapError:
         return False
-    return all(bundle.holds(blob) for blob in closure.needed)
+    return not bundle.lacking(closure)
 
 
 def _origin_digest(item: Item | None) -> Digest | None:

@@ -107,7 +107,7 @@ def _carried(bundle: BundleReader, item: Item) -> Carried:
         closure = bundle.closure(item)
     except AirgapError as error:
         return Carried(item.reference, item.bytes, platform, error.message)
-    absent = sum(not bundle.holds(blob) for blob in closure.needed)
+    absent = len(bundle.lacking(closure))
     if absent:
         verb = "is" if absent == 1 else "are"
         problem = f"{count(absent, 'file')} of it {verb} missing or cut short"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from airgap_tui.engine.bundle.assumption import Assumption
 from airgap_tui.engine.bundle.layout import partial_path
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.reencode import finder
@@ -16,9 +17,11 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NoRoom, NotFound
 from airgap_tui.engine.events import ItemState, Sink
+from airgap_tui.engine.jobs.known import known_of
 from airgap_tui.engine.jobs.lookup import Planned, look_up, open_existing
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
+from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import size as in_words
@@ -27,7 +30,8 @@ from airgap_tui.engine.registry.source import RateLimit, RegistrySource
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """A row of a plan. Bytes: `size` = `shared` (with rows above) + `held` + `to_fetch`."""
+    """A row of a plan. Bytes: `size` = `shared` (with rows above) + `held` + `left_out` (what the
+    offline side has) + `to_fetch`."""
 
     reference: str
     platforms: tuple[str, ...]
@@ -37,6 +41,7 @@ class PlannedImage:
     held: int
     to_fetch: int
     result: ItemResult
+    left_out: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,6 +52,7 @@ class PlannedImage:
                 "size": self.size,
                 "shared": self.shared,
                 "held": self.held,
+                "leftOut": self.left_out,
                 "toFetch": self.to_fetch,
             },
         }
@@ -72,6 +78,11 @@ class PlanResult:
         return sum(image.to_fetch for image in self.images)
 
     @property
+    def left_out(self) -> int:
+        """Bytes that the offline side has."""
+        return sum(image.left_out for image in self.images)
+
+    @property
     def exit_code(self) -> int:
         code = combined_exit_code(image.result for image in self.images)
         return code or (NoRoom.exit_code if self.problems else 0)
@@ -83,6 +94,7 @@ class PlanResult:
                 "size": sum(image.size for image in self.images),
                 "unique": self.unique,
                 "held": sum(image.held for image in self.images),
+                "leftOut": self.left_out,
                 "toFetch": self.to_fetch,
             },
             "room": {
@@ -120,8 +132,18 @@ def run(
             network, credentials or CredentialStore.load(), sink, signatures=spec.with_signatures
         )
     ) as source:
+        known = known_of(spec.have, spec.codes, spec.settings, sink, token)
         planned = look_up(spec, source, bundle, sink, token)
-        return measure(spec, planned, bundle, source.rate_limits())
+        before = bundle.inventory.assumes if bundle is not None else ()
+        assumes = known.assumptions(to_come(planned), before)
+        return measure(spec, planned, bundle, source.rate_limits(), assumes)
+
+
+def to_come(planned: Iterable[Planned]) -> Iterator[Closure]:
+    """What the bundle does not have whole yet."""
+    for image in planned:
+        if image.closure is not None and not image.complete:
+            yield image.closure
 
 
 def measure(
@@ -129,12 +151,14 @@ def measure(
     planned: Sequence[Planned],
     bundle: BundleReader | None,
     rate_limits: tuple[RateLimit, ...] = (),
+    assumes: tuple[Assumption, ...] = (),
 ) -> PlanResult:
     """The numbers of a plan, and whether the disk can hold what is to come."""
     holds = _holds_nothing if bundle is None else finder(bundle, spec.compression)
     counted: set[Digest] = set()
-    images = tuple(_row(image, holds, counted) for image in planned)
-    missing = _missing(planned, holds)
+    assumed = {digest for assumption in assumes for digest in assumption.layers}
+    images = tuple(_row(image, holds, assumed, counted) for image in planned)
+    missing = _missing(planned, lambda blob: blob.digest in assumed or holds(blob))
     room = Room.at(spec.bundle)
     needed = sum(blob.size for blob in missing) - _partial_bytes(spec.bundle, missing)
     if spec.compression is not None and missing:
@@ -150,28 +174,35 @@ def _holds_nothing(_blob: Descriptor) -> bool:
 
 
 def _row(
-    planned: Planned, holds: Callable[[Descriptor], bool], counted: set[Digest]
+    planned: Planned,
+    holds: Callable[[Descriptor], bool],
+    assumed: Collection[Digest],
+    counted: set[Digest],
 ) -> PlannedImage:
     reference, closure = str(planned.reference), planned.closure
     if closure is None:
         assert planned.error is not None  # noqa: S101 - one of the two is always there
         failed = ItemResult.failed(reference, planned.error)
         return PlannedImage(reference, (), "", 0, 0, 0, 0, failed)
-    shared = held = to_fetch = 0
+    shared = held = left_out = to_fetch = 0
     documents = [document.descriptor for document in closure.documents]
     for blob in (*documents, *closure.blobs):
         if blob.digest in counted:
             shared += blob.size
         elif holds(blob):
             held += blob.size
+        elif blob.digest in assumed:
+            left_out += blob.size
         else:
             to_fetch += blob.size
         counted.add(blob.digest)
-    size, digest = shared + held + to_fetch, str(closure.root.digest)
+    size, digest = shared + held + left_out + to_fetch, str(closure.root.digest)
     state = ItemState.HELD if planned.complete else ItemState.WAITING
     result = ItemResult(reference, state, digest, size)
     platforms = tuple(str(platform) for platform in closure.platforms)
-    return PlannedImage(reference, platforms, digest, size, shared, held, to_fetch, result)
+    return PlannedImage(
+        reference, platforms, digest, size, shared, held, to_fetch, result, left_out
+    )
 
 
 def _missing(

@@ -11,6 +11,7 @@ from typing import Any
 
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.receipt import Holder, Received
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, TemporaryFailure
@@ -23,8 +24,12 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.archive_bundle import opened
+from airgap_tui.engine.jobs.carried import needs_of
+from airgap_tui.engine.jobs.delivered import Place, leave_receipt
 from airgap_tui.engine.jobs.in_parallel import in_parallel
+from airgap_tui.engine.jobs.left_out import refuse
 from airgap_tui.engine.jobs.logins import Logins
+from airgap_tui.engine.jobs.registry_base import RegistryBase
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.shipments import Delivery
 from airgap_tui.engine.jobs.sources import archives_in
@@ -42,7 +47,8 @@ from airgap_tui.engine.settings import Settings
 class PushSpec:
     """What goes where: a bundle, or `docker save` archives. `references` empty means all of it.
 
-    `work` is where archives may be unpacked, None for beside them.
+    `work` is where archives may be unpacked, None for beside them. `receipt` is where the receipt
+    for the online side is written besides the state directory.
     """
 
     bundle: Path
@@ -50,15 +56,18 @@ class PushSpec:
     settings: Settings = field(default_factory=Settings)
     references: tuple[Reference, ...] = ()
     work: Path | None = None
+    receipt: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """`sent` are the bytes that went over the wire: what the registry lacked."""
+    """`sent` are the bytes that went over the wire: what the registry lacked. `code` is the
+    delivery code, empty where too much is missing for one."""
 
     items: tuple[ItemResult, ...]
     sent: int
     seconds: float
+    code: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -68,6 +77,7 @@ class PushResult:
         return {
             "items": [item.to_json() for item in self.items],
             "bytes": {"sent": self.sent},
+            "deliveryCode": self.code or None,
             "seconds": round(self.seconds, 3),
         }
 
@@ -92,8 +102,8 @@ def run(
     credentials = logins.credentials if logins else credentials or CredentialStore.load()
     with opened(spec.bundle, spec.work, sink, token) as (bundle, unreadable):
         check_signatures((bundle,), spec.settings.trust, sink, token)
-        items, sent = _push(spec, bundle, sink, token, credentials, logins)
-    result = PushResult((*items, *unreadable), sent, time.monotonic() - started)
+        items, sent, code = _push(spec, bundle, sink, token, credentials, logins)
+    result = PushResult((*items, *unreadable), sent, time.monotonic() - started, code)
     sink(JobFinished("push", result.exit_code))
     return result
 
@@ -105,8 +115,8 @@ def _push(
     token: CancelToken,
     credentials: CredentialStore,
     logins: Logins | None,
-) -> tuple[tuple[ItemResult, ...], int]:
-    """The items' results, and the bytes that were sent."""
+) -> tuple[tuple[ItemResult, ...], int, str]:
+    """The items' results, the bytes that were sent, and the delivery code."""
     items = chosen_items(bundle, spec.references)
     names = spec.naming.assign(item.reference for item in items)
     sink(JobStarted("push", spec.naming.registry, tuple(str(item.reference) for item in items)))
@@ -122,6 +132,9 @@ def _push(
                 results[item.reference] = opened
             else:
                 deliveries.append(opened)
+        base = RegistryBase(bundle, spec.naming, source, token)
+        missing = base.missing(deliveries, target)
+        refuse(str(spec.bundle), missing)
         there = in_parallel(
             lambda d: _is_there(d, source, token), deliveries, spec.settings.transfers, token
         )
@@ -129,7 +142,7 @@ def _push(
             if already:
                 results[delivery.reference] = _held(delivery, sink)
         transferred = transfer(
-            bundle.source,
+            base,
             target,
             [delivery for delivery in deliveries if delivery.reference not in results],
             state=ItemState.PUSHING,
@@ -144,7 +157,18 @@ def _push(
     finally:
         source.close()
         target.close()
-    return tuple(results[item.reference] for item in items), transferred.bytes
+    place = Place(Holder.REGISTRY, _place(spec.naming), spec.settings, spec.receipt)
+    images = [
+        Received(d.reference.tagged_name, d.closure.root.digest, needs_of(d.closure), d.name.name)
+        for d in deliveries
+        if results[d.reference].succeeded
+    ]
+    code = leave_receipt(bundle, images, place, sink)
+    return tuple(results[item.reference] for item in items), transferred.bytes, code
+
+
+def _place(naming: Naming) -> str:
+    return f"{naming.registry}/{naming.prefix}" if naming.prefix else naming.registry
 
 
 def chosen_items(bundle: BundleReader, references: Sequence[Reference]) -> tuple[Item, ...]:
@@ -181,7 +205,7 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
                 hint="Finish it on the online side with airgap-tui save.",
             )
         closure = bundle.closure(item)
-        absent = [blob for blob in closure.needed if not bundle.holds(blob)]
+        absent = bundle.lacking(closure)
         if absent:
             raise ContentMismatch(
                 f"{reference}: {count(len(absent), 'file')} missing or damaged in the bundle, as"

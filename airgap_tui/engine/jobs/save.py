@@ -23,32 +23,35 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.known import known_of
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.lookup import Planned, look_up
-from airgap_tui.engine.jobs.plan import PlanResult, measure
+from airgap_tui.engine.jobs.plan import PlanResult, measure, to_come
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.jobs.shipments import Delivery
 from airgap_tui.engine.jobs.transfer import Delivered, transfer
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import size as in_words
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.registry.source import RegistrySource
 
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """Bytes: `unique` are all images after deduplication, of which `downloaded` came now and
-    `reused` were there."""
+    """Bytes: `unique` are all images after deduplication, of which `downloaded` came now,
+    `left_out` are on the offline side already, and `reused` were there."""
 
     items: tuple[ItemResult, ...]
     unique: int
     downloaded: int
     seconds: float
+    left_out: int = 0
 
     @property
     def reused(self) -> int:
-        return max(0, self.unique - self.downloaded)
+        return max(0, self.unique - self.downloaded - self.left_out)
 
     @property
     def exit_code(self) -> int:
@@ -61,6 +64,7 @@ class SaveResult:
                 "unique": self.unique,
                 "downloaded": self.downloaded,
                 "reused": self.reused,
+                "leftOut": self.left_out,
             },
             "seconds": round(self.seconds, 3),
         }
@@ -71,6 +75,7 @@ class _Filled:
     items: tuple[ItemResult, ...]
     unique: int
     downloaded: int
+    left_out: int = 0
 
 
 def run(
@@ -105,7 +110,13 @@ def run(
         writer.finish(token)
     if spec.archive_dir is not None:
         filled = _with_archives(spec, filled, sink, token)
-    result = SaveResult(filled.items, filled.unique, filled.downloaded, time.monotonic() - started)
+    result = SaveResult(
+        filled.items,
+        filled.unique,
+        filled.downloaded,
+        time.monotonic() - started,
+        filled.left_out,
+    )
     sink(JobFinished("save", result.exit_code))
     return result
 
@@ -126,12 +137,19 @@ def _from_registries(
     with closing(
         RegistrySource(network, credentials, sink, signatures=spec.with_signatures)
     ) as source:
+        known = known_of(spec.have, spec.codes, spec.settings, sink, token)
         bundle = BundleReader.open(spec.bundle)
         planned = look_up(spec, source, bundle, sink, token)
         for image in planned:
             _record_plan(image, writer)
-        plan = measure(spec, planned, bundle, source.rate_limits())
+        before = bundle.inventory.assumes
+        assumes = known.assumptions(to_come(planned), before)
+        plan = measure(spec, planned, bundle, source.rate_limits(), assumes)
         _check_room(spec, plan, sink)
+        if assumes != before:
+            writer.assume(assumes)
+        if plan.left_out:
+            sink(Note(f"{in_words(plan.left_out)} are left out: the offline side has them"))
         results = {image.reference: _settled(image, sink) for image in planned}
         deliveries = [
             Delivery(image.reference, image.reference, image.closure)
@@ -154,7 +172,7 @@ def _from_registries(
     for ended in transferred.deliveries:
         results[ended.delivery.reference] = _result(ended)
     items = tuple(result for result in results.values() if result is not None)
-    return _Filled(items, plan.unique, transferred.bytes + document_bytes)
+    return _Filled(items, plan.unique, transferred.bytes + document_bytes, plan.left_out)
 
 
 def _document_bytes(deliveries: Sequence[Delivery], bundle: BundleReader) -> int:

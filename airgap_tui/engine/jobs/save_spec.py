@@ -27,7 +27,8 @@ class SaveSpec:
     `compression` None keeps what a registry sent. `archives` are the files of origin `archive`.
     `host` is an engine's address, None for the usual one. `refresh` forgets what the bundle had of
     these. `force` starts although there is not enough room. `archive_dir` also takes one file per
-    image, compressed with `archive_codec`.
+    image, compressed with `archive_codec`. `have` are receipts of the offline side and `codes`
+    delivery codes from there: layers that it has are left out.
     """
 
     references: tuple[Reference, ...]
@@ -42,3 +43,5 @@ class SaveSpec:
     force: bool = False
     archive_dir: Path | None = None
     archive_codec: Codec = Codec.XZ
+    have: tuple[Path, ...] = ()
+    codes: tuple[str, ...] = ()

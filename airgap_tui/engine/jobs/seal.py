@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
+from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import mount_point
 from airgap_tui.engine.bundle.seal import Seal, sealing
 from airgap_tui.engine.bundle.signature import Signature
 from airgap_tui.engine.bundle.start_here import Place, start_here
+from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch
 from airgap_tui.engine.events import (
@@ -29,19 +32,24 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
 from airgap_tui.engine.jobs.sign import signature_to_carry
+from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class SealSpec:
-    """`key` None leaves the signature that is there, if any; else see `SignSpec`."""
+    """`key` None leaves the signature that is there, if any; else see `SignSpec`. `sheets` are
+    transfer sheets to write, in the form that the end of each name says."""
 
     bundle: Path
     key: Path | None = None
     settings: Settings = field(default_factory=Settings)
+    sheets: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     """Seal a bundle. Raises as `sealing` and `sign` do, `ContentMismatch` where files of a finished
     item are not there, and `SignatureRefused` where a signature is there that is not of it."""
     started = time.monotonic()
+    forms_of(spec.sheets)
     with sealing(spec.bundle, "seal") as seal:
         names = tuple(item.name for item in seal.bundle.items)
         sink(JobStarted("seal", str(spec.bundle), names))
@@ -86,6 +95,9 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
         token.check()
         sink(Note("Waiting until everything is on the disk"))
         seal.sync()
+        record(seal.bundle, spec.settings.state_dir, sink, token)
+        if spec.sheets:
+            write_sheets(spec.sheets, _sheet(seal, signature))
     result = SealResult(
         items,
         signature,
@@ -96,6 +108,20 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     )
     sink(JobFinished("seal", result.exit_code))
     return result
+
+
+def _sheet(seal: Seal, signature: Signature) -> Sheet:
+    """The bundle as a set of one; its checksums stand for all of it."""
+    storage = seal.bundle.storage
+    sums = seal.read(layout.CHECKSUMS, MAX_BYTES) or b""
+    volume = SheetVolume(
+        1,
+        Form.DIRECTORY.value,
+        sum(size for _name, size in storage.names()),
+        layout.CHECKSUMS,
+        Digest.of(sums).hex,
+    )
+    return Sheet(seal.bundle.inventory, signature, (volume,))
 
 
 def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemResult, ...]:

@@ -6,11 +6,12 @@ import contextlib
 import ipaddress
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NotFound, Stopped, UsageError
@@ -25,6 +26,7 @@ from airgap_tui.engine.events import (
     discard,
 )
 from airgap_tui.engine.jobs.catalogue import BundleCatalogue, Held
+from airgap_tui.engine.jobs.left_out import absent_of, refuse
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.trust import check_signatures
 from airgap_tui.engine.quantities import count
@@ -137,11 +139,21 @@ def check(spec: ServeSpec) -> tuple[str, ...]:
     """Raise what `serving` would, without serving; one sentence for each name that is not clear."""
     bundles = [BundleReader.open(path) for path in spec.paths]
     check_signatures(bundles, spec.trust, discard, CancelToken())
+    _check_bases(bundles)
     catalogue = BundleCatalogue(bundles)
     if spec.tls_certificate is not None:
         server_context(spec.tls_certificate, spec.tls_key)
     listen(spec.host, spec.port).close()
     return catalogue.conflicts()
+
+
+def _check_bases(bundles: Sequence[BundleReader]) -> None:
+    """An update is served with the bundles beside it that have the rest of it."""
+    for bundle in bundles:
+        if bundle.inventory.assumes:
+            bundle.lean_on(bundles)
+            closures = (bundle.closure(item) for item in present(bundle.inventory))
+            refuse(str(bundle.storage.location), absent_of(bundle, closures))
 
 
 @contextlib.contextmanager
@@ -153,6 +165,7 @@ def serving(spec: ServeSpec, sink: Sink = discard) -> Iterator[Serving]:
     """
     bundles = [BundleReader.open(path) for path in spec.paths]
     check_signatures(bundles, spec.trust, sink, CancelToken())
+    _check_bases(bundles)
     catalogue = BundleCatalogue(bundles)
     if not catalogue.held:
         raise NotFound(

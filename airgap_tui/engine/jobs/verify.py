@@ -47,6 +47,7 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.left_out import LeftOut, left_out
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.trust import refuse
 from airgap_tui.engine.oci.digest import Digest
@@ -76,6 +77,7 @@ class VerifyResult:
     unreferenced: tuple[str, ...]
     seconds: float
     signature: Signature = field(default_factory=Signature)
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -97,6 +99,7 @@ class VerifyResult:
             "missing": [finding.to_json() for finding in self.missing],
             "unreferenced": list(self.unreferenced),
             "signature": self.signature.to_json(),
+            "leftOut": [one.to_json() for one in self.left_out],
             "items": [item.to_json() for item in self.items],
             "seconds": round(self.seconds, 3),
         }
@@ -135,6 +138,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         unreferenced=tuple(str(digest) for digest in sorted(stored.keys() - needs.keys())),
         seconds=time.monotonic() - started,
         signature=signature,
+        left_out=left_out(reader, needs),
     )
     _narrate(reader, result, stored, sink)
     _note_damage(reader, reading)
@@ -173,7 +177,7 @@ class _Reading:
         self.missing = [
             finding_of(need, ABSENT)
             for need in sorted(needs.values(), key=lambda need: need.digest)
-            if not need.present and not need.optional
+            if need.missing
         ]
 
     @property
@@ -270,7 +274,7 @@ class _Reading:
         item, needed = self._items[name], self._needed[name]
         with self._lock:
             bad = sum(need.digest in self._problems for need in needed)
-        absent = sum(not need.present and not need.optional for need in needed)
+        absent = sum(need.missing for need in needed)
         parts = [f"{counted(bad, 'file')} damaged"] if bad else []
         parts += [f"{counted(absent, 'file')} missing"] if absent else []
         result = ItemResult(name, ItemState.DONE, str(item.digest or ""), item.bytes)
@@ -303,6 +307,8 @@ def _narrate(
         level = {Standing.GOOD: Level.INFO, Standing.ALTERED: Level.ERROR}
         text = f"Signature: {result.signature.sentence}"
         sink(Note(text, level.get(standing, Level.WARNING)))
+    for one in result.left_out:
+        sink(Note(one.sentence))
     if result.unreferenced:
         total = sum(stored[Digest.parse(text)] for text in result.unreferenced)
         files = counted(len(result.unreferenced), "file")

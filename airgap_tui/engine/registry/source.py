@@ -149,6 +149,21 @@ class RegistrySource:
         document, _answer = read_document(session, reference, reference.locator, token)
         return document.descriptor
 
+    def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
+        """Whether the reference's repository has a blob, with the right to read it only."""
+        request = Request(
+            "HEAD",
+            f"{reference.repository}/blobs/{blob.digest}",
+            reference.repository,
+            f"{reference} ({blob.digest})",
+            pull_scope(reference.repository),
+            expect=frozenset({200, 307, 404}),
+        )
+        with self.session(reference.registry).send(request, token) as reply:
+            length = reply.headers.get("Content-Length", "")
+            whole = reply.status == 307 or not length.isdecimal() or int(length) == blob.size
+            return reply.status in (200, 307) and whole
+
     def tags(self, reference: Reference, token: CancelToken) -> Iterator[str]:
         """All tags of the reference's repository, as the registry lists them."""
         return tags.listed(self.session(reference.registry), reference, token)

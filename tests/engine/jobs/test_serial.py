@@ -12,14 +12,19 @@ from hypothesis import strategies as st
 
 from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.findings import Finding
+from airgap_tui.engine.bundle.signature import Signature, Standing
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.jobs.left_out import LeftOut
 from airgap_tui.engine.jobs.load import LoadResult, LoadSpec
 from airgap_tui.engine.jobs.push import PushResult, PushSpec
+from airgap_tui.engine.jobs.receipts import ReceiptsResult, ReceiptsSpec
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
+from airgap_tui.engine.jobs.seal import SealResult, SealSpec
 from airgap_tui.engine.jobs.serial import from_json, to_json
+from airgap_tui.engine.jobs.sign import SignResult, SignSpec
 from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.naming import Naming
@@ -27,7 +32,7 @@ from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact, remember
 from airgap_tui.engine.retry import RetryPolicy
-from airgap_tui.engine.settings import Network, Settings
+from airgap_tui.engine.settings import Network, Settings, Trust
 
 SETTINGS = Settings(
     Network(
@@ -37,6 +42,7 @@ SETTINGS = Settings(
         retry=RetryPolicy(attempts=2),
     ),
     platform=None,
+    trust=Trust(Path("/etc/allowed_signers"), required=True),
     transfers=9,
     state_dir=Path("/state"),
 )
@@ -46,6 +52,7 @@ ITEMS = (
     ItemResult(str(PYTORCH), ItemState.DONE, str(Digest.of(b"x")), 12),
     ItemResult("a.lan/b:1", ItemState.FAILED, error="no", hint="go", exit_code=4, target="r.lan/b"),
 )
+SIGNATURE = Signature(Standing.GOOD, "ssh", "ops@example.org", "SHA256:x")
 VALUES = [
     SaveSpec((PYTORCH, PINNED), Path("/data/pod"), SETTINGS),
     SaveSpec(
@@ -65,7 +72,15 @@ VALUES = [
     VerifySpec(Path("/data/pod"), SETTINGS, 3),
     LoadSpec((Path("/pod"),), "podman", None, Naming.parse("reg.lan:5000/x", maps=("a=b",))),
     PushSpec(Path("/pod"), Naming.parse("reg.lan", keep_registry=True), SETTINGS, (PYTORCH,)),
-    SaveResult(ITEMS, 5, 3, 1.5),
+    SaveSpec((PYTORCH,), Path("/pod"), have=(Path("/r.json"),), codes=("7K3M-Q2ZD-X81A",)),
+    SealSpec(Path("/pod"), Path("/keys/id.pub"), SETTINGS, (Path("/sheet.csv"),)),
+    SealResult(ITEMS, SIGNATURE, Path("/media/usb1"), ("SHA256SUMS",), 9, 0.5),
+    SignSpec(Path("/pod"), Path("/keys/id"), SETTINGS),
+    SignResult(SIGNATURE, 0.5),
+    ReceiptsSpec(Path("/pod"), Path("/r"), Naming.parse("reg.lan"), "", (PYTORCH,), "pod"),
+    ReceiptsResult(ITEMS, Path("/r"), 3, SIGNATURE, 0.5),
+    VerifyResult(ITEMS, 2, 9, (), (), (), 0.2, SIGNATURE, (LeftOut("b", "r", ("d",), 1, ("i",)),)),
+    SaveResult(ITEMS, 5, 3, 1.5, 2),
     VerifyResult(ITEMS, 2, 9, (Finding("f", "d", "p", ("a", "b")),), (), ("x",), 0.25),
     LoadResult(ITEMS, "Docker 27.3", 3, 1.0),
     PushResult((), 0, 2.0),

@@ -1,0 +1,52 @@
+"""What a load, a push or an import leaves behind for the online side: a receipt of its own record,
+and a delivery code where nothing may be carried out."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap_tui.engine.bundle.delivery_code import Shipped
+from airgap_tui.engine.bundle.inventory import now
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.receipt import Holder, Receipt, Received
+from airgap_tui.engine.events import Note, Sink
+from airgap_tui.engine.jobs.carried import base_of, keep_receipt
+from airgap_tui.engine.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where images are now: the kind of place, its name, and where else than in the state directory
+    its receipt is wanted."""
+
+    holder: Holder
+    name: str
+    settings: Settings
+    receipt: Path | None = None
+
+
+def leave_receipt(
+    bundle: BundleReader, images: Sequence[Received], place: Place, sink: Sink
+) -> str:
+    """Write the receipt of what arrived, and tell the delivery code; empty where there is none.
+
+    Raises `EnvironmentFailure` where a receipt that was asked for cannot be written."""
+    if not images or not bundle.inventory.id:
+        return ""
+    receipt = Receipt(
+        socket.gethostname(),
+        now(),
+        place.holder,
+        place.name,
+        base_of(bundle.inventory),
+        tuple(images),
+    )
+    keep_receipt(receipt, place.settings.state_dir, place.receipt, sink)
+    names = (image.name for image in images)
+    code = Shipped.of(bundle.inventory).code(names, place.holder)
+    if code:
+        sink(Note(f"Delivery code of {bundle.name}, for the online side: {code}"))
+    return code
