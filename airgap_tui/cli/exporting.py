@@ -131,26 +131,28 @@ def _one_disk_after_the_other(output: Output, spec: ExportSpec) -> int:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             output.document(done.to_json())
             tell_outcome(output, "export", done)
-            raise Stopped(
-                f"volume {number} of {done.count} is to be written onto the next disk",
-                hint=f"Change the disk at {spec.medium}; then: {_command_for(number, *wanted)}",
+            narrate(
+                f"! volume {number} of {done.count} is to be written onto the next disk\n"
+                f"  Change the disk at {spec.medium}; then: {_command_for(number, *wanted)}"
             )
-        _next_disk(spec.medium, mounted, name, number, done.count)
+            return Stopped.exit_code
+        try:
+            _next_disk(spec.medium, mounted, name, number, done.count)
+        except KeyboardInterrupt:
+            hint = f"To go on: {_command_for(number, *wanted)}"
+            raise Stopped("stopped before the next disk", hint=hint) from None
 
 
 def _next_disk(medium: Path, mounted: Path, last: str, number: int, count: int) -> None:
-    """Return when another disk is there."""
+    """Return when another disk is there. Raises `KeyboardInterrupt`, also where nobody answers."""
+    place = medium if mounted == Path("/") else mounted
     while True:
         narrate(
-            f"Volume {number} of {count}: insert the next disk, mount it at {mounted},"
-            " and press Enter. Ctrl-C stops."
+            f"Volume {number} of {count}: insert the next disk at {place}, and press Enter."
+            " Ctrl-C stops."
         )
-        try:
-            if not sys.stdin.readline():
-                raise Stopped("there was no answer")
-        except KeyboardInterrupt:
-            hint = f"To go on: {_command_for(number)}"
-            raise Stopped("stopped before the next disk", hint=hint) from None
+        if not sys.stdin.readline():
+            raise KeyboardInterrupt
         if mounted != Path("/") and not os.path.ismount(mounted):
             narrate(f"! nothing is mounted at {mounted}")
         elif (medium / last).exists():

@@ -51,13 +51,14 @@ def test_what_it_shows(command: Command, bundle: Path, tmp_path: Path) -> None:
 
 def test_a_script_is_told_how_to_go_on(command: Command, bundle: Path, tmp_path: Path) -> None:
     arguments = ["export", str(bundle), "disk", "--volume-size", "2MB", "--change-disks"]
-    first = command(*arguments)
+    first = command(*arguments, "--json")
     assert first.code == 130
+    assert [one["number"] for one in first.document["volumes"]] == [1]
     assert "volume 2 of 2 is to be written onto the next disk" in first.err
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["pod-1-of-2"]
     told = next(line for line in first.err.splitlines() if "airgap-tui export" in line)
     words = shlex.split(told[told.index("airgap-tui export") :])
-    assert words[1:] == [*arguments, "--only-volume", "2"]
+    assert words[1:] == [*arguments, "--json", "--only-volume", "2"]
     (tmp_path / "disk").rename(tmp_path / "first")
     second = command(*words[1:])
     assert second.code == 0, second.err

@@ -197,10 +197,10 @@ class _Export:
         wanted = [number for number in numbers if number not in held]
         check_room(spec.medium, [laid[number] for number in wanted])
         cut = plan_cut_blobs(plan, wanted, self._sink)
+        self._sizes = {n: plan.lay_out(n, {}).size for n in range(1, plan.count + 1)}
         for number in numbers:
             self._announce(laid[number], held=number in held)
         pieces = hash_cut_blobs(self._bundle, cut, self._sink, self._token)
-        self._sizes = {n: plan.lay_out(n, pieces).size for n in range(1, plan.count + 1)}
         self._writer.begin()
         results: list[ItemResult] = []
         stopped_by: AirgapError | None = None
