@@ -111,6 +111,8 @@ class VolumeSet(StoredFiles):
         """Which volumes are here, as a sentence."""
         here = self.count - len(self.missing)
         if not self.missing:
+            if here == 1:
+                return f"The one volume of {self.name} is here."
             return f"All {counted(here, 'volume')} of {self.name} are here."
         are = "is" if here == 1 else "are"
         which = ", ".join(map(str, self.missing[:20]))
