@@ -24,13 +24,14 @@ from airgap_tui.cli.options import (
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
+from airgap_tui.engine.errors import UsageError
 
 
 @verb(
     "airgap-tui push /media/usb1/pod-2025-07 registry.lan:5000",
     "airgap-tui push /media/usb1/pod-2025-07 harbor.lan/ngc --ca pod-ca.pem",
 )
-@click.argument("bundles", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME...")
+@click.argument("bundles", nargs=-1, type=FILE, metavar="BUNDLE|VOLUME...")
 @click.argument("registry", metavar="REGISTRY[/PREFIX]")
 @click.option(
     "--image", "images", multiple=True, metavar="IMAGE", help="Only this image of the bundle."
@@ -63,6 +64,11 @@ def push(
     nvcr.io/nvidia/pytorch:T becomes REGISTRY/PREFIX/nvidia/pytorch:T. Nothing is sent where two
     images would get one name. What the registry has already is not sent again.
     """
+    if not bundles:
+        raise UsageError(
+            f"a bundle and a registry are needed, and only {registry!r} is given",
+            hint="airgap-tui push --help shows how it is used.",
+        )
     settings = settings_of(**network)
     references = references_of(images)
 

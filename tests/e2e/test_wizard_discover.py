@@ -57,7 +57,7 @@ def test_files_given_by_path(home: Path) -> None:
         terminal.reach("[ Add 1 image ]")
         terminal.press("Enter")
         terminal.wait("1 of 2 is chosen", "▸ [x] nvcr.io/nvidia/pytorch", "history")
-        terminal.reach("Add many")
+        terminal.reach("[ Find images in use ]")
         terminal.press("Enter")
         terminal.wait("Looked in  1 path", "1 of 1 image in use is chosen")
         terminal.press("Escape")

@@ -220,7 +220,7 @@ def test_nothing_to_serve(tmp_path: Path, sample_images: SampleImages) -> None:
     with pytest.raises(NotFound), serving(spec(tmp_path / "absent")):
         pass
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotFound, match="no finished image"), serving(spec(tmp_path / "empty")):
+    with pytest.raises(UsageError, match="neither a bundle"), serving(spec(tmp_path / "empty")):
         pass
 
 
