@@ -8,7 +8,7 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError

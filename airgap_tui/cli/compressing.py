@@ -28,7 +28,7 @@ def compress(output: Output, archives: tuple[Path, ...], codec: str, keep: bool)
     """
     settings = settings_of()
 
-    from airgap_tui.engine.bundle.codec import Codec
+    from airgap_tui.engine.bundle.encoding.codec import Codec
     from airgap_tui.engine.jobs import compress as job
     from airgap_tui.engine.quantities import elapsed, size
 

@@ -78,7 +78,7 @@ def export(
     same volumes. An export that was stopped goes on where it was when the same command is given
     again; an ISO image is begun again.
     """
-    from airgap_tui.engine.bundle.medium import Form, Medium
+    from airgap_tui.engine.bundle.volumes.medium import Form, Medium
     from airgap_tui.engine.jobs import export as job
 
     if volume_size:

@@ -136,8 +136,8 @@ def _spec(
             hint="Name images, or a list of them: -f images_list.txt",
         )
 
-    from airgap_tui.engine.bundle.codec import Codec, Compression
-    from airgap_tui.engine.bundle.delivery_code import is_code
+    from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
+    from airgap_tui.engine.bundle.receipts.delivery_code import is_code
     from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 
     return SaveSpec(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from airgap_tui.engine.bundle import layout, tar_member
+from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import Inventory
 from airgap_tui.engine.bundle.names import index_json
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volume import Volume, VolumeFile
+from airgap_tui.engine.bundle.volumes import tar_member
+from airgap_tui.engine.bundle.volumes.volume import Volume, VolumeFile
 from airgap_tui.engine.oci.digest import Digest
 
 BLOBS = 50_000

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from airgap_tui.engine.bundle.codec import Codec
+from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.errors import BundleLocked, NoRoom
 from airgap_tui.engine.events import ItemState

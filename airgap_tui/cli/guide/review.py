@@ -8,7 +8,7 @@ from pathlib import Path
 from airgap_tui.cli.guide import watching
 from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard

@@ -21,9 +21,9 @@ from airgap_tui.engine.bundle.durable import (
     sync_directory,
     writing,
 )
-from airgap_tui.engine.bundle.extent import reading
 from airgap_tui.engine.bundle.hashed_file import HashedFile
 from airgap_tui.engine.bundle.linking import link_file
+from airgap_tui.engine.bundle.media.extent import reading
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure, TemporaryFailure
 from airgap_tui.engine.oci.content import Opener, Reader, Report, check_digest

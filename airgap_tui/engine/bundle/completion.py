@@ -5,7 +5,7 @@ from __future__ import annotations
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.blob_store import BlobStore
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, Inventory
-from airgap_tui.engine.bundle.stored_files import Storage
+from airgap_tui.engine.bundle.media.stored_files import Storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.oci import manifest
 from airgap_tui.engine.oci.descriptor import Descriptor

@@ -8,9 +8,9 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.checksums import MAX_BYTES, parse_checksums
+from airgap_tui.engine.bundle.media.stored_files import Storage
 from airgap_tui.engine.bundle.needs import Need
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.stored_files import Storage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.oci.digest import Digest

@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airgap_tui import __version__
-from airgap_tui.engine.bundle.assumption import Assumption
 from airgap_tui.engine.bundle.fields import Fields, parse_value
+from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.oci import media_types

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from airgap_tui.engine.bundle.durable import disk_failure
-from airgap_tui.engine.bundle.extent import Extent, Place
+from airgap_tui.engine.bundle.media.extent import Extent, Place
 
 _CLONE = 0x40049409
 """The ioctl FICLONE of linux/fs.h."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.closure import closure_below, sizes_below
 from airgap_tui.engine.bundle.damage import read_damaged
-from airgap_tui.engine.bundle.extent import Place
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, SIGNATURE, Inventory, Item
-from airgap_tui.engine.bundle.storage import DirectoryStorage
-from airgap_tui.engine.bundle.stored_files import Storage
-from airgap_tui.engine.bundle.volume_set import VolumeSet, open_media
+from airgap_tui.engine.bundle.media.extent import Place
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
+from airgap_tui.engine.bundle.media.stored_files import Storage
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet, open_media
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     ContentError,

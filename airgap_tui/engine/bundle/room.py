@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap_tui.engine.bundle.extent import reading
+from airgap_tui.engine.bundle.media.extent import reading
 
 _FAT = frozenset({"vfat", "msdos"})
 _FAT_LARGEST = 4 * 1024**3 - 1

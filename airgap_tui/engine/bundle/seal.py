@@ -16,8 +16,8 @@ from airgap_tui.engine.bundle.checksums import format_checksums
 from airgap_tui.engine.bundle.completion import checksums_of, name_files
 from airgap_tui.engine.bundle.durable import replace_file, sync_directory, writing
 from airgap_tui.engine.bundle.lock import BundleLock
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, UsageError
 

@@ -15,13 +15,15 @@ from pathlib import Path
 from types import TracebackType
 
 from airgap_tui.engine.bundle import layout, names
-from airgap_tui.engine.bundle.assumption import Assumption
+from airgap_tui.engine.bundle.archives.known_layers import KnownLayers
 from airgap_tui.engine.bundle.blob_store import BlobFile, BlobStore
 from airgap_tui.engine.bundle.checksums import format_checksums
-from airgap_tui.engine.bundle.codec import Codec, Compression
 from airgap_tui.engine.bundle.completion import checksums_of, name_files
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
 from airgap_tui.engine.bundle.durable import replace_file, writing
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
+from airgap_tui.engine.bundle.encoding.reencode import reencode, wants_reencoding
+from airgap_tui.engine.bundle.encoding.rewrite import rewrite
 from airgap_tui.engine.bundle.inventory import (
     MAX_BYTES,
     SIGNATURE,
@@ -31,12 +33,10 @@ from airgap_tui.engine.bundle.inventory import (
     now,
 )
 from airgap_tui.engine.bundle.inventory_file import InventoryFile
-from airgap_tui.engine.bundle.known_layers import KnownLayers
 from airgap_tui.engine.bundle.lock import BundleLock, check_place
-from airgap_tui.engine.bundle.reencode import reencode, wants_reencoding
-from airgap_tui.engine.bundle.rewrite import rewrite
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
+from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.bundle.saved_items import item_of, signature_of
-from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState, Level, Note, Sink, discard

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.errors import AirgapError, InvalidReference, UsageError
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.naming import Naming

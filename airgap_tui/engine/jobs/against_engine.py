@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle.archive_file import open_archive
-from airgap_tui.engine.bundle.passing_archive import PassingArchive
+from airgap_tui.engine.bundle.archives.file import open_archive
+from airgap_tui.engine.bundle.archives.passing import PassingArchive
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.docker.hosts import Kind

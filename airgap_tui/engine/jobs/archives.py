@@ -11,10 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap_tui.engine.bundle.archive_names import file_name
-from airgap_tui.engine.bundle.archive_writer import ArchiveWriter, ContentsChecksum
-from airgap_tui.engine.bundle.codec import Codec
-from airgap_tui.engine.bundle.docker_archive import ANY_ENGINE, PLAIN, DockerArchive, LoadImage
+from airgap_tui.engine.bundle.archives.docker_archive import (
+    ANY_ENGINE,
+    PLAIN,
+    DockerArchive,
+    LoadImage,
+)
+from airgap_tui.engine.bundle.archives.names import file_name
+from airgap_tui.engine.bundle.archives.writer import ArchiveWriter, ContentsChecksum
+from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.inventory import IMAGE, Item
 from airgap_tui.engine.bundle.names import image_for, root_of
 from airgap_tui.engine.bundle.reader import BundleReader

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from airgap_tui.engine.bundle.assumption import Base
 from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Inventory
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipt import MAX_BYTES, Holder, Receipt, Received
+from airgap_tui.engine.bundle.receipts.assumption import Base
+from airgap_tui.engine.bundle.receipts.receipt import MAX_BYTES, Holder, Receipt, Received
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState, Level, Note, Sink

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from airgap_tui.engine.bundle.extent import Place
 from airgap_tui.engine.bundle.inventory import Item
+from airgap_tui.engine.bundle.media.extent import Place
 from airgap_tui.engine.bundle.names import present, root_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.errors import (

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle.archive_file import open_archive
-from airgap_tui.engine.bundle.archive_names import archive_codec
-from airgap_tui.engine.bundle.archive_writer import ArchiveWriter, ContentsChecksum
-from airgap_tui.engine.bundle.codec import Codec
+from airgap_tui.engine.bundle.archives.file import open_archive
+from airgap_tui.engine.bundle.archives.names import archive_codec
+from airgap_tui.engine.bundle.archives.passing import PassingArchive
+from airgap_tui.engine.bundle.archives.writer import ArchiveWriter, ContentsChecksum
 from airgap_tui.engine.bundle.durable import sync_directory, writing
-from airgap_tui.engine.bundle.passing_archive import PassingArchive
+from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NoRoom, Stopped, UsageError
 from airgap_tui.engine.events import (

@@ -11,9 +11,9 @@ from contextlib import closing
 
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.packing import Part
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volume_plan import VolumePlan
+from airgap_tui.engine.bundle.volumes.packing import Part
+from airgap_tui.engine.bundle.volumes.plan import VolumePlan
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch
 from airgap_tui.engine.events import BlobDone, BlobPlanned, BlobProgress, BlobStarted, Sink

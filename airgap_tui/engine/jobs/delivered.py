@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap_tui.engine.bundle.delivery_code import Shipped
 from airgap_tui.engine.bundle.inventory import now
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipt import Holder, Receipt, Received
+from airgap_tui.engine.bundle.receipts.delivery_code import Shipped
+from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt, Received
 from airgap_tui.engine.events import Note, Sink
 from airgap_tui.engine.jobs.carried import base_of, keep_receipt
 from airgap_tui.engine.settings import Settings

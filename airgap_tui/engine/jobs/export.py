@@ -14,18 +14,18 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.checksums import MAX_BYTES
-from airgap_tui.engine.bundle.file_sums import add_file_sums, read_file_sums
-from airgap_tui.engine.bundle.iso_volume import find_xorriso
-from airgap_tui.engine.bundle.medium import ANY_SIZE, Form, Medium
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import sealing
-from airgap_tui.engine.bundle.signed_bundle import signature_of
-from airgap_tui.engine.bundle.storage import DirectoryStorage
-from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
-from airgap_tui.engine.bundle.volume_layout import VolumeLayout
-from airgap_tui.engine.bundle.volume_plan import VolumePlan, plan_volumes
-from airgap_tui.engine.bundle.volume_room import check_room
-from airgap_tui.engine.bundle.volume_writer import VolumeWriter
+from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
+from airgap_tui.engine.bundle.volumes.arrangement import VolumeLayout
+from airgap_tui.engine.bundle.volumes.file_sums import add_file_sums, read_file_sums
+from airgap_tui.engine.bundle.volumes.iso_volume import find_xorriso
+from airgap_tui.engine.bundle.volumes.medium import ANY_SIZE, Form, Medium
+from airgap_tui.engine.bundle.volumes.plan import VolumePlan, plan_volumes
+from airgap_tui.engine.bundle.volumes.room import check_room
+from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetVolume
+from airgap_tui.engine.bundle.volumes.writer import VolumeWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentError, NotFound, Stopped, UsageError
 from airgap_tui.engine.events import (

@@ -16,17 +16,17 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.closure import sizes_below
-from airgap_tui.engine.bundle.extent import Extent, Place, open_place
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.linking import is_whole_file
+from airgap_tui.engine.bundle.media.extent import Extent, Place, open_place
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.names import present, root_of
 from airgap_tui.engine.bundle.needs import Need, needs_of
-from airgap_tui.engine.bundle.piece_store import PieceStore
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room
-from airgap_tui.engine.bundle.storage import DirectoryStorage
-from airgap_tui.engine.bundle.volume_set import VolumeMedium, VolumeSet
-from airgap_tui.engine.bundle.volumes_read import VolumesRead
+from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
+from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (

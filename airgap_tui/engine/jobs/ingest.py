@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.archive import ArchivedImage, take_apart
-from airgap_tui.engine.bundle.archive_file import open_archive
-from airgap_tui.engine.bundle.archive_names import reference_in_name
-from airgap_tui.engine.bundle.codec import Codec, Compression
+from airgap_tui.engine.bundle.archives.file import open_archive
+from airgap_tui.engine.bundle.archives.intake import ArchivedImage, take_apart
+from airgap_tui.engine.bundle.archives.layer_intake import LayerIntake
+from airgap_tui.engine.bundle.archives.names import reference_in_name
+from airgap_tui.engine.bundle.archives.seen_layers import SeenLayers
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
 from airgap_tui.engine.bundle.inventory import Item
-from airgap_tui.engine.bundle.layer_intake import LayerIntake
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room
-from airgap_tui.engine.bundle.seen_layers import SeenLayers
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from airgap_tui.engine.bundle.assumption import Assumption, KnownLayer
-from airgap_tui.engine.bundle.delivery_code import Shipped
-from airgap_tui.engine.bundle.receipt import MAX_BYTES, Holder, Receipt
-from airgap_tui.engine.bundle.signature import Signature
-from airgap_tui.engine.bundle.signed_bundle import MAX_SIGNATURE_BYTES, allowed_signers, check
+from airgap_tui.engine.bundle.receipts.assumption import Assumption, KnownLayer
+from airgap_tui.engine.bundle.receipts.delivery_code import Shipped
+from airgap_tui.engine.bundle.receipts.receipt import MAX_BYTES, Holder, Receipt
+from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.signatures.signed_bundle import (
+    MAX_SIGNATURE_BYTES,
+    allowed_signers,
+    check,
+)
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import EnvironmentFailure, NotFound, UnsafeContent
 from airgap_tui.engine.events import Note, Sink

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airgap_tui.engine.bundle.assumption import Assumption
 from airgap_tui.engine.bundle.needs import Need
 from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.errors import NotFound
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.descriptor import Descriptor

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipt import Holder, Received
+from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.docker.hosts import Kind

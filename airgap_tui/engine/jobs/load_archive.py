@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from airgap_tui.engine.bundle.archive_file import ArchiveReader, open_archive
-from airgap_tui.engine.bundle.archive_names import archive_codec, reference_in_name
-from airgap_tui.engine.bundle.codec import Codec
-from airgap_tui.engine.bundle.passing_archive import ArchiveEntry, PassingArchive
+from airgap_tui.engine.bundle.archives.file import ArchiveReader, open_archive
+from airgap_tui.engine.bundle.archives.names import archive_codec, reference_in_name
+from airgap_tui.engine.bundle.archives.passing import ArchiveEntry, PassingArchive
+from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NoRoom, Stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from airgap_tui.engine.bundle.docker_archive import (
+from airgap_tui.engine.bundle.archives.docker_archive import (
     ANY_ENGINE,
     EVERYTHING,
     BrokenBlob,

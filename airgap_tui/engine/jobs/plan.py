@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from airgap_tui.engine.bundle.assumption import Assumption
+from airgap_tui.engine.bundle.encoding.reencode import finder
 from airgap_tui.engine.bundle.layout import partial_path
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.reencode import finder
+from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore

@@ -9,9 +9,9 @@ from typing import Any
 
 from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.needs import needs_of
-from airgap_tui.engine.bundle.piece_store import PieceStore
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volumes_read import unfinished_imports
+from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
+from airgap_tui.engine.bundle.volumes.volumes_read import unfinished_imports
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, MalformedContent, NotFound, UsageError

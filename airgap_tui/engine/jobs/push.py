@@ -11,7 +11,7 @@ from typing import Any
 
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipt import Holder, Received
+from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, TemporaryFailure

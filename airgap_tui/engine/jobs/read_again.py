@@ -11,8 +11,8 @@ from pathlib import Path
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.damage import write_damaged
 from airgap_tui.engine.bundle.findings import Finding
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import DirectoryStorage
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import ssh_signature
 from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item, now
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipt import Holder, Receipt, Received
-from airgap_tui.engine.bundle.signature import Signature
-from airgap_tui.engine.bundle.signed_bundle import allowed_signers, check
+from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt, Received
+from airgap_tui.engine.bundle.signatures import ssh_signature
+from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, check
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NotFound, TemporaryFailure, UsageError

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
-from airgap_tui.engine.bundle.codec import Codec, Compression
-from airgap_tui.engine.bundle.compression import encoder
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
+from airgap_tui.engine.bundle.encoding.compression import encoder
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.oci import media_types

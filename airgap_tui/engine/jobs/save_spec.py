@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from airgap_tui.engine.bundle.codec import Codec, Compression
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
 

@@ -14,13 +14,13 @@ from typing import Any
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
-from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import mount_point
 from airgap_tui.engine.bundle.seal import Seal, sealing
-from airgap_tui.engine.bundle.signature import Signature
-from airgap_tui.engine.bundle.start_here import Place, start_here
-from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetVolume
+from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.volumes.medium import Form
+from airgap_tui.engine.bundle.volumes.start_here import Place, start_here
+from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch
 from airgap_tui.engine.events import (

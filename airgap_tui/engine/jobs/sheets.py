@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap_tui.engine.bundle.durable import replace_file
-from airgap_tui.engine.bundle.transfer_sheet import Sheet, SheetFormat
+from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetFormat
 
 
 def forms_of(paths: Sequence[Path]) -> tuple[SheetFormat, ...]:

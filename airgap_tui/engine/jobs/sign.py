@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import layout, ssh_signature
+from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import MAX_BYTES
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import Seal, sealing
-from airgap_tui.engine.bundle.signature import Signature, Standing
-from airgap_tui.engine.bundle.signed_bundle import allowed_signers, check, signature_of
+from airgap_tui.engine.bundle.signatures import ssh_signature
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
+from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, check, signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, SignatureRefused
 from airgap_tui.engine.events import JobFinished, JobStarted, Note, Sink

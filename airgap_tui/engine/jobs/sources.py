@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.archive_names import archive_codec, is_archive_name
-from airgap_tui.engine.bundle.codec import Codec
-from airgap_tui.engine.bundle.extent import reading
+from airgap_tui.engine.bundle.archives.names import archive_codec, is_archive_name
+from airgap_tui.engine.bundle.encoding.codec import Codec
+from airgap_tui.engine.bundle.media.extent import reading
+from airgap_tui.engine.bundle.media.storage import is_image, open_storage
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.storage import is_image, open_storage
-from airgap_tui.engine.bundle.volume import MAX_COUNT as _MOST_VOLUMES
-from airgap_tui.engine.bundle.volume_set import VolumeSet
+from airgap_tui.engine.bundle.volumes.volume import MAX_COUNT as _MOST_VOLUMES
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.quantities import count

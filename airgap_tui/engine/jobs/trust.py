@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.signature import Signature, Standing
-from airgap_tui.engine.bundle.signed_bundle import signature_of
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
+from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import EnvironmentFailure, SignatureRefused
 from airgap_tui.engine.events import Level, Note, Sink

@@ -20,7 +20,6 @@ from typing import Any
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
-from airgap_tui.engine.bundle.extent import JoinedExtent, Place, open_place
 from airgap_tui.engine.bundle.findings import (
     ABSENT,
     Finding,
@@ -28,13 +27,14 @@ from airgap_tui.engine.bundle.findings import (
     check_files,
     finding_of,
 )
+from airgap_tui.engine.bundle.media.extent import JoinedExtent, Place, open_place
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.needs import Need, needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.signature import Signature, Standing
-from airgap_tui.engine.bundle.signed_bundle import signature_of
-from airgap_tui.engine.bundle.storage import DirectoryStorage
-from airgap_tui.engine.bundle.volume_findings import check_volume, damaged_pieces, foreign_files
-from airgap_tui.engine.bundle.volume_set import VolumeSet
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
+from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
+from airgap_tui.engine.bundle.volumes.findings import check_volume, damaged_pieces, foreign_files
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentError, EnvironmentFailure
 from airgap_tui.engine.events import (

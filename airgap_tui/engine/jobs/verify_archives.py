@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle.archive import take_apart
-from airgap_tui.engine.bundle.archive_file import ArchiveReader, open_archive
-from airgap_tui.engine.bundle.archive_writer import ContentsChecksum
-from airgap_tui.engine.bundle.codec import Codec, Compression
+from airgap_tui.engine.bundle.archives.file import ArchiveReader, open_archive
+from airgap_tui.engine.bundle.archives.intake import take_apart
+from airgap_tui.engine.bundle.archives.layer_intake import LayerIntake
+from airgap_tui.engine.bundle.archives.writer import ContentsChecksum
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
 from airgap_tui.engine.bundle.inventory import LayerRecord
-from airgap_tui.engine.bundle.layer_intake import LayerIntake
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, Stopped, UsageError
 from airgap_tui.engine.events import (

@@ -504,7 +504,7 @@ def test_children_by_sha512_are_found(path: Path, sample_images: SampleImages) -
 _DRIVER = """
     import os, shutil, signal, sys
     from pathlib import Path
-    from airgap_tui.engine.bundle.codec import Compression
+    from airgap_tui.engine.bundle.encoding.codec import Compression
     from airgap_tui.engine.bundle.reader import BundleReader
     from tests.engine.bundle.sample_source import SampleSource, save
     from tests.images import build_samples

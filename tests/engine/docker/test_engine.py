@@ -24,7 +24,7 @@ from airgap_tui.engine.errors import EngineFailure, NotFound, Stopped, UsageErro
 from airgap_tui.engine.events import Note
 from tests import services
 from tests.conftest import EventLog
-from tests.engine.bundle import engine_archives
+from tests.engine.bundle.archives import engine_archives
 from tests.images import SampleImage, SampleImages, build_image, layer
 from tests.services import DockerEngine, PodmanService
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.errors import AccessDenied, UsageError
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import chains, choices, logins, outcome, restart, welcome

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from airgap_tui.cli.main import airgap_tui as command_line
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import commands, sentences

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.archive_file import open_archive
-from airgap_tui.engine.bundle.archive_writer import ContentsChecksum
-from airgap_tui.engine.bundle.codec import Codec, Compression, detect
+from airgap_tui.engine.bundle.archives.file import open_archive
+from airgap_tui.engine.bundle.archives.writer import ContentsChecksum
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression, detect
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import Stopped, UsageError
@@ -22,7 +22,7 @@ from airgap_tui.engine.jobs import compress, sources, verify_archives
 from airgap_tui.engine.jobs.archives import write_archives
 from airgap_tui.engine.jobs.result import ItemResult
 from tests.conftest import EventLog
-from tests.engine.bundle import engine_archives
+from tests.engine.bundle.archives import engine_archives
 from tests.engine.bundle.sample_source import reference_of, save
 from tests.images import SampleImages
 from tests.services import DockerEngine

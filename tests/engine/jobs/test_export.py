@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.medium import Form
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volume import Volume
+from airgap_tui.engine.bundle.volumes.medium import Form
+from airgap_tui.engine.bundle.volumes.volume import Volume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     AirgapError,
@@ -346,7 +346,7 @@ def test_an_iso_has_rock_ridge_and_joliet_names(bundle: Path, medium: Path) -> N
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from airgap_tui.engine.bundle.medium import Form
+from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import BlobProgress
 from airgap_tui.engine.jobs import export

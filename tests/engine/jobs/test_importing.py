@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from airgap_tui.engine.bundle import layout, room
-from airgap_tui.engine.bundle.medium import Form as Format
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volume import Volume
+from airgap_tui.engine.bundle.volumes.medium import Form as Format
+from airgap_tui.engine.bundle.volumes.volume import Volume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent, NoRoom, NotFound, UsageError
 from airgap_tui.engine.events import BlobPlanned, BlobProgress, ItemState, discard
@@ -29,7 +29,7 @@ from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.reference import Reference
 from tests.conftest import EventLog
 from tests.engine.bundle.sample_source import reference_of, save
-from tests.engine.bundle.volumes import (
+from tests.engine.bundle.volumes.volumes import (
     FORMS,
     Contents,
     Form,

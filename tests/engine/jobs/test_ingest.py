@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
@@ -25,7 +25,7 @@ from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.oci.manifest import Manifest
 from airgap_tui.engine.oci.reference import Reference
 from tests.conftest import EventLog, Run
-from tests.engine.bundle import engine_archives
+from tests.engine.bundle.archives import engine_archives
 from tests.images import SampleImage, SampleImages
 from tests.services import DockerEngine, PodmanService
 

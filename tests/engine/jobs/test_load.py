@@ -30,7 +30,7 @@ from airgap_tui.engine.jobs.load import LoadResult, LoadSpec, run
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from tests.conftest import EventLog
-from tests.engine.bundle import engine_archives
+from tests.engine.bundle.archives import engine_archives
 from tests.engine.bundle.sample_source import reference_of, save
 from tests.images import SampleImage, SampleImages, build_image, layer, zstd_of
 from tests.services import DockerEngine, PodmanService, start_docker_engine

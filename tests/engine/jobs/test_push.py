@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.codec import Codec
+from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.layout import blob_path
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle.codec import Compression
+from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.bundle.layout import blob_path
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.signature import Standing
+from airgap_tui.engine.bundle.signatures.signature import Standing
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     AirgapError,

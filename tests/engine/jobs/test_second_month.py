@@ -12,7 +12,7 @@ import pytest
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipt import Holder, Receipt
+from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NotFound, SignatureRefused
 from airgap_tui.engine.events import Event, ItemState, Note, discard

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap_tui.engine.bundle.codec import Codec, Compression
+from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
 from airgap_tui.engine.bundle.findings import Finding
-from airgap_tui.engine.bundle.signature import Signature, Standing
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.jobs.left_out import LeftOut

@@ -30,7 +30,7 @@ from airgap_tui.engine.registry.source import RegistrySource
 from airgap_tui.engine.settings import Network
 from tests.conftest import EventLog, Run
 from tests.engine.bundle import sample_source
-from tests.engine.bundle.volumes import as_directory, as_tar, cut
+from tests.engine.bundle.volumes.volumes import as_directory, as_tar, cut
 from tests.images import (
     ACCEPT,
     SampleImage,

@@ -1,0 +1,1 @@
+"""Archives of images: taken apart into a bundle, and made from one."""

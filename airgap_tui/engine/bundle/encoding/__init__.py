@@ -1,0 +1,1 @@
+"""How layers and archives are encoded: which codecs there are, and layers encoded anew."""

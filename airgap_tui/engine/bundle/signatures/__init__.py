@@ -1,0 +1,1 @@
+"""Who vouches for a bundle: signatures made and checked with SSH or GPG."""

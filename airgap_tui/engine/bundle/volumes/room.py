@@ -1,0 +1,70 @@
+"""Whether a disk has room for volumes, asked before the first byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.bundle.volumes.arrangement import VolumeLayout
+from airgap_tui.engine.bundle.volumes.medium import Form
+from airgap_tui.engine.bundle.volumes.tar_volume import partial_path
+from airgap_tui.engine.errors import NoRoom
+from airgap_tui.engine.quantities import count, size
+
+_PER_FILE = 4096
+_PER_VOLUME = 1024 * 1024
+
+
+def check_room(directory: Path, volumes: Sequence[VolumeLayout]) -> None:
+    """Raise `NoRoom` where the volumes do not all fit, or one of their files is larger than the
+    file system takes. What is there of them from an earlier run counts."""
+    room = Room.at(directory)
+    needed = sum(_size(laid) for laid in volumes)
+    there = sum(_there(directory, laid) for laid in volumes)
+    if needed - there > room.free:
+        one = max(_size(laid) for laid in volumes)
+        hint = "Choose a disk with more room."
+        if len(volumes) > 1 and one <= room.free + there:
+            hint = (
+                "One of them fits: --change-disks writes one onto each disk in turn,"
+                " --only-volume just those that are named."
+            )
+        raise NoRoom(
+            f"{directory} has {size(room.free, down=True)} free, and"
+            f" {size(needed - there, up=True)} are needed for {count(len(volumes), 'volume')}",
+            hint=hint,
+        )
+    largest = max((_largest_file(laid) for laid in volumes), default=0)
+    if room.largest_file is not None and largest > room.largest_file:
+        raise NoRoom(
+            f"{directory} is {room.file_system}, which takes no file of 4 GiB;"
+            f" one of {size(largest)} is to be written",
+            hint="Cut what is larger: --volume-size fat32. Or use a disk with ext4, XFS or exFAT.",
+        )
+
+
+def _size(laid: VolumeLayout) -> int:
+    """With what the file system or the image adds."""
+    if laid.form is Form.TAR:
+        return laid.size + _PER_FILE
+    return laid.size + len(laid.contents) * _PER_FILE + _PER_VOLUME
+
+
+def _largest_file(laid: VolumeLayout) -> int:
+    if laid.form is Form.DIRECTORY:
+        return max(content.size for content in laid.contents)
+    return _size(laid)
+
+
+def _there(directory: Path, laid: VolumeLayout) -> int:
+    if laid.form is Form.DIRECTORY:
+        return sum(map(_on_disk, (directory / laid.name).rglob("*")))
+    return _on_disk(directory / laid.name) + _on_disk(partial_path(directory, laid.name))
+
+
+def _on_disk(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
