@@ -22,6 +22,8 @@ class StepState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """A step as the first row shows it."""
+
     number: int
     name: str
     state: StepState

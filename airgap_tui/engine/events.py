@@ -100,6 +100,8 @@ class BlobRetrying:
 
 @dataclass(frozen=True, slots=True)
 class BlobDone:
+    """A blob is where it belongs, whole and checked."""
+
     blob: str
 
 

@@ -175,6 +175,8 @@ class Snapshot:
 
 @dataclass(slots=True)
 class _Item:
+    """What the events have told of an item so far; `drawn` is kept until the next one."""
+
     state: ItemState = ItemState.WAITING
     reason: str = ""
     digest: str = ""
@@ -186,6 +188,8 @@ class _Item:
 
 @dataclass(slots=True)
 class _Blob:
+    """What the events have told of a blob so far."""
+
     size: int
     items: tuple[str, ...]
     done: int = 0

@@ -10,17 +10,19 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap_tui import __version__
 from airgap_tui.engine.bundle.fields import Fields, parse_value
-from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.bundle.receipts.assumption import Assumption
 
 SCHEMA = 1
 MAX_BYTES = 64 * 1024 * 1024
@@ -260,7 +262,7 @@ class Inventory:
             platform=fields.parsed("platform", _platform),
             tool=tool,
             saving=bool(fields.take("saving", False)),
-            assumes=tuple(map(Assumption.from_json, assumes)),
+            assumes=_assumptions(assumes),
             unknown=fields.rest(),
         )
         for item in map(Item.from_json, items):
@@ -296,6 +298,14 @@ class Inventory:
 def now() -> str:
     """The time in UTC, as `2026-01-31T12:00:00Z`."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _assumptions(listed: list[object]) -> tuple[Assumption, ...]:
+    if not listed:
+        return ()
+    from airgap_tui.engine.bundle.receipts.assumption import Assumption
+
+    return tuple(map(Assumption.from_json, listed))
 
 
 def _platform(text: str) -> Platform | None:

@@ -15,9 +15,8 @@ from airgap_tui.engine.bundle.closure import closure_below, sizes_below
 from airgap_tui.engine.bundle.damage import read_damaged
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, SIGNATURE, Inventory, Item
 from airgap_tui.engine.bundle.media.extent import Place
-from airgap_tui.engine.bundle.media.storage import DirectoryStorage
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage, open_storage
 from airgap_tui.engine.bundle.media.stored_files import Storage
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet, open_media
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     ContentError,
@@ -67,11 +66,11 @@ class BundleReader:
         `MalformedContent` (also for name files that disagree with the inventory) and
         `UnsafeContent`.
         """
-        reader = cls._open(open_media((path, *others)), path)
-        storage = reader.storage
-        if isinstance(storage, VolumeSet) and storage.missing and storage.cut:
+        reader = cls._open(_open_storage((path, *others)), path)
+        volumes = reader.storage.volumes
+        if volumes is not None and volumes.missing and volumes.cut:
             roots = [names.root_of(item) for item in names.present(reader.inventory)]
-            storage.settle(sizes_below(roots, reader._load))
+            volumes.settle(sizes_below(roots, reader._load))
         return reader
 
     @classmethod
@@ -246,6 +245,16 @@ class BundleSource:
     ) -> Reader:
         token.check()
         return self._reader.open_blob(blob.digest, offset)
+
+
+def _open_storage(paths: tuple[Path, ...]) -> Storage:
+    storages = [open_storage(path) for path in dict.fromkeys(paths)]
+    if len(storages) == 1 and storages[0].extent(layout.VOLUME) is None:
+        return storages[0]
+    # Most bundles lie in one directory, and importing what sets need takes time.
+    from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
+
+    return VolumeSet.of(storages)
 
 
 def _index_entries(storage: Storage) -> tuple[Descriptor, ...] | None:

@@ -73,6 +73,8 @@ class HostSeen:
 
 @dataclass(slots=True)
 class _Host:
+    """How far a host is, and what each of its sources held."""
+
     state: ItemState = ItemState.WAITING
     reason: str = ""
     sources: dict[str, SourceSeen] = field(default_factory=dict)

@@ -153,6 +153,8 @@ def _received(connection: socket.socket) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
+    """The process at the other end of a socket, and its user."""
+
     process: int
     user: int
 

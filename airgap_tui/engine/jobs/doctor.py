@@ -44,6 +44,8 @@ class DoctorSpec:
 
 @dataclass(frozen=True, slots=True)
 class DoctorResult:
+    """What the machine has and lacks."""
+
     checks: tuple[Check, ...]
 
     @property

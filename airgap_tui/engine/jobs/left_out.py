@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap_tui.engine.bundle.needs import Need
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.errors import NotFound
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count, size
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.bundle.receipts.assumption import Assumption
 
 _MOST_NAMED = 3
 

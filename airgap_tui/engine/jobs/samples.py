@@ -39,6 +39,8 @@ _GZIP = Compression(Codec.GZIP, 1)
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
+    """A made-up layer, and the digest of what it unpacks to."""
+
     descriptor: Descriptor
     diff_id: Digest
 

@@ -72,6 +72,8 @@ class SaveResult:
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
+    """What came of filling the bundle: its items, and bytes of layers."""
+
     items: tuple[ItemResult, ...]
     unique: int
     downloaded: int

@@ -11,11 +11,7 @@ from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.media.extent import reading
 from airgap_tui.engine.bundle.media.storage import is_image, open_storage
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volumes.volume import MAX_COUNT as _MOST_VOLUMES
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.errors import UsageError
-from airgap_tui.engine.jobs.result import ItemResult
-from airgap_tui.engine.quantities import count
 
 
 def open_sources(paths: Sequence[Path]) -> tuple[list[BundleReader], list[Path]]:
@@ -59,8 +55,11 @@ def volumes_in(path: Path) -> tuple[Path, ...]:
         return (path,)
     if not path.is_dir() or _holds_names(path):
         return ()
+    # Asked for a directory of media only: a bundle is opened without what volumes need.
+    from airgap_tui.engine.bundle.volumes.volume import MAX_COUNT
+
     with reading(path):
-        children = sorted(path.iterdir())[:_MOST_VOLUMES]
+        children = sorted(path.iterdir())[:MAX_COUNT]
     return tuple(child for child in children if not child.is_symlink() and _is_volume(child))
 
 
@@ -71,16 +70,6 @@ def _is_volume(path: Path) -> bool:
         return is_image(path) and open_storage(path).extent(layout.VOLUME) is not None
     except UsageError:
         return False
-
-
-def told_standing(volumes: VolumeSet, items: Sequence[ItemResult]) -> str:
-    """Which volumes of a set are here, and what is whole without the others."""
-    if not volumes.missing:
-        return volumes.standing
-    whole = sum(item.succeeded for item in items)
-    them = "it" if len(volumes.missing) == 1 else "them"
-    are = "is" if len(items) == 1 else "are"
-    return f"{volumes.standing} {whole} of {count(len(items), 'image')} {are} whole without {them}."
 
 
 def archives_in(path: Path) -> tuple[Path, ...]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import MAX_BYTES
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.signatures import gpg_signature, ssh_signature
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing, weightiest
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, NotFound, UsageError
@@ -41,6 +40,9 @@ def signature_of(bundle: BundleReader, trust: Trust, token: CancelToken) -> Sign
 
 def check(content: bytes, signature: bytes, allowed: Path | None, token: CancelToken) -> Signature:
     """What a signature of either form says of some content."""
+    # Most bundles are not signed, and importing what runs programs takes time.
+    from airgap_tui.engine.bundle.signatures import gpg_signature, ssh_signature
+
     gpg = gpg_signature.is_signature(signature)
     by = gpg_signature.check if gpg else ssh_signature.check
     try:

@@ -19,7 +19,6 @@ from airgap_tui.engine.bundle.media.extent import (
     open_place,
     read_place,
 )
-from airgap_tui.engine.bundle.media.storage import open_storage
 from airgap_tui.engine.bundle.media.stored_files import Storage, StoredFiles
 from airgap_tui.engine.bundle.volumes.in_tar import TarVolume
 from airgap_tui.engine.bundle.volumes.volume import MAX_BYTES, Volume, VolumeFile
@@ -112,6 +111,22 @@ class VolumeSet(StoredFiles):
         self._left_out: frozenset[Digest] = frozenset()
         self._good: dict[str, Place] = {}
 
+    @classmethod
+    def of(cls, storages: Sequence[Storage]) -> VolumeSet:
+        """The set that the opened media are of. Raises as the set itself and `Volume.parse` do, and
+        `UsageError` for one that is no volume."""
+        for storage in storages:
+            if storage.extent(layout.VOLUME) is None:
+                raise UsageError(
+                    f"{storage.location} is no volume of a set",
+                    hint="Name the volumes of one set, or one bundle.",
+                )
+        return cls([VolumeMedium(storage) for storage in storages])
+
+    @property
+    def volumes(self) -> VolumeSet:
+        return self
+
     @property
     def standing(self) -> str:
         """Which volumes are here, as a sentence."""
@@ -128,6 +143,15 @@ class VolumeSet(StoredFiles):
             f"{here} of {counted(self.count, 'volume')} {are} here;"
             f" {numbers} {which} of {self.name} {verb} missing."
         )
+
+    def standing_with(self, whole: int, images: int) -> str:
+        """As `standing`, and how many of the images are whole without what is missing."""
+        if not self.missing:
+            return self.standing
+        them = "it" if len(self.missing) == 1 else "them"
+        are = "is" if images == 1 else "are"
+        of = counted(images, "image")
+        return f"{self.standing} {whole} of {of} {are} whole without {them}."
 
     @property
     def cut(self) -> frozenset[Digest]:
@@ -311,24 +335,6 @@ class VolumeSet(StoredFiles):
         if found is None and problem is not None:
             raise problem
         return found
-
-
-def open_media(paths: Sequence[Path]) -> Storage:
-    """The bundle at a path, or the volumes of one set at several.
-
-    Raises as `open_storage` and `VolumeSet` do, and `UsageError` for paths of different bundles.
-    """
-    storages = [open_storage(path) for path in dict.fromkeys(paths)]
-    volumes = [storage for storage in storages if storage.extent(layout.VOLUME) is not None]
-    if not volumes and len(storages) == 1:
-        return storages[0]
-    others = [storage for storage in storages if storage not in volumes]
-    if others:
-        raise UsageError(
-            f"{others[0].location} is no volume of a set",
-            hint="Name the volumes of one set, or one bundle.",
-        )
-    return VolumeSet([VolumeMedium(storage) for storage in volumes])
 
 
 def sha256_of(place: Place) -> str:

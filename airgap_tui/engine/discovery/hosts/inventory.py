@@ -54,6 +54,8 @@ class Inventory:
 
 @dataclass(slots=True)
 class _Group:
+    """A group of an inventory: its hosts with their variables, and the groups below it."""
+
     hosts: dict[str, dict[str, str]] = field(default_factory=dict)
     children: dict[str, None] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)

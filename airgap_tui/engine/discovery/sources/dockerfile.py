@@ -26,12 +26,16 @@ _HEREDOC = re.compile(r"<<-?([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
 
 @dataclass(frozen=True, slots=True)
 class _Instruction:
+    """An instruction with its continued lines as one, and where it begins."""
+
     line: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Base:
+    """What a stage is built from, and the name of the stage."""
+
     image: str
     stage: str
 

@@ -44,6 +44,8 @@ _NO_IMAGE = "-"
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    """A line of a table, and its number in the file."""
+
     number: int
     text: str
 

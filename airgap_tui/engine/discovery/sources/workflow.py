@@ -54,6 +54,8 @@ _REGISTRY_OPTION = (
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """A word, a string or a mark of a script, and what stood before the string."""
+
     kind: str
     text: str
     line: int
