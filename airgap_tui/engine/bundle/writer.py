@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.archives.known_layers import KnownLayers
@@ -35,7 +36,6 @@ from airgap_tui.engine.bundle.inventory import (
 from airgap_tui.engine.bundle.inventory_file import InventoryFile
 from airgap_tui.engine.bundle.lock import BundleLock, check_place
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
-from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.bundle.saved_items import item_of, signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
@@ -47,6 +47,9 @@ from airgap_tui.engine.oci.manifest import Index, Manifest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.bundle.receipts.assumption import Assumption
 
 
 class BundleWriter:

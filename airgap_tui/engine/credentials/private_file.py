@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from airgap_tui.engine.errors import EnvironmentFailure
@@ -35,6 +34,8 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
 
     A link stays a link, into a folder of dotfiles say. Raises `EnvironmentFailure`.
     """
+    import tempfile  # most runs only read
+
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

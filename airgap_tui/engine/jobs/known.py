@@ -35,9 +35,6 @@ class Known:
     def __init__(self, receipts: Sequence[Receipt] = ()) -> None:
         self._receipts = tuple(receipts)
 
-    def __bool__(self) -> bool:
-        return bool(self._receipts)
-
     def assumptions(
         self, closures: Iterable[Closure], before: tuple[Assumption, ...] = ()
     ) -> tuple[Assumption, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -22,6 +23,9 @@ from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.registry.source import RegistrySource
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.known import Known
 
 _LOOKUPS = 8
 """Names looked up at once: small requests, so more than there are transfers."""
@@ -47,6 +51,20 @@ def open_existing(path: Path) -> BundleReader | None:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return None
     return BundleReader.open(path)
+
+
+def known_to(
+    spec: SaveSpec, bundle: BundleReader | None, sink: Sink, token: CancelToken
+) -> Known | None:
+    """What the offline side has, going by receipts and codes; None where nothing tells of that, now
+    or in an earlier save. Raises as `known_of` does."""
+    before = bundle is not None and bundle.inventory.assumes
+    if not (spec.have or spec.codes or before):
+        return None
+    # Most saves carry everything, and begin without importing what receipts need.
+    from airgap_tui.engine.jobs.known import known_of
+
+    return known_of(spec.have, spec.codes, spec.settings, sink, token)
 
 
 def check_names(references: Sequence[Reference]) -> None:

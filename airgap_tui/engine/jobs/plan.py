@@ -6,19 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airgap_tui.engine.bundle.encoding.reencode import finder
 from airgap_tui.engine.bundle.layout import partial_path
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NoRoom, NotFound
 from airgap_tui.engine.events import ItemState, Sink
-from airgap_tui.engine.jobs.known import known_of
-from airgap_tui.engine.jobs.lookup import Planned, look_up, open_existing
+from airgap_tui.engine.jobs.lookup import Planned, known_to, look_up, open_existing
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.content import Closure
@@ -26,6 +24,9 @@ from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import size as in_words
 from airgap_tui.engine.registry.source import RateLimit, RegistrySource
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.bundle.receipts.assumption import Assumption
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,10 @@ def run(
             network, credentials or CredentialStore.load(), sink, signatures=spec.with_signatures
         )
     ) as source:
-        known = known_of(spec.have, spec.codes, spec.settings, sink, token)
+        known = known_to(spec, bundle, sink, token)
         planned = look_up(spec, source, bundle, sink, token)
         before = bundle.inventory.assumes if bundle is not None else ()
-        assumes = known.assumptions(to_come(planned), before)
+        assumes = () if known is None else known.assumptions(to_come(planned), before)
         return measure(spec, planned, bundle, source.rate_limits(), assumes)
 
 

@@ -23,9 +23,8 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
-from airgap_tui.engine.jobs.known import known_of
 from airgap_tui.engine.jobs.logins import Logins
-from airgap_tui.engine.jobs.lookup import Planned, look_up
+from airgap_tui.engine.jobs.lookup import Planned, known_to, look_up
 from airgap_tui.engine.jobs.plan import PlanResult, measure, to_come
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
@@ -139,13 +138,13 @@ def _from_registries(
     with closing(
         RegistrySource(network, credentials, sink, signatures=spec.with_signatures)
     ) as source:
-        known = known_of(spec.have, spec.codes, spec.settings, sink, token)
         bundle = BundleReader.open(spec.bundle)
+        known = known_to(spec, bundle, sink, token)
         planned = look_up(spec, source, bundle, sink, token)
         for image in planned:
             _record_plan(image, writer)
         before = bundle.inventory.assumes
-        assumes = known.assumptions(to_come(planned), before)
+        assumes = () if known is None else known.assumptions(to_come(planned), before)
         plan = measure(spec, planned, bundle, source.rate_limits(), assumes)
         _check_room(spec, plan, sink)
         if assumes != before:
