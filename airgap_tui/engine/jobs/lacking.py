@@ -1,0 +1,117 @@
+"""What an import takes from its media: all that they carry and that the kept bundle lacks.
+
+Decided before the first byte, so that totals are known and the disk is known to have room.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.media.storage import DirectoryStorage
+from airgap_tui.engine.bundle.needs import Need, needs_of
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
+from airgap_tui.engine.bundle.writer import BundleWriter
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import NoRoom
+from airgap_tui.engine.events import Level, Note, Sink
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.quantities import size as in_words
+
+
+@dataclass(frozen=True, slots=True)
+class LackingPiece:
+    """A piece on a medium, of a blob whose other pieces are not all here; `size` in bytes."""
+
+    medium: VolumeMedium
+    digest: Digest
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """`needs` is what the items on the media need; `blobs` are the sizes of what is taken whole."""
+
+    needs: Mapping[Digest, Need]
+    blobs: Mapping[Digest, int]
+    pieces: tuple[LackingPiece, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.blobs.values()) + sum(piece.size for piece in self.pieces)
+
+
+def find_lacking(
+    reader: BundleReader, volumes: VolumeSet | None, writer: BundleWriter, token: CancelToken
+) -> Lacking:
+    """What is on the media and not in the kept bundle. While volumes are missing nobody can say
+    what items need, so all that is listed is taken."""
+    needs = needs_of(reader, token)
+    every = volumes is not None and bool(volumes.missing)
+    blobs = {}
+    for name, size in reader.storage.names(f"{layout.BLOBS}/"):
+        digest = layout.digest_of_path(name)
+        if digest is None or not (every or digest in needs):
+            continue
+        if not writer.holds(digest, size, token):
+            blobs[digest] = size
+    pieces = () if volumes is None else _pieces(volumes, blobs, writer, token)
+    return Lacking(needs, blobs, pieces)
+
+
+def _pieces(
+    volumes: VolumeSet, blobs: Mapping[Digest, int], writer: BundleWriter, token: CancelToken
+) -> tuple[LackingPiece, ...]:
+    found: dict[tuple[Digest, int], LackingPiece] = {}
+    store = PieceStore(writer.path)
+    for medium in volumes.media:
+        for file in medium.volume.files:
+            piece = layout.piece_of_path(file.path)
+            if piece is None or piece[0] in blobs or _is_stored(piece[0], writer, token):
+                continue
+            if store.arrived(piece[0]).get(piece[1]) != file.size:
+                found.setdefault(piece, LackingPiece(medium, *piece, file.size))
+    return tuple(found.values())
+
+
+def _is_stored(digest: Digest, writer: BundleWriter, token: CancelToken) -> bool:
+    size = DirectoryStorage(writer.path).size(layout.blob_path(digest))
+    return size is not None and writer.holds(digest, size, token)
+
+
+def check_room(
+    needed: int, reader: BundleReader, bundle: Path, sink: Sink, *, force: bool = False
+) -> None:
+    """Raises `NoRoom` where the disk of the kept bundle cannot take that many bytes; with `force`
+    that is only told."""
+    room = Room.at(bundle)
+    if needed <= room.free or _shares_a_disk(reader, bundle):
+        return
+    problem = NoRoom(
+        f"{bundle}: {in_words(needed, up=True)} to be imported,"
+        f" {in_words(room.free, down=True)} free",
+        hint="Choose a larger disk with -b, or make room.",
+    )
+    if not force:
+        raise problem
+    sink(Note(f"{problem.message}; started all the same", Level.WARNING))
+
+
+def _shares_a_disk(reader: BundleReader, bundle: Path) -> bool:
+    """Whether files could be linked instead of copied."""
+    here = os.stat(bundle).st_dev
+    return all(path.is_dir() and os.stat(path).st_dev == here for path in locations(reader))
+
+
+def locations(reader: BundleReader) -> tuple[Path, ...]:
+    """Where a bundle lies: several places where its volumes do."""
+    storage = reader.storage
+    media = storage.media if isinstance(storage, VolumeSet) else (storage,)
+    return tuple(medium.location for medium in media)

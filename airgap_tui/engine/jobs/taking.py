@@ -1,0 +1,223 @@
+"""The copying of an import: blobs and pieces of blobs from media into the bundle that is kept.
+
+Every byte is checked on its way; a medium that fails is no end, where another has the same blob.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.closure import sizes_below
+from airgap_tui.engine.bundle.linking import is_whole_file
+from airgap_tui.engine.bundle.media.extent import Extent, Place, open_place
+from airgap_tui.engine.bundle.names import present, root_of
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
+from airgap_tui.engine.bundle.writer import BundleWriter
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ContentError,
+    ContentMismatch,
+    EnvironmentFailure,
+    NoRoom,
+    NotFound,
+    Stopped,
+    TemporaryFailure,
+)
+from airgap_tui.engine.events import (
+    BlobDone,
+    BlobDropped,
+    BlobPlanned,
+    BlobProgress,
+    BlobStarted,
+    Level,
+    Note,
+    Sink,
+)
+from airgap_tui.engine.jobs.in_parallel import in_parallel
+from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, locations
+from airgap_tui.engine.oci.content import Reader
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.manifest import Index, Manifest
+
+
+class Taking:
+    """Takes what lacks from one bundle, or one set of volumes.
+
+    `problems` is why a blob could not be taken; `copied` and `linked` are bytes."""
+
+    def __init__(
+        self,
+        reader: BundleReader,
+        volumes: VolumeSet | None,
+        writer: BundleWriter,
+        sink: Sink,
+        token: CancelToken,
+    ) -> None:
+        self._reader = reader
+        self._volumes = volumes
+        self._writer = writer
+        self._sink = sink
+        self._token = token
+        self._lock = threading.Lock()
+        self._pieces = PieceStore(writer.path)
+        self.problems: dict[Digest, AirgapError] = {}
+        self.copied = 0
+        self.linked = 0
+
+    def take(self, lacking: Lacking, threads: int) -> None:
+        """Raises `Stopped` and `NoRoom`; what else goes wrong is in `problems`."""
+        blobs = lacking.blobs
+        order = sorted(blobs, key=lambda digest: (-blobs[digest], digest))
+        # Several files read at once would only move a disc's head about.
+        threads = 1 if any(map(_is_drive, locations(self._reader))) else threads
+        in_parallel(lambda digest: self._take(digest, blobs[digest]), order, threads, self._token)
+        for piece in lacking.pieces:
+            self._take_piece(piece)
+        self._join_pieces()
+
+    def is_damaged(self, medium: VolumeMedium) -> bool:
+        """Whether something that could not be taken is on this volume: it has to come again."""
+        return any(
+            layout.digest_of_path(file.path) in self.problems
+            or (layout.piece_of_path(file.path) or (None,))[0] in self.problems
+            for file in medium.volume.files
+        )
+
+    def drop_pieces(self, digests: Iterable[Digest]) -> None:
+        """Forget pieces that nothing waits for any more."""
+        for digest in digests:
+            self._pieces.drop(digest)
+
+    def _take(self, digest: Digest, size: int) -> None:
+        """One blob, from the first medium that has it whole."""
+        name, blob = str(digest), Descriptor("", digest, size)
+        problem: AirgapError | None = None
+        try:
+            places = self._places(digest)
+        except AirgapError as error:
+            places, problem = (), error
+        begun = (self._writer.path / layout.partial_path(digest)).exists()
+        for place in (*places, *(places[:1] if begun else ())):
+            try:
+                self._take_from(place, blob)
+            except (Stopped, NoRoom):
+                raise
+            except (ContentError, EnvironmentFailure) as error:
+                problem = problem or self._told(place, error)
+                continue
+            self._sink(BlobDone(name))
+            return
+        problem = problem or NotFound(f"{digest} is not there")
+        with self._lock:
+            self.problems[digest] = problem
+        self._sink(BlobDropped(name, problem.message))
+
+    def _places(self, digest: Digest) -> tuple[Place, ...]:
+        if self._volumes is not None:
+            return self._volumes.copies(layout.blob_path(digest))
+        place = self._reader.extent(digest)
+        return () if place is None else (place,)
+
+    def _take_from(self, place: Place, blob: Descriptor) -> None:
+        name, taken = str(blob.digest), 0
+
+        def report(count: int) -> None:
+            nonlocal taken
+            taken += count
+            self._sink(BlobProgress(name, count))
+
+        def opener(offset: int) -> Reader:
+            self._sink(BlobStarted(name, offset))
+            return open_place(place, offset)
+
+        if place.size != blob.size:
+            raise ContentMismatch(f"{blob.digest} has {place.size} bytes, not {blob.size}")
+        if isinstance(place, Extent) and is_whole_file(place):
+            self._sink(BlobStarted(name))
+            if self._writer.link(blob, place.path, report, self._token):
+                with self._lock:
+                    self.linked += blob.size
+                return
+        try:
+            self._writer.take(blob, opener, report, self._token)
+        except TemporaryFailure as error:
+            raise ContentMismatch(error.message) from None
+        finally:
+            with self._lock:
+                self.copied += taken
+
+    def _told(self, place: Place, error: AirgapError) -> AirgapError:
+        """The error, with the volume that it was met on."""
+        if self._volumes is not None:
+            error.message = f"{self._volumes.label(place)}: {error.message}"
+        self._sink(Note(error.message, Level.WARNING))
+        return error
+
+    def _take_piece(self, piece: LackingPiece) -> None:
+        medium, digest = piece.medium, piece.digest
+        path = layout.piece_path(digest, piece.offset)
+        blob = f"{digest}/{piece.offset}"
+        self._sink(BlobPlanned(blob, piece.size, ()))
+        self._sink(BlobStarted(blob))
+
+        def report(count: int) -> None:
+            self.copied += count
+            self._sink(BlobProgress(blob, count))
+
+        try:
+            place = medium.place(path)
+            if place is None:
+                raise NotFound(f"{medium.label} has no {path}, and lists it")
+            sha256 = medium.volume.by_path[path].sha256
+            self._pieces.take(digest, piece.offset, place, sha256, report, self._token)
+        except (Stopped, NoRoom):
+            raise
+        except (ContentError, EnvironmentFailure) as error:
+            self._sink(Note(f"{medium.label}: {error.message}", Level.WARNING))
+            self.problems[digest] = error
+            self._sink(BlobDropped(blob, error.message))
+            return
+        self._sink(BlobDone(blob))
+
+    def _join_pieces(self) -> None:
+        """Make blobs of pieces that have all arrived."""
+        waiting = self._pieces.waiting()
+        if not waiting:
+            return
+        kept = BundleReader.open(self._writer.path)
+        roots = [root_of(item) for item in present(self._reader.inventory)]
+        sizes = sizes_below(roots, lambda descriptor: _document(kept, descriptor))
+        for digest in waiting:
+            size = sizes.get(digest)
+            if kept.size(digest) is not None:
+                self._pieces.drop(digest)
+            elif size is not None and self._pieces.is_complete(digest, size):
+                try:
+                    path = self._pieces.check(digest, size, self._token)
+                except ContentMismatch as error:
+                    self.problems[digest] = error
+                    self._sink(Note(error.message, Level.WARNING))
+                    continue
+                self._writer.keep(path, digest)
+                self._pieces.forget(digest)
+
+
+def _document(kept: BundleReader, descriptor: Descriptor) -> Manifest | Index:
+    return kept.document(descriptor.digest, descriptor.media_type)
+
+
+def _is_drive(path: Path) -> bool:
+    if path.is_block_device():
+        return True
+    try:
+        return Room.at(path).file_system in ("iso9660", "udf")
+    except EnvironmentFailure:
+        return False
