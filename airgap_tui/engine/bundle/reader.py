@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.closure import closure_below, sizes_below
@@ -34,6 +35,9 @@ from airgap_tui.engine.oci.manifest import Index, Manifest
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 
+if TYPE_CHECKING:
+    from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
+
 _GROWTH = {
     media_types.OCI_LAYER: 1.0,
     media_types.DOCKER_LAYER: 1.0,
@@ -44,13 +48,16 @@ _USUAL_GROWTH = 2.5
 
 
 class BundleReader:
-    """An opened bundle. Safe to use from several threads; `source` gives it to a transfer."""
+    """An opened bundle. Safe to use from several threads; `source` gives it to a transfer.
+
+    `volumes` is its storage where it lies on the volumes of a set."""
 
     def __init__(
         self, storage: Storage, inventory: Inventory, inventory_digest: Digest | None = None
     ) -> None:
         """`inventory_digest` is of the bytes that the inventory was read from."""
         self.storage = storage
+        self.volumes: VolumeSet | None = None
         self.inventory = inventory
         self.inventory_digest = inventory_digest
         self._bases: tuple[Storage, ...] = ()
@@ -66,9 +73,16 @@ class BundleReader:
         `MalformedContent` (also for name files that disagree with the inventory) and
         `UnsafeContent`.
         """
-        reader = cls._open(_open_storage((path, *others)), path)
-        volumes = reader.storage.volumes
-        if volumes is not None and volumes.missing and volumes.cut:
+        storages = [open_storage(place) for place in dict.fromkeys((path, *others))]
+        if len(storages) == 1 and storages[0].extent(layout.VOLUME) is None:
+            return cls._open(storages[0], path)
+        # Most bundles lie in one directory, and importing what sets need takes time.
+        from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
+
+        volumes = VolumeSet.of(storages)
+        reader = cls._open(volumes, path)
+        reader.volumes = volumes
+        if volumes.missing and volumes.cut:
             roots = [names.root_of(item) for item in names.present(reader.inventory)]
             volumes.settle(sizes_below(roots, reader._load))
         return reader
@@ -245,16 +259,6 @@ class BundleSource:
     ) -> Reader:
         token.check()
         return self._reader.open_blob(blob.digest, offset)
-
-
-def _open_storage(paths: tuple[Path, ...]) -> Storage:
-    storages = [open_storage(path) for path in dict.fromkeys(paths)]
-    if len(storages) == 1 and storages[0].extent(layout.VOLUME) is None:
-        return storages[0]
-    # Most bundles lie in one directory, and importing what sets need takes time.
-    from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
-
-    return VolumeSet.of(storages)
 
 
 def _index_entries(storage: Storage) -> tuple[Descriptor, ...] | None:

@@ -105,7 +105,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     """
     started = time.monotonic()
     reader = BundleReader.open(spec.path, *spec.others)
-    volumes = reader.storage.volumes
+    volumes = reader.volumes
     signature = signature_of(reader, spec.settings.trust, token)
     if spec.settings.trust.required:
         refuse(signature, spec.settings.trust, str(spec.path))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from airgap_tui.engine.bundle.media.extent import Place, open_place, read_place
 from airgap_tui.engine.errors import NotFound, UnsafeContent
 from airgap_tui.engine.oci.content import Reader
-
-if TYPE_CHECKING:
-    from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 
 
 class Storage(Protocol):
@@ -19,11 +16,6 @@ class Storage(Protocol):
 
     @property
     def location(self) -> Path: ...
-
-    @property
-    def volumes(self) -> VolumeSet | None:
-        """The volumes that the files lie on; None for a bundle in one place."""
-        ...
 
     def extent(self, name: str) -> Place | None:
         """Where a file lies; None where there is none. Raises `UnsafeContent` for a link."""
@@ -50,10 +42,6 @@ class StoredFiles:
     """What all storages have in common."""
 
     location: Path
-
-    @property
-    def volumes(self) -> VolumeSet | None:
-        return None
 
     def extent(self, name: str) -> Place | None:
         raise NotImplementedError

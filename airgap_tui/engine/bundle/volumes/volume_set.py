@@ -124,10 +124,6 @@ class VolumeSet(StoredFiles):
         return cls([VolumeMedium(storage) for storage in storages])
 
     @property
-    def volumes(self) -> VolumeSet:
-        return self
-
-    @property
     def standing(self) -> str:
         """Which volumes are here, as a sentence."""
         here = self.count - len(self.missing)
