@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.jobs.result import ItemResult
-from airgap_tui.engine.progress import ItemProgress, Snapshot, Transfer
 from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot, Transfer
 from screens import names
 from screens.base import WizardScreen
 from screens.job_rows import layer_name, state_in_words

@@ -9,8 +9,8 @@ import math
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import sentences
-from airgap_tui.engine.progress import ItemProgress, Snapshot
 from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 from screens import names
 from screens.look import Mark
 from screens.widgets.rows import Column, TableRow

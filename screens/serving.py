@@ -12,8 +12,8 @@ from airgap_tui.engine.jobs import media, worker
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from airgap_tui.engine.jobs.media import Contents
 from airgap_tui.engine.jobs.serve import ServeSpec
-from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size
+from airgap_tui.engine.snapshot import Snapshot
 from screens.keys import key
 from screens.modals.pages import TextPage
 from screens.modals.question import Question

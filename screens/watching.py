@@ -17,8 +17,8 @@ from airgap_tui.engine.guide.ended import snapshot_of
 from airgap_tui.engine.jobs import control, worker
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
-from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.snapshot import Snapshot
 from screens.errands import ErrandScreen
 from screens.job_pages import LayersPage, details
 from screens.keys import key

@@ -16,7 +16,7 @@ from airgap_tui.engine.guide import commands, restart, sentences
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 from screens.job_rows import JobRows, first_of_note, said_of
 from screens.modals.login import LoginPrompt, Without
 from screens.steps import StepState

@@ -18,7 +18,8 @@ from airgap_tui.engine.events import Event
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.control import give_login, leave_out
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
-from airgap_tui.engine.progress import LoginWanted, Progress, Snapshot
+from airgap_tui.engine.progress import Progress
+from airgap_tui.engine.snapshot import LoginWanted, Snapshot
 
 if TYPE_CHECKING:
     from airgap_tui.engine.credentials.credential import Credential

@@ -13,9 +13,9 @@ from rich.text import Text
 from airgap_tui.cli.lines import news_line, short, state_word, total_line
 from airgap_tui.engine.events import Event, ItemState, Level, Note
 from airgap_tui.engine.plain_text import cut, harmless
-from airgap_tui.engine.progress import Snapshot, Transfer
 from airgap_tui.engine.quantities import elapsed, size
 from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.snapshot import Snapshot, Transfer
 
 _BAR_WIDTH = 20
 _STYLES = {Level.WARNING: "yellow", Level.ERROR: "red"}

@@ -12,8 +12,8 @@ from airgap_tui.engine.events import (
     SourceRead,
     SourceState,
 )
-from airgap_tui.engine.progress import ItemProgress, Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 
 _WORDS = {
     ItemState.WAITING: "Waiting",

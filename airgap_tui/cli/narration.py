@@ -21,7 +21,8 @@ from airgap_tui.engine.events import (
     Note,
     as_json,
 )
-from airgap_tui.engine.progress import Progress, Snapshot
+from airgap_tui.engine.progress import Progress
+from airgap_tui.engine.snapshot import Snapshot
 
 DRAWS_PER_SECOND = 4
 SECONDS_BETWEEN_TOTALS = 10.0

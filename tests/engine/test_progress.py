@@ -34,7 +34,8 @@ from airgap_tui.engine.events import (
     SourceRead,
     SourceState,
 )
-from airgap_tui.engine.progress import LoginWanted, Progress, Snapshot, SourceCount
+from airgap_tui.engine.progress import Progress
+from airgap_tui.engine.snapshot import LoginWanted, Snapshot, SourceCount
 
 
 class Clock:

@@ -19,7 +19,7 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.discovery.discover import DiscoverResult, DiscoverSpec, HostResult
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import SourceCount
+from airgap_tui.engine.snapshot import SourceCount
 
 HOSTS = ("this machine", "dgx01", "dgx02", "dgx03")
 LOG, HISTORY = "/var/log/slurm/slurmd.log", "/home/ada/.bash_history"

@@ -24,8 +24,8 @@ from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import ItemProgress, LoginWanted, Pause, Snapshot, Transfer
 from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.snapshot import ItemProgress, LoginWanted, Pause, Snapshot, Transfer
 
 GB, MB = 10**9, 10**6
 BUNDLE = Path("/data/pod-2025-07")

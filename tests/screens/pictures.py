@@ -19,8 +19,8 @@ from textual.pilot import Pilot
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import sentences
 from airgap_tui.engine.guide.remembered import LAST_DESTINATION, LAST_REGISTRY, Remembered
-from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.snapshot import Snapshot
 from screens.base import WizardScreen
 from screens.look import Look
 from screens.wizard import Wizard

@@ -44,7 +44,7 @@ from airgap_tui.engine.jobs.survival import Survival
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import ItemProgress, Snapshot
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 from tests.screens import arrivals, cluster
 from tests.screens.jobs import GB, MB, NAMES, SIZES, WrittenJob, digest, saving
 

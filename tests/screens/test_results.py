@@ -21,7 +21,7 @@ from airgap_tui.engine.jobs import read_again, worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
 from screens.base import WizardScreen
 from screens.delivered import deliver_step

@@ -17,7 +17,7 @@ from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.serve import ServeResult, ServeSpec
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
 from screens.look import Look
 from screens.serving import ServingScreen

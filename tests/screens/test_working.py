@@ -20,7 +20,7 @@ from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import control, worker
 from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
 from screens.base import WizardScreen
 from screens.look import Look

@@ -20,7 +20,7 @@ from airgap_tui.engine.jobs import worker
 from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
 from airgap_tui.engine.jobs.survival import survival
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 
 _EXPLAINED = (
     "The work is done by a process of its own: closing this window or losing the line does not end"

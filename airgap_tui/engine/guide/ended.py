@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.jobs.chain import Ended
-from airgap_tui.engine.progress import ItemProgress, Snapshot
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 
 
 def snapshot_of(ended: Ended) -> Snapshot:

@@ -19,8 +19,8 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.discovery.discover import THIS_MACHINE
 from airgap_tui.engine.plain_text import harmless
-from airgap_tui.engine.progress import SourceCount
 from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.snapshot import SourceCount
 
 _URGENCY = (ItemState.FAILED, ItemState.RESOLVING, ItemState.WAITING, ItemState.LEFT_OUT)
 

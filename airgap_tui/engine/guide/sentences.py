@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection
 from airgap_tui.engine.guide.grammar import all_images, are
-from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
+from airgap_tui.engine.snapshot import Snapshot
 
 if TYPE_CHECKING:  # the first screen is drawn before any of these is there
     from airgap_tui.engine.jobs.plan import PlanResult

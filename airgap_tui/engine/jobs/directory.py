@@ -27,7 +27,7 @@ from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.identity import Identity
 from airgap_tui.engine.jobs.journal import entries_of
 from airgap_tui.engine.jobs.serial import from_json, to_json
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 
 SCHEMA_VERSION = 1
 _MOST_BYTES = 64 * 1024 * 1024

@@ -14,7 +14,7 @@ from pathlib import Path
 from airgap_tui.engine.errors import AirgapError, NotFound, UsageError
 from airgap_tui.engine.jobs.directory import JobDirectory, Moment, Occupant, Order
 from airgap_tui.engine.jobs.identity import boot_id
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 
 KEPT = 20
 KEPT_SECONDS = 30 * 24 * 3600.0

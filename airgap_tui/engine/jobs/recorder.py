@@ -28,8 +28,9 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.directory import JobDirectory
 from airgap_tui.engine.jobs.journal import RARE, line_of
-from airgap_tui.engine.progress import ItemProgress, Progress, Snapshot
+from airgap_tui.engine.progress import Progress
 from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 
 WRITES_PER_SECOND = 4
 _SIGN_OF_LIFE = 2.0

@@ -26,8 +26,8 @@ from airgap_tui.engine.guide.answers import (
     parse_many,
 )
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import ItemProgress, LoginWanted, Pause, Snapshot, Transfer
 from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.snapshot import ItemProgress, LoginWanted, Pause, Snapshot, Transfer
 
 CUDA = Reference.parse("nvcr.io/nvidia/cuda:12.9.1-base-ubuntu24.04")
 TORCH = Reference.parse("nvcr.io/nvidia/pytorch:25.06-py3")

@@ -19,7 +19,7 @@ from airgap_tui.engine.jobs.discovery import discover, discovered_list
 from airgap_tui.engine.jobs.discovery.discover import DiscoverResult, DiscoverSpec
 from airgap_tui.engine.jobs.discovery.named_files import NamedPath
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import SourceCount
+from airgap_tui.engine.snapshot import SourceCount
 from tests.conftest import EventLog
 from tests.images import build_image, layer, push_image
 from tests.services import Containerd, Distribution, DockerEngine, PodmanService, SshServer

@@ -28,8 +28,8 @@ from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.directory import JobDirectory
 from airgap_tui.engine.jobs.recorder import WRITES_PER_SECOND, Recorder
 from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
-from airgap_tui.engine.progress import LoginWanted
 from airgap_tui.engine.redaction import remember
+from airgap_tui.engine.snapshot import LoginWanted
 from tests.services import wait_for
 
 

@@ -13,7 +13,7 @@ from airgap_tui.engine.jobs import worker
 from airgap_tui.engine.jobs.chain import Chain, Step
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe, list_jobs
 from airgap_tui.engine.jobs.serve import ServeResult, ServeSpec
-from airgap_tui.engine.progress import Snapshot
+from airgap_tui.engine.snapshot import Snapshot
 from tests.engine.bundle.sample_source import save
 from tests.images import SampleImages, remote_manifest
 from tests.services import wait_for

@@ -32,8 +32,8 @@ from airgap_tui.engine.jobs.discovery.findings import Findings
 from airgap_tui.engine.jobs.discovery.host_reading import HostReader, Why
 from airgap_tui.engine.jobs.discovery.local_engines import read_engine
 from airgap_tui.engine.jobs.discovery.named_files import NamedPath, read_paths
-from airgap_tui.engine.progress import SourceCount
 from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.snapshot import SourceCount
 
 THIS_MACHINE = "this machine"
 HOSTS_AT_ONCE = 16

@@ -12,8 +12,8 @@ from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark
 from airgap_tui.engine.discovery.merging import Discovery, Merging
 from airgap_tui.engine.events import Sink, SourceRead, SourceState
 from airgap_tui.engine.plain_text import harmless
-from airgap_tui.engine.progress import SourceCount
 from airgap_tui.engine.redaction import redact
+from airgap_tui.engine.snapshot import SourceCount
 
 DIRECTORY = "directory"
 """What events call a searched directory, which is no kind of source itself."""
