@@ -38,6 +38,14 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
 )
 @click.option("--host", metavar="ADDRESS", help="The engine's address, if not the usual one.")
 @click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Usually all cores.")
+@click.option(
+    "--report",
+    "reports",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Also write a report: .txt or .json.",
+)
 @platform_option
 @trust_options
 @detach_option
@@ -47,6 +55,7 @@ def verify(
     kind: Kind | None,
     host: str | None,
     threads: int | None,
+    reports: tuple[Path, ...],
     platform: str | None,
     detach: bool,
     **trust: Any,
@@ -57,6 +66,8 @@ def verify(
     Of docker save archives, or a directory of them, each layer is compared with its image, and the
     contents with the checksum beside the file.
     """
+    if reports and kind is not None:
+        raise UsageError("--report and --against-engine cannot be used together")
     if host and kind is None:
         raise UsageError("--host needs --against-engine")
     settings = settings_of(platform=platform, **trust)
@@ -74,10 +85,12 @@ def verify(
         from airgap_tui.engine.jobs.trust import refuse_archives
 
         refuse_archives(archives, settings.trust)
+    if archives and reports:
+        raise UsageError("--report is of a bundle, not of archives")
     if len(archives) == len(paths):
         return _archives(output, paths, settings)
     paths = tuple(place for path in paths for place in volumes_in(path) or (path,))
-    return _bundle(output, paths, settings, threads, detach=detach)
+    return _bundle(output, paths, settings, threads, reports, detach=detach)
 
 
 def _bundle(
@@ -85,12 +98,13 @@ def _bundle(
     paths: tuple[Path, ...],
     settings: Settings,
     threads: int | None,
+    reports: tuple[Path, ...],
     *,
     detach: bool,
 ) -> int:
     from airgap_tui.engine.jobs import verify as job
 
-    spec = job.VerifySpec(paths[0], settings, threads, paths[1:])
+    spec = job.VerifySpec(paths[0], settings, threads, paths[1:], reports)
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 

@@ -48,12 +48,14 @@ from airgap_tui.engine.settings import Settings
 @dataclass(frozen=True, slots=True)
 class VerifySpec:
     """`others` are further volumes of the set that `path` belongs to. `threads` None takes as many
-    as there are processors for this process."""
+    as there are processors for this process. `reports` are files that tell the outcome: .txt for
+    people, .json for programs."""
 
     path: Path
     settings: Settings = field(default_factory=Settings)
     threads: int | None = None
     others: tuple[Path, ...] = ()
+    reports: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,12 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     """Check a bundle, in a directory or inside a tar or ISO, or the volumes of one; nothing of its
     content is changed.
 
-    Raises as `BundleReader.open` does, and `SignatureRefused` where a signature is required and
-    there is no good one; what is wrong inside is in the result.
+    Raises as `BundleReader.open` does, `SignatureRefused` where a signature is required and there
+    is no good one, and `UsageError` for a report that is neither text nor JSON; what is wrong
+    inside is in the result.
     """
     started = time.monotonic()
+    _check_reports(spec.reports)
     reader = BundleReader.open(spec.path, *spec.others)
     volumes = reader.volumes
     signature = signature_of(reader, spec.settings.trust, token)
@@ -149,6 +153,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         level = Level.WARNING if volumes.missing else Level.INFO
         sink(Note(volumes.standing_with(whole, len(result.items)), level))
     _note_damage(reader, reading)
+    _write_reports(spec, reader.name, result)
     sink(JobFinished("verify", result.exit_code))
     return result
 
@@ -180,3 +185,23 @@ def _note_damage(reader: BundleReader, reading: Reading) -> None:
     digests = {Digest.parse(f.digest) for f in (*reading.bad, *reading.missing) if f.digest}
     if digests or read_damaged(location):
         write_damaged(location, digests)
+
+
+# Few want a report, and the others need not import what it takes.
+
+
+def _check_reports(paths: tuple[Path, ...]) -> None:
+    if paths:
+        from airgap_tui.engine.jobs.verify_report import check_ending
+
+        for path in paths:
+            check_ending(path)
+
+
+def _write_reports(spec: VerifySpec, name: str, result: VerifyResult) -> None:
+    if spec.reports:
+        from airgap_tui.engine.jobs.verify_report import VerifyReport
+
+        report = VerifyReport.of(result, name, (spec.path, *spec.others))
+        for path in spec.reports:
+            report.write(path)

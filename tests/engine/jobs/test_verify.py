@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from airgap_tui import __version__
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, MalformedContent, NotFound, Stopped
+from airgap_tui.engine.errors import AirgapError, MalformedContent, NotFound, Stopped, UsageError
 from airgap_tui.engine.events import (
     BlobDone,
     BlobDropped,
@@ -71,6 +72,39 @@ def test_a_whole_bundle_is_ok(bundle: Path, sample_images: SampleImages, events:
     assert result.unreferenced == ()
     assert {p: p.stat().st_mtime_ns for p in bundle.rglob("*")} == before
     json.dumps(result.to_json())
+
+
+def test_a_report_in_text_and_json(
+    bundle: Path, sample_images: SampleImages, tmp_path: Path
+) -> None:
+    shared = sample_images.base.content[0].digest
+    blob(bundle, str(shared)).write_bytes(b"something else")
+    text, document = tmp_path / "report.txt", tmp_path / "report.json"
+    spec = VerifySpec(bundle, reports=(text, document))
+    result = verify.run(spec, EventLog(), CancelToken())
+    assert not result.ok
+    told = json.loads(document.read_text())
+    expected = json.loads(json.dumps(result.to_json()))
+    assert {key: told[key] for key in expected} == expected
+    assert (told["bundle"], told["places"]) == ("bundle", [str(bundle)])
+    assert told["tool"]["version"] == __version__
+    lines = text.read_text().splitlines()
+    whole = sum(item.succeeded for item in result.items)
+    assert f"Outcome    {whole} of {len(result.items)} images whole" in lines
+    assert f"At         {bundle}" in lines
+    at = lines.index("Files that are damaged or missing")
+    assert lines[at + 2].startswith(f"blobs/{str(shared).replace(':', '/')}: it")
+    assert f"  needed by {name(sample_images.base)}" in lines[at + 3 :]
+    assert any(line.endswith("  whole") and "@" not in line for line in lines[:at])
+
+
+def test_a_report_of_no_known_kind_is_refused_before_anything_is_read(
+    bundle: Path, tmp_path: Path
+) -> None:
+    spec = VerifySpec(bundle, reports=(tmp_path / "report.pdf",))
+    with pytest.raises(UsageError, match=r"ends in \.txt or \.json"):
+        verify.run(spec, events := EventLog(), CancelToken())
+    assert not events
 
 
 def test_events_add_up(bundle: Path, events: EventLog) -> None:
