@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.durable import replace_file
+from airgap_tui.engine.bundle.durable import read_note, replace_file
 from airgap_tui.engine.errors import AirgapError, InvalidDigest
 from airgap_tui.engine.oci.digest import Digest
 
@@ -18,11 +18,10 @@ def read_damaged(bundle: Path) -> frozenset[Digest]:
     """The digests noted in a bundle's directory; what cannot be read is no note."""
     digests = set()
     try:
-        with (bundle / layout.DAMAGED).open("rb") as file:
-            lines = file.read(_MAX_BYTES).decode("ascii", "replace").split()
+        note = read_note(bundle / layout.DAMAGED, _MAX_BYTES)
     except OSError:
         return frozenset()
-    for line in lines:
+    for line in note.decode("ascii", "replace").split():
         try:
             digests.add(Digest.parse(line))
         except InvalidDigest:

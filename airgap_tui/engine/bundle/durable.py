@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,14 @@ def replace_file(path: Path, data: bytes, temporary: Path) -> None:
             os.close(descriptor)
         os.replace(temporary, path)
         sync_directory(path.parent)
+
+
+def read_note(path: Path, limit: int) -> bytes:
+    """The first `limit` bytes of a file that may lie on a medium of anybody; of a link, a pipe or a
+    device nothing. Raises `OSError`."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(path, flags), "rb") as file:
+        return file.read(limit) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 
 
 def sync_directory(path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from airgap_tui.engine.errors import AirgapError, MalformedContent
 
 T = TypeVar("T")
+
+_UNPAIRED = re.compile(r"[\ud800-\udfff]")
+"""Half of a character, which JSON can write and no file or terminal takes."""
 
 
 def parse_value(text: str, parse: Callable[[str], T], where: str) -> T:
@@ -31,7 +35,7 @@ class Fields:
 
     def text(self, key: str, default: str = "") -> str:
         value = self.take(key, default)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or _UNPAIRED.search(value):
             raise MalformedContent(f"bundle.json: {self._where}: {key} is not a text")
         return value
 
@@ -39,6 +43,8 @@ class Fields:
         value = self.take(key, [])
         if not isinstance(value, list):
             raise MalformedContent(f"bundle.json: {self._where}: {key} is not a list")
+        if any(_UNPAIRED.search(str(text)) for text in value):
+            raise MalformedContent(f"bundle.json: {self._where}: {key} is not a list of texts")
         return tuple(str(text) for text in value)
 
     def count(self, key: str) -> int:

@@ -5,7 +5,6 @@ Fields that this version does not know, of the same schema, are kept when it is 
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from airgap_tui import __version__
 from airgap_tui.engine.bundle.fields import Fields, parse_value
 from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
@@ -228,8 +228,8 @@ class Inventory:
         Raises `UnsupportedBundle` for a newer schema and `MalformedContent` for anything else.
         """
         try:
-            value = json.loads(raw)
-        except (ValueError, RecursionError):
+            value = parse_json(raw, f"{where}: bundle.json")
+        except ValueError:
             raise MalformedContent(f"{where}: bundle.json is not JSON", hint=_BROKEN) from None
         try:
             return cls._parse(value, where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from airgap_tui.engine.bundle.durable import disk_failure
@@ -73,6 +74,9 @@ def _reflink(source: Path, target: Path) -> bool:
 
 def _hard_link(source: Path, target: Path) -> bool:
     try:
+        status = os.lstat(source)
+        if status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
+            return False  # whose it is could change it after it was checked
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
         if error.errno in _CANNOT:

@@ -13,8 +13,9 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import IMAGE, Inventory, Item
-from airgap_tui.engine.errors import AirgapError, InvalidReference, MalformedContent
+from airgap_tui.engine.errors import AirgapError, InvalidReference, MalformedContent, UnsafeContent
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -26,6 +27,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
 ITEM_NAME = "vnd.airgap-tui.item"
 MAX_BYTES = 64 * 1024 * 1024
+_DEEPEST = 8
 
 Document = Callable[[Descriptor], "Manifest | Index"]
 
@@ -107,7 +109,9 @@ def image_for(root: Descriptor, wanted: Platform, document: Document) -> Manifes
     while isinstance(found, Index):
         children = [c for c in found.manifests if c.platform is None or c.platform.known]
         depth += 1
-        if not children or depth > 8:
+        if depth > _DEEPEST:
+            raise UnsafeContent(f"{root.digest}: indexes are nested too deeply")
+        if not children:
             return None
         try:
             child = found.choose(wanted, "index")
@@ -153,8 +157,8 @@ def _docker_entry(entry: object, name: str) -> DockerEntry:
 
 def _json(raw: bytes, name: str) -> Any:
     try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
+        return parse_json(raw, name)
+    except ValueError:
         raise MalformedContent(f"{name} is not JSON") from None
 
 

@@ -13,7 +13,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound
 from airgap_tui.engine.events import ItemState
-from airgap_tui.engine.oci import media_types
+from airgap_tui.engine.oci import manifest, media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest
@@ -25,6 +25,7 @@ _DEEPEST = 8
 class Need:
     """One file that items need; `problems` are what is wrong with it, apart from its bytes.
 
+    `longest` is the largest size that anything says of it: what is longer need not be read.
     A layer that its publisher does not allow to be passed on is `optional`; one that is left out
     because the offline side has it is `assumed`.
     """
@@ -36,6 +37,7 @@ class Need:
     present: bool = False
     optional: bool = False
     assumed: bool = False
+    longest: int = 0
 
     @property
     def missing(self) -> bool:
@@ -58,6 +60,7 @@ class _Walk:
         self._token = token
         self.needs: dict[Digest, Need] = {}
         self._documents: dict[Digest, Manifest | Index | None] = {}
+        self._walked: set[tuple[Digest, str]] = set()
         self._assumed = reader.inventory.assumed
 
     def add(
@@ -69,6 +72,9 @@ class _Walk:
         if depth > _DEEPEST:
             _problem(need, "indexes are nested too deeply")
             return
+        if (descriptor.digest, item) in self._walked:
+            return  # indexes that name each other's children again and again have no end
+        self._walked.add((descriptor.digest, item))
         document = self._document(descriptor, need)
         if isinstance(document, Index):
             for child in document.manifests:
@@ -83,6 +89,7 @@ class _Walk:
     def _need(self, blob: Descriptor, item: str, known_size: bool = True) -> Need:
         need = self.needs.setdefault(blob.digest, Need(blob.digest, blob.size))
         need.items.add(item)
+        need.longest = max(need.longest, blob.size if known_size else manifest.MAX_BYTES)
         try:
             size = self._reader.size(blob.digest)
         except AirgapError as error:
@@ -113,14 +120,9 @@ class _Walk:
 
     def _check_config(self, image: Manifest, need: Need) -> None:
         try:
-            config = self._reader.config(image)
+            self._reader.check_config(image)
         except (NotFound, ContentMismatch):
             return
-        if len(config.diff_ids) != len(image.layers):
-            _problem(
-                need,
-                f"it names {len(image.layers)} layers, and its config {len(config.diff_ids)}",
-            )
 
 
 def _problem(need: Need, text: str) -> None:

@@ -171,6 +171,15 @@ class BundleReader:
         raw = self._read(image.config.digest, image_config.MAX_BYTES)
         return ImageConfig.parse(raw, f"{self.storage.location}: {image.config.digest}")
 
+    def check_config(self, image: Manifest) -> None:
+        """Raises as `config` does, and `MalformedContent` where it is that of another image."""
+        config = self.config(image)
+        if len(config.diff_ids) != len(image.layers):
+            raise MalformedContent(
+                f"{image.digest} names {len(image.layers)} layers, and its config"
+                f" {len(config.diff_ids)}"
+            )
+
     def closure(self, item: Item) -> Closure:
         """Everything that an item needs, with the signatures that are there of it.
 

@@ -21,7 +21,13 @@ from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentError, NotFound, UsageError
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ContentError,
+    ContentMismatch,
+    NotFound,
+    UsageError,
+)
 from airgap_tui.engine.events import (
     BlobPlanned,
     ItemChanged,
@@ -39,6 +45,7 @@ from airgap_tui.engine.jobs.sources import open_bundles
 from airgap_tui.engine.jobs.taking import Taking
 from airgap_tui.engine.jobs.trust import check_signatures
 from airgap_tui.engine.oci import media_types
+from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.settings import Settings
@@ -255,13 +262,26 @@ class _Import:
             self._writer.record(replace(item, state=state, error=reason))
 
     def _absent(self, item: Item, kept: BundleReader) -> list[AirgapError]:
-        """Why an item is not whole: one error for each file that is not here."""
+        """Why an item is not whole: one error for each file that is not here or not right.
+
+        Raises `ContentError` where its documents cannot be those of an image."""
         closure = kept.below(item.reference, root_of(item))
-        return [
-            self.taking.problems.get(blob.digest) or NotFound(f"{blob.digest} is not there")
+        found = [
+            self._why_absent(blob, kept)
             for blob in closure.blobs
             if not media_types.is_foreign_layer(blob.media_type) and not kept.holds(blob)
         ]
+        for image in closure.images:
+            if kept.holds(image.config):
+                kept.check_config(image)
+        return found
+
+    def _why_absent(self, blob: Descriptor, kept: BundleReader) -> AirgapError:
+        problem = self.taking.problems.get(blob.digest)
+        size = kept.size(blob.digest)
+        if problem is not None or size is None or size == blob.size:
+            return problem or NotFound(f"{blob.digest} is not there")
+        return ContentMismatch(f"{blob.digest} has {size} bytes, and its manifest says {blob.size}")
 
     def _may_come(self) -> bool:
         return self.volumes is not None and len(self.read) < self.volumes.count

@@ -19,7 +19,7 @@ from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
 from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import NoRoom
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, MalformedContent, NoRoom
 from airgap_tui.engine.events import Level, Note, Sink
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import size as in_words
@@ -37,11 +37,13 @@ class LackingPiece:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """`needs` is what the items on the media need; `blobs` are the sizes of what is taken whole."""
+    """`needs` is what the items on the media need; `blobs` are the sizes of what is taken whole.
+    `refused` is what cannot be taken, and why: a link, or more bytes than anything says of it."""
 
     needs: Mapping[Digest, Need]
     blobs: Mapping[Digest, int]
     pieces: tuple[LackingPiece, ...]
+    refused: Mapping[Digest, AirgapError]
 
     @property
     def bytes(self) -> int:
@@ -55,15 +57,29 @@ def find_lacking(
     what items need, so all that is listed is taken."""
     needs = needs_of(reader, token)
     every = volumes is not None and bool(volumes.missing)
-    blobs = {}
+    blobs: dict[Digest, int] = {}
+    refused: dict[Digest, AirgapError] = {}
     for name, size in reader.storage.names(f"{layout.BLOBS}/"):
         digest = layout.digest_of_path(name)
         if digest is None or not (every or digest in needs):
             continue
-        if not writer.holds(digest, size, token):
+        need = needs.get(digest)
+        if need is not None and size > need.longest:
+            text = f"{digest} has {size} bytes, and nothing says more than {need.longest}"
+            refused[digest] = ContentMismatch(text)
+        elif not writer.holds(digest, size, token):
             blobs[digest] = size
+    for digest, need in needs.items():
+        if need.present and need.problems and digest not in blobs:
+            refused.setdefault(digest, MalformedContent(f"{digest}: {'; '.join(need.problems)}"))
     pieces = () if volumes is None else _pieces(volumes, blobs, writer, token)
-    return Lacking(needs, blobs, pieces)
+    for piece in pieces:
+        need = needs.get(piece.digest)
+        if need is not None and piece.offset + piece.size > need.longest:
+            text = f"{piece.medium.label}: a piece of {piece.digest} lies beyond its end"
+            refused[piece.digest] = ContentMismatch(text)
+    pieces = tuple(piece for piece in pieces if piece.digest not in refused)
+    return Lacking(needs, blobs, pieces, refused)
 
 
 def _pieces(

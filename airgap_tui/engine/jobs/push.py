@@ -210,6 +210,9 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
             )
         closure = bundle.closure(item)
         absent = bundle.lacking(closure)
+        for image in closure.images:
+            if bundle.holds(image.config):
+                bundle.check_config(image)
         if absent:
             raise ContentMismatch(
                 f"{reference}: {count(len(absent), 'file')} missing or damaged in the bundle, as"

@@ -74,6 +74,7 @@ class Taking:
 
     def take(self, lacking: Lacking, threads: int) -> None:
         """Raises `Stopped` and `NoRoom`; what else goes wrong is in `problems`."""
+        self.problems.update(lacking.refused)
         blobs = lacking.blobs
         order = sorted(blobs, key=lambda digest: (-blobs[digest], digest))
         # Several files read at once would only move a disc's head about.

@@ -118,12 +118,19 @@ class Reading:
             if digest is None:
                 return
             self.sink(BlobStarted(str(digest)))
-            problem = self.read(digest)
+            problem = self._too_long(digest) or self.read(digest)
             with self._lock:
                 if problem:
                     self._problems.setdefault(digest, problem)
             self.sink(BlobDropped(str(digest), problem) if problem else BlobDone(str(digest)))
             self._arrived(digest)
+
+    def _too_long(self, digest: Digest) -> str:
+        """What is longer than anything says of it is damaged, and may have no end worth reading."""
+        need = self._needs.get(digest)
+        if need is None or self._stored[digest] <= need.longest:
+            return ""
+        return f"it has {self._stored[digest]} bytes, not {need.longest}"
 
     def read(self, digest: Digest) -> str:
         """Hash one file; what is wrong with it, or nothing."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from airgap_tui.engine.errors import InvalidDigest, MalformedContent
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import Platform
 
@@ -26,8 +26,8 @@ class ImageConfig:
     def parse(cls, raw: bytes, where: str = "config") -> ImageConfig:
         """Read a config; `where` names it in the `MalformedContent` raised."""
         try:
-            value = json.loads(raw)
-        except (ValueError, RecursionError):
+            value = parse_json(raw, where)
+        except ValueError:
             raise MalformedContent(f"{where}: the config is not JSON") from None
         rootfs = value.get("rootfs") if isinstance(value, dict) else None
         if not isinstance(rootfs, dict) or not isinstance(rootfs.get("diff_ids") or [], list):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airgap_tui.engine.errors import MalformedContent, NotFound
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -146,8 +147,8 @@ def parse(raw: bytes, content_type: str = "", where: str = "manifest") -> Manife
     if len(raw) > MAX_BYTES:
         raise MalformedContent(f"{where}: a manifest of more than {MAX_BYTES} bytes is refused")
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
+        value = parse_json(raw, where)
+    except ValueError:
         raise MalformedContent(f"{where}: the manifest is not JSON") from None
     if not isinstance(value, dict):
         raise MalformedContent(f"{where}: the manifest is not an object")

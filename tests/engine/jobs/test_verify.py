@@ -273,7 +273,7 @@ def test_a_config_with_other_layers_than_the_manifest_is_found(
         writer.add_image(item, [manifest])
         writer.finish(CancelToken())
     (bad,) = check(tmp_path / "odd").bad
-    assert bad.problem == "it names 1 layers, and its config 2"
+    assert bad.problem == f"{digest} names 1 layers, and its config 2"
 
 
 def test_a_tar_and_an_iso_are_verified_in_place(bundle: Path, tmp_path: Path) -> None:

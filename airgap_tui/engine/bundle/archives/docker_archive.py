@@ -19,7 +19,7 @@ from airgap_tui.engine.bundle.names import CONTAINERD_NAME, REF_NAME
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.volumes.tar_member import header
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import ContentMismatch, MalformedContent, NotFound
+from airgap_tui.engine.errors import ContentError, ContentMismatch, MalformedContent, NotFound
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import CHUNK, VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -44,9 +44,7 @@ PLAIN = frozenset({Codec.NONE})
 class BrokenBlob(ContentMismatch):
     """Content of a bundle that is not what its digest says; the archive under way is useless."""
 
-    def __init__(
-        self, digest: Digest, error: MalformedContent | ContentMismatch | NotFound
-    ) -> None:
+    def __init__(self, digest: Digest, error: ContentError | NotFound) -> None:
         super().__init__(error.message, hint="airgap-tui verify  tells all that is damaged.")
         self.digest = digest
 
@@ -161,6 +159,12 @@ class DockerArchive:
         return detect(head)
 
     def _stored(self, bundle: BundleReader, blob: Descriptor) -> _Blob:
+        if bundle.size(blob.digest) is not None and not bundle.holds(blob):
+            raise ContentMismatch(
+                f"{bundle.storage.location}: {blob.digest} is damaged, or its size is not what the"
+                " manifest says",
+                hint="airgap-tui verify  tells all that is damaged.",
+            )
         if not bundle.holds(blob):
             raise NotFound(
                 f"{bundle.storage.location} does not hold {blob.digest} whole",
@@ -256,7 +260,7 @@ class DockerArchive:
 def _taken(reader: ReadAhead, blob: Descriptor) -> memoryview:
     try:
         return reader.take()
-    except (ContentMismatch, MalformedContent, NotFound) as error:
+    except (ContentError, NotFound) as error:
         raise BrokenBlob(blob.digest, error) from None
 
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from airgap_tui.engine.bundle.archives.names import archive_codec, existing_archive
 from airgap_tui.engine.bundle.encoding.codec import Codec
-from airgap_tui.engine.bundle.encoding.decompression import decoder
+from airgap_tui.engine.bundle.encoding.decompression import check_growth, decoder
 from airgap_tui.engine.bundle.media.extent import Extent, FileReader
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.oci.content import Reader
@@ -95,6 +95,7 @@ class _ProgramReader:
         )
         self._ended = False
         self._position = 0
+        self._given = 0
 
     def position(self) -> int:
         # At the end pixz has not read its own index, which is no content.
@@ -108,6 +109,8 @@ class _ProgramReader:
             return 0
         pipe = self._process.stdout
         count = os.readv(pipe.fileno(), [buffer]) if pipe else 0
+        self._given += count
+        check_growth(self.position(), self._given, str(self._path))
         if not count:
             self._ended = True
             if self._process.wait(_PATIENCE):

@@ -24,6 +24,10 @@ _BLOCK = 512
 _LONGEST_HEADER = 1024 * 1024
 _TAIL = 4096
 _ZEROS = bytes(_BLOCK)
+_MOST_BEHIND = 64 * 1024 * 1024
+"""What may follow the end of a tar, or a place where it is broken, before nothing more is read:
+records are filled up with some kilobytes, and an engine tells its failure there."""
+
 _ENGINE_ERROR = re.compile(rb'\{"(?:errorDetail|error|message)".*', re.DOTALL)
 
 
@@ -171,8 +175,10 @@ class TarStream:
 
     def _end(self) -> None:
         """After the first zero block: one more, then only zeros (writers fill up records)."""
-        tail = bytearray()
+        tail, end = bytearray(), self.offset + _MOST_BEHIND
         while view := self._more():
+            if self.offset > end:
+                raise self._broken("megabytes follow its end")
             if len(tail) < _TAIL:
                 tail += bytes(view[:_TAIL]).strip(b"\0")
             self._view = memoryview(b"")
@@ -182,7 +188,9 @@ class TarStream:
             raise self._broken("something follows its end")
 
     def _drain(self) -> None:
-        while view := self._more():
+        left = _MOST_BEHIND
+        while left > 0 and (view := self._more()):
+            left -= len(view)
             self._tail = (self._tail + bytes(view[-_TAIL:]))[-_TAIL:]
             self._view = memoryview(b"")
 

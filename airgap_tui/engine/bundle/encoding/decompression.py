@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zlib_ng import zlib_ng
 
 from airgap_tui.engine.bundle.encoding.codec import Buffer, Codec
-from airgap_tui.engine.errors import MalformedContent
+from airgap_tui.engine.errors import MalformedContent, UnsafeContent
 from airgap_tui.engine.oci.content import CHUNK, Reader
 
 if TYPE_CHECKING or sys.version_info < (3, 14):
@@ -20,6 +20,11 @@ else:
     from compression import zstd
 
 _INPUT = 256 * 1024
+_PLAUSIBLE = 1024**3
+_MOST_GROWTH = 2000
+"""From a gigabyte on, what unpacks to more than this many times its size is made to do harm: gzip
+cannot even do so, and no file system that people work with."""
+
 _XZ_MEMORY = 256 * 1024 * 1024
 """What decoding xz may take; `xz -9` needs 65 MiB."""
 
@@ -29,11 +34,19 @@ def decoder(codec: Codec, reader: Reader, what: str = "the content") -> Reader:
 
     Gzip members, zstd frames (skippable ones too), xz and bzip2 streams in a row are read as one.
     Raises `MalformedContent`, which names `what`, for bytes that are not of the codec, and for
-    input that ends too early.
+    input that ends too early; `UnsafeContent` for what has no end compared with its size.
     """
     if codec is Codec.NONE:
         return reader
     return _DecodingReader(codec, reader, what)
+
+
+def check_growth(taken: int, given: int, what: str) -> None:
+    """Raise `UnsafeContent` where `taken` bytes gave more than anything real does."""
+    if given > _PLAUSIBLE and given > _MOST_GROWTH * taken:
+        raise UnsafeContent(
+            f"{what} unpacks to more than {_MOST_GROWTH} times its size, which is refused"
+        )
 
 
 class _ZlibDecompressor:
@@ -81,6 +94,8 @@ class _DecodingReader:
         self._input = memoryview(bytearray(_INPUT))
         self._rest: Buffer = b""
         self._decompressor = _DECOMPRESSORS[codec]()
+        self._taken = 0
+        self._given = 0
 
     def readinto(self, buffer: memoryview, /) -> int:
         wanted = min(len(buffer), CHUNK)
@@ -95,6 +110,8 @@ class _DecodingReader:
             raise MalformedContent(
                 f"{self._what} is not whole {self._codec.value} data: {error}"
             ) from None
+        self._given += len(output)
+        check_growth(self._taken, self._given, self._what)
         buffer[: len(output)] = output
         return len(output)
 
@@ -123,4 +140,6 @@ class _DecodingReader:
         return False
 
     def _fill(self) -> memoryview:
-        return self._input[: self._reader.readinto(self._input)]
+        count = self._reader.readinto(self._input)
+        self._taken += count
+        return self._input[:count]

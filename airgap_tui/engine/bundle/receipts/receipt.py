@@ -17,6 +17,7 @@ from airgap_tui import __version__
 from airgap_tui.engine.bundle.fields import Fields, parse_value
 from airgap_tui.engine.bundle.receipts.assumption import Base
 from airgap_tui.engine.errors import MalformedContent, UnsupportedBundle
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 
@@ -79,8 +80,8 @@ class Receipt:
     def parse(cls, raw: bytes, where: str) -> Receipt:
         """Read a receipt; raises `UnsupportedBundle` for a newer schema, `MalformedContent`."""
         try:
-            return cls._parse(json.loads(raw), where)
-        except (ValueError, RecursionError):
+            return cls._parse(parse_json(raw, where), where)
+        except ValueError:
             raise MalformedContent(f"{where} is not a receipt: it is not JSON") from None
         except MalformedContent as error:
             reason = error.message.removeprefix("bundle.json: ")

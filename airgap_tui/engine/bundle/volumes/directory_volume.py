@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.blob_store import BlobStore
-from airgap_tui.engine.bundle.durable import replace_file, sync_directory, writing
+from airgap_tui.engine.bundle.durable import read_note, replace_file, sync_directory, writing
 from airgap_tui.engine.bundle.lock import BundleLock
 from airgap_tui.engine.bundle.media.extent import reading
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
@@ -232,8 +232,7 @@ class _Writer:
 
 def _note(root: Path) -> bytes:
     try:
-        with (root / _NOTE).open("rb") as file:
-            return file.read(_LONGEST_NOTE)
+        return read_note(root / _NOTE, _LONGEST_NOTE)
     except (FileNotFoundError, NotADirectoryError):
         return b""
 

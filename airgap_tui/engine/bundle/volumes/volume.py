@@ -16,6 +16,7 @@ from typing import Any
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.volumes import tar_member
 from airgap_tui.engine.errors import MalformedContent, UnsafeContent, UnsupportedBundle
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.plain_text import harmless
 
 SCHEMA = 1
@@ -27,6 +28,7 @@ MAX_COUNT = 9_999
 """Volumes of one set."""
 
 _MAX_SIZE = 2**60
+_LARGEST_BLOB = 2**44
 _ID = re.compile(r"[0-9a-f]{32}")
 _BUNDLE_ID = re.compile(r"[0-9A-Za-z-]{0,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -102,8 +104,8 @@ class Volume:
                 f"{where} has {len(raw)} bytes; more than {MAX_BYTES} are refused", hint=_BROKEN
             )
         try:
-            value = json.loads(raw)
-        except (ValueError, RecursionError):
+            value = parse_json(raw, where)
+        except ValueError:
             raise MalformedContent(f"{where} is not JSON", hint=_BROKEN) from None
         return _Parsing(where).volume(value)
 
@@ -174,6 +176,9 @@ class _Parsing:
         digest = layout.digest_of_path(path)
         if digest is not None and digest.algorithm == "sha256" and digest.hex != sha256:
             raise self._malformed(f"gives {path} another digest than its name says")
+        piece = layout.piece_of_path(path)
+        if piece is not None and piece[1] + size > _LARGEST_BLOB:
+            raise self._malformed(f"gives {path} an impossible place")
         offset = None if "offset" not in entry else self._count(entry, "offset", _MAX_SIZE)
         return VolumeFile(path, size, sha256, offset)
 

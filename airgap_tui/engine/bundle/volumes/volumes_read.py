@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.durable import replace_file, writing
+from airgap_tui.engine.bundle.durable import read_note, replace_file, writing
 from airgap_tui.engine.bundle.volumes.volume import MAX_COUNT
 
 _MAX_BYTES = 1024 * 1024
@@ -28,8 +28,7 @@ class VolumesRead:
     def numbers(self) -> frozenset[int]:
         """The volumes that were read; what cannot be read is no note."""
         try:
-            with self._path.open("rb") as file:
-                value: Any = json.loads(file.read(_MAX_BYTES))
+            value: Any = json.loads(read_note(self._path, _MAX_BYTES))
         except (OSError, ValueError, RecursionError):
             return frozenset()
         if not isinstance(value, list):
