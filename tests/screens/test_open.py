@@ -46,7 +46,7 @@ class Disk:
         }
         self.mounted: tuple[Path, ...] = (Path("/media/usb1"),)
 
-    def look_inside(self, path: Path, _token: CancelToken) -> Contents:
+    def look_inside(self, path: Path, _token: CancelToken, *_rest: object) -> Contents:
         there = self.inside.get(path)
         if there is None:
             raise NotFound(f"there is no bundle at {path}", hint="Check the path.")

@@ -13,7 +13,6 @@ import pytest
 from textual.pilot import Pilot
 
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
-from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.steps import Side
@@ -90,7 +89,7 @@ def verified_job(state_dir: Path, side: Side, result: VerifyResult) -> jobs.Writ
 @pytest.fixture(autouse=True)
 def no_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundle of these jobs is nowhere; its layer has a size all the same."""
-    monkeypatch.setattr(read_again, "sizes", lambda _path, _wrong: {jobs.LAYER: 1_900_000_000})
+    monkeypatch.setattr(read_again, "sizes", lambda *_rest: {jobs.LAYER: 1_900_000_000})
 
 
 @pytest.fixture
@@ -164,7 +163,7 @@ def test_reading_again_may_find_it_whole(
 ) -> None:
     may_end = threading.Event()
 
-    def run(_path: Path, _before: VerifyResult, _token: CancelToken) -> VerifyResult:
+    def run(*_rest: object) -> VerifyResult:
         assert may_end.wait(10)
         return jobs.verify_result()
 

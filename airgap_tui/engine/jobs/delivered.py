@@ -29,9 +29,15 @@ class Place:
 
 
 def leave_receipt(
-    bundle: BundleReader, images: Sequence[Received], place: Place, sink: Sink
+    bundle: BundleReader,
+    images: Sequence[Received],
+    place: Place,
+    sink: Sink,
+    *,
+    code: bool = True,
 ) -> str:
-    """Write the receipt of what arrived, and tell the delivery code; empty where there is none.
+    """Write the receipt of what arrived, and tell the delivery code; empty where there is none, or
+    where `code` says that more is still to come.
 
     Raises `EnvironmentFailure` where a receipt that was asked for cannot be written."""
     if not images or not bundle.inventory.id:
@@ -45,8 +51,10 @@ def leave_receipt(
         tuple(images),
     )
     keep_receipt(receipt, place.settings.state_dir, place.receipt, sink)
+    if not code:
+        return ""
     names = (image.name for image in images)
-    code = Shipped.of(bundle.inventory).code(names, place.holder)
-    if code:
-        sink(Note(f"Delivery code of {bundle.name}, for the online side: {code}"))
-    return code
+    told = Shipped.of(bundle.inventory).code(names, place.holder)
+    if told:
+        sink(Note(f"Delivery code of {bundle.name}, for the online side: {told}"))
+    return told

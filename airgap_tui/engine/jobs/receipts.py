@@ -21,7 +21,7 @@ from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, c
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NotFound, TemporaryFailure, UsageError
-from airgap_tui.engine.events import ItemChanged, ItemState, JobFinished, JobStarted, Note, Sink
+from airgap_tui.engine.events import ItemState, JobFinished, JobStarted, Note, Sink
 from airgap_tui.engine.jobs.carried import base_of, images_of, needs_of, only
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.known import receipt_for
@@ -192,8 +192,7 @@ def _results(items: Sequence[Item], receipt: Receipt, sink: Sink) -> tuple[ItemR
                 hint="The receipt does not list it, so the next bundle brings all of it.",
             )
             result = ItemResult.failed(item.name, absent)
-        sink(ItemChanged(item.name, result.state, result.error, result.digest))
-        results.append(result)
+        results.append(result.told(sink))
     return tuple(results)
 
 

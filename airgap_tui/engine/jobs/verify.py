@@ -39,6 +39,7 @@ from airgap_tui.engine.jobs.left_out import LeftOut, left_out
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.trust import refuse
 from airgap_tui.engine.jobs.verify_reading import Reading
+from airgap_tui.engine.jobs.volumes_found import VolumesHere
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.quantities import size as in_words
@@ -60,7 +61,8 @@ class VerifySpec:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """`blobs` and `bytes` are what was read; `unreferenced` are stored digests no item needs."""
+    """`blobs` and `bytes` are what was read; `unreferenced` are stored digests no item needs.
+    `volumes` are those that were read, None for a bundle that lies in one place."""
 
     items: tuple[ItemResult, ...]
     blobs: int
@@ -71,6 +73,7 @@ class VerifyResult:
     seconds: float
     signature: Signature = field(default_factory=Signature)
     left_out: tuple[LeftOut, ...] = ()
+    volumes: VolumesHere | None = None
 
     @property
     def ok(self) -> bool:
@@ -92,6 +95,7 @@ class VerifyResult:
             "missing": [finding.to_json() for finding in self.missing],
             "unreferenced": list(self.unreferenced),
             "signature": self.signature.to_json(),
+            "volumes": None if self.volumes is None else self.volumes.to_json(),
             "leftOut": [one.to_json() for one in self.left_out],
             "items": [item.to_json() for item in self.items],
             "seconds": round(self.seconds, 3),
@@ -146,6 +150,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         seconds=time.monotonic() - started,
         signature=signature,
         left_out=left_out(reader, needs),
+        volumes=None if volumes is None else VolumesHere.of(volumes),
     )
     _narrate(reader, result, stored, sink)
     if volumes is not None:
