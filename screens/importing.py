@@ -58,7 +58,7 @@ class ImportScreen(ErrandScreen[None]):
         self._said = ""
 
     def body(self) -> ComposeResult:
-        yield Field("Keep in", width=30, enter="take", id="place")
+        yield Field("Keep in", width=26, enter="take", id="place")
         yield Gap()
         yield Table(_COLUMNS, marks=True, filters=False, more="more rows", id="volumes")
         yield Gap()
@@ -131,7 +131,7 @@ class ImportScreen(ErrandScreen[None]):
         first = self._seen is None
         self._seen = seen
         self._fill()
-        if first and self.is_current:
+        if self.is_current and (first or self.focused in (None, self.way_back)):
             self.focus_likeliest()
 
     def _not_looked(self, error: AirgapError) -> None:
@@ -146,7 +146,7 @@ class ImportScreen(ErrandScreen[None]):
     def _fill(self) -> None:
         seen, kept, contents = self._seen, self._kept, self._crossing.contents
         self.excerpt = bringing.beginning(self._called, seen)
-        self.not_yet = "" if self.under_way("start") else bringing.missing(seen)
+        self.not_yet = bringing.missing(seen)
         images = len(contents.whole) if contents is not None else 0
         self.onward = bringing.onward(self._called, seen, images)
         trust = self._crossing.delivery.settings.trust
@@ -226,19 +226,15 @@ class ImportScreen(ErrandScreen[None]):
         settings = self._crossing.delivery.settings
         chain = chains.importing(self._unread, kept, settings)
         self.wizard.remembered.set(LAST_KEPT, str(kept))
-        self.not_yet = "Starting .."
+        self.say("Starting ..")  # the way on stays open: shut, it would hand the focus to Back
         work = restart.starting(self._crossing, chain, self.command)
-        self.send_for("start", work, self._started, self._not_started)
+        self.send_for("start", work, self._started)
 
     def _started(self, job: JobInfo) -> None:
         self._job = self._crossing.job = job
         self.wizard.log_path = job.directory.log
-        self._said = self.not_yet = ""
+        self._said = ""
         self._watch()
-
-    def _not_started(self, error: AirgapError) -> None:
-        self.not_yet = ""
-        self.wizard.show_error(error)
 
     def _watch(self) -> None:
         self._crossing.job = self._job
@@ -251,7 +247,7 @@ class ImportScreen(ErrandScreen[None]):
         ended = Seen.of(self._job).of_verbs("import")
         result = ended.result if ended is not None else None
         if isinstance(result, ImportResult) and result.exit_code == 0:
-            self._said = bringing.came(self._crossing.contents, "")
+            self._said = bringing.came(result)
 
     def _open_kept(self) -> None:
         crossing, kept = self._crossing, self._kept

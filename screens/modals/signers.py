@@ -34,7 +34,7 @@ class SignersPrompt(Overlay["Trust | None"]):
         named = trust.allowed_signers or (self._usual if self._usual.is_file() else "")
         self._list = Field("List", str(named), enter="take", id="signers")
         self._required = Checkbox(
-            "Refuse what nobody on it signed", trust.required, label="Without", id="required"
+            "a signature of one of them", trust.required, label="Require", id="required"
         )
 
     def content(self) -> ComposeResult:

@@ -8,7 +8,7 @@ from airgap_tui.cli.guide import watching
 from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import bringing, chains, commands
+from airgap_tui.engine.guide import bringing, chains, commands, outcome
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.remembered import LAST_KEPT
 from airgap_tui.engine.jobs import outlook
@@ -110,4 +110,7 @@ def _import(guide: Guide, places: tuple[Path, ...], kept: Path) -> None:
 def told(guide: Guide, job: JobInfo) -> Ended | None:
     """Say how an import ended."""
     watching.tell(guide, job, "import")
-    return watching.step_of(job, "import")
+    ended = watching.step_of(job, "import")
+    for name, value in outcome.for_the_online_side(ended.result if ended is not None else None):
+        guide.dialogue.say(f"{name}, for the online side: {value}")
+    return ended

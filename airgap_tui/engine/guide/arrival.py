@@ -81,7 +81,7 @@ def inside(contents: Contents) -> str:
         them = "it" if len(volumes.missing) == 1 else "them"
         there = count(len(contents.images), "image")
         without = f"{whole} of {there} {are(len(contents.images))} whole without {them}"
-        return f"{without}: {weighed}{saved}" if whole else without
+        return f"{without}: {weighed}" if whole else without
     return f"{weighed}{saved}{saving}"
 
 

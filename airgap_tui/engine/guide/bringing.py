@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from airgap_tui.engine.guide import outcome
 from airgap_tui.engine.guide.grammar import all_images, are
-from airgap_tui.engine.jobs.media import Contents
+from airgap_tui.engine.jobs.importing import ImportResult
 from airgap_tui.engine.jobs.outlook import Outlook
 from airgap_tui.engine.quantities import count, size
 
@@ -89,9 +90,9 @@ def volumes(seen: Outlook) -> tuple[tuple[int, str, str], ...]:
     return tuple(found)
 
 
-def came(contents: Contents | None, code: str) -> str:
-    """What is told once all has come; `code` is what the online side may be told of it."""
-    images = len(contents.images) if contents is not None else 0
-    there = f"{all_images(images)} {are(images)} there. " if images else ""
-    told = f"Delivery code, for the online side: {code}" if code else ""
-    return f"{there}Volumes and discs may be taken out. {told}".rstrip()
+def came(result: ImportResult) -> str:
+    """What is told once all has come."""
+    images = len(result.items)
+    there = f"{all_images(images)} {are(images)} there; media may be taken out."
+    told = outcome.for_the_online_side(result)
+    return "\n".join([there, *(f"{name}: {value}" for name, value in told)])

@@ -16,6 +16,7 @@ from airgap_tui.engine.guide.grammar import all_images, are
 from airgap_tui.engine.guide.sentences import media
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs.chain import Ended
+from airgap_tui.engine.jobs.importing import ImportResult
 from airgap_tui.engine.jobs.load import LoadResult
 from airgap_tui.engine.jobs.push import PushResult
 from airgap_tui.engine.jobs.result import ItemResult
@@ -279,6 +280,21 @@ def target_of(ended: Ended) -> str:
         if names:
             return names[0].partition("/")[0]
     return "the target"
+
+
+def for_the_online_side(result: object) -> tuple[tuple[str, str], ...]:
+    """What a delivery leaves for the next bundle: names and values, none where there is nothing."""
+    codes: tuple[str, ...]
+    receipts: tuple[Path, ...]
+    if isinstance(result, PushResult):
+        codes = (result.code,) if result.code else ()
+        receipts = (result.receipt,) if result.receipt is not None else ()
+    elif isinstance(result, (LoadResult, ImportResult)):
+        codes, receipts = result.codes, result.receipts
+    else:
+        return ()
+    told = [("Delivery code", code) for code in codes]
+    return (*told, *(("Receipt", str(path)) for path in receipts))
 
 
 def next_command(ended: Ended, engine: str = "docker") -> str:

@@ -34,8 +34,8 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.carried import needs_of
-from airgap_tui.engine.jobs.delivered import Place, leave_receipt
-from airgap_tui.engine.jobs.lacking import Lacking, check_apart, check_room, find_lacking
+from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
+from airgap_tui.engine.jobs.lacking import Lacking, as_it_is, check_apart, check_room, find_lacking
 from airgap_tui.engine.jobs.left_out import LeftOut, absent_of, in_words
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.settling import Settling
@@ -66,7 +66,8 @@ class ImportResult:
     """`copied` and `linked` are bytes that came now; `volumes` of `count` have been read by now,
     of a set that is named `set_name`; both are 0 where whole bundles came. An item that waits needs
     a volume that was not read yet. `left_out` is what updates assume and the kept bundle lacks,
-    `codes` are the delivery codes of the bundles that are here whole."""
+    `codes` are the delivery codes of the bundles that are here whole, `receipts` where the receipts
+    lie of what is."""
 
     items: tuple[ItemResult, ...]
     set_name: str
@@ -77,6 +78,7 @@ class ImportResult:
     seconds: float
     left_out: tuple[LeftOut, ...] = ()
     codes: tuple[str, ...] = ()
+    receipts: tuple[Path, ...] = ()
 
     @property
     def waiting(self) -> bool:
@@ -103,6 +105,7 @@ class ImportResult:
             "bytes": {"copied": self.copied, "linked": self.linked},
             "leftOut": [one.to_json() for one in self.left_out],
             "deliveryCodes": list(self.codes),
+            "receipts": [str(path) for path in self.receipts],
             "seconds": round(self.seconds, 3),
         }
 
@@ -140,7 +143,8 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
         linked=sum(one.taking.linked for one in imports),
         seconds=time.monotonic() - started,
         left_out=tuple(left_out for one in imports for left_out in one.left_out),
-        codes=tuple(one.code for one in imports if one.code),
+        codes=tuple(one.left.code for one in imports if one.left.code),
+        receipts=tuple(one.left.receipt for one in imports if one.left.receipt),
     )
     sink(JobFinished("import", result.exit_code))
     return result
@@ -167,7 +171,7 @@ class _Import:
         self.read: frozenset[int] = frozenset()
         self.results: list[ItemResult] = []
         self.left_out: tuple[LeftOut, ...] = ()
-        self.code = ""
+        self.left = Left()
 
     def run(self) -> None:
         spec, reader, writer, sink = self._spec, self._reader, self._writer, self._sink
@@ -224,7 +228,7 @@ class _Import:
         reader, writer = self._reader, self._writer
         if not reader.inventory.assumes:
             return
-        there = BundleReader.open(writer.path)
+        there = as_it_is(writer)
         self.left_out = absent_of(
             reader, self._closures(reader), lambda _closure, layer: there.holds(layer)
         )
@@ -249,7 +253,7 @@ class _Import:
 
     def _leave_receipt(self) -> None:
         """A receipt of what is whole by now; the code for the online side once that is all."""
-        kept = BundleReader.open(self._spec.bundle)
+        kept = as_it_is(self._writer)
         whole = {result.reference for result in self.results if result.state in _WHOLE}
         images = []
         for item in present(self._reader.inventory):
@@ -259,7 +263,7 @@ class _Import:
                 images.append(Received(item.name, item.digest, there))
         settings, waiting = self._spec.settings, len(whole) < len(self.results)
         place = Place(Holder.BUNDLE, f"the bundle {kept.name}", settings, self._spec.receipt)
-        self.code = leave_receipt(self._reader, images, place, self._sink, code=not waiting)
+        self.left = leave_receipt(self._reader, images, place, self._sink, code=not waiting)
 
     def _record_layers(self) -> None:
         for digest, record in self._reader.inventory.layers.items():

@@ -48,6 +48,12 @@ class Lacking:
         return sum(self.blobs.values()) + sum(piece.size for piece in self.pieces)
 
 
+def as_it_is(writer: BundleWriter) -> BundleReader:
+    """The kept bundle while it is written. Its inventory is the writer's: the file follows later,
+    and may be replaced while it is read."""
+    return BundleReader(DirectoryStorage(writer.path), writer.inventory)
+
+
 def find_lacking(
     reader: BundleReader, volumes: VolumeSet | None, writer: BundleWriter, token: CancelToken
 ) -> Lacking:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.names import root_of
 from airgap_tui.engine.bundle.needs import Need
-from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.errors import AirgapError, ContentError, NotFound
 from airgap_tui.engine.events import ItemState, Note, Sink
+from airgap_tui.engine.jobs.lacking import as_it_is
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.digest import Digest
@@ -33,7 +33,7 @@ class Settling:
         sink: Sink,
     ) -> None:
         self._writer = writer
-        self._kept = BundleReader.open(writer.path)
+        self._kept = as_it_is(writer)
         self._volumes = volumes
         self._read = read
         self._needs = needs

@@ -39,7 +39,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.in_parallel import in_parallel
-from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, is_drive, locations
+from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, as_it_is, is_drive, locations
 from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -190,7 +190,7 @@ class Taking:
         waiting = self._pieces.waiting()
         if not waiting:
             return
-        kept = BundleReader.open(self._writer.path)
+        kept = as_it_is(self._writer)
         roots = [root_of(item) for item in present(self._reader.inventory)]
         sizes = sizes_below(roots, lambda descriptor: _document(kept, descriptor))
         for digest in waiting:
