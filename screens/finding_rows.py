@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.bundle.signatures.signature import Standing
-from airgap_tui.engine.guide import outcome
+from airgap_tui.engine.guide import arrival, outcome
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.verify import VerifyResult
@@ -26,7 +26,7 @@ def signature_facts(result: VerifyResult, side: Side) -> list[Fact]:
         return []
     marks = {Standing.GOOD: Mark.DONE, Standing.UNSIGNED: Mark.NONE}
     mark = marks.get(signature.standing, Mark.NEEDS_YOU)
-    return [Fact("Signature", signature.sentence, mark)]
+    return [Fact("Signature", arrival.signed(signature), mark)]
 
 
 def facts_of(finding: Finding, sizes: dict[str, int], result: VerifyResult) -> list[Fact]:

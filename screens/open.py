@@ -30,7 +30,7 @@ from screens.widgets.controls import Button
 from screens.widgets.fields import Field
 from screens.widgets.options import Choice, Option
 from screens.widgets.table import Table
-from screens.widgets.text import Gap, Line
+from screens.widgets.text import Fact, Facts, Gap, Line
 
 _MEDIA_EVERY = 2.0
 
@@ -65,7 +65,7 @@ class OpenScreen(ErrandScreen[None]):
         yield Field("Elsewhere", enter="look inside", after=after, id="path")
         yield Gap()
         yield Line(id="about")
-        yield Line(id="signed")
+        yield Facts(id="signed")
         yield Line(id="bases", mark=Mark.NEEDS_YOU)
         yield Table(COLUMNS, marks=True, filters=False, id="inside")
 
@@ -264,13 +264,13 @@ class OpenScreen(ErrandScreen[None]):
         self._settle()
 
     def _tell_signature(self, contents: Contents) -> None:
-        signature, line = contents.signature, self.query_one("#signed", Line)
+        signature, facts = contents.signature, self.query_one("#signed", Facts)
         unsigned = signature.standing is Standing.UNSIGNED
         said = signature.sentence if unsigned else ""
         self.query_one("#about", Line).show(arrival.inside(contents), right=said)
         mark = Mark.DONE if signature.standing is Standing.GOOD else Mark.NEEDS_YOU
-        line.show(f"Signature  {signature.sentence}", mark=mark)
-        line.display = not unsigned
+        facts.show([Fact("Signature", arrival.signed(signature), mark)])
+        facts.display = not unsigned
 
     def on_table_moved(self, _event: Table.Moved) -> None:
         self._tell_row()

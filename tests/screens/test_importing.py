@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from airgap_tui.engine.bundle import room
 from airgap_tui.engine.bundle.volumes.volume import Volume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_KEPT, Remembered
-from airgap_tui.engine.jobs import importing, media, verify, worker
+from airgap_tui.engine.jobs import importing, media, outlook, verify, worker
 from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.outlook import Outlook
 from airgap_tui.engine.jobs.verify import VerifySpec
+from airgap_tui.engine.jobs.volumes_found import VolumeHere, VolumesHere
 from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
@@ -31,7 +35,7 @@ from screens.widgets.table import Table
 from tests.engine.bundle.sample_source import save
 from tests.engine.bundle.volumes.volumes import Contents, as_directory, cut
 from tests.images import SampleImages
-from tests.screens.arrivals import route, settled, until
+from tests.screens.arrivals import contents, route, settled, until
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
 
@@ -177,6 +181,31 @@ def test_volumes_that_are_here_are_told_with_room_and_place(
     assert len(started[0].media) == 2
 
 
+def test_the_page_while_a_disc_is_awaited(
+    wizard: Drive,
+    crossing: Crossing,
+    state_dir: Path,
+    snapshot: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = (VolumeHere(2, Path("/dev/sr0")), VolumeHere(4, Path("/media/usb1")))
+    volumes = VolumesHere("5e7" + "0" * 29, "pod-2025-07", 15, here)
+    read = (1, 2, 7)
+    seen = Outlook(4_500_000_000, 1_800_000_000_000, False, volumes, read)
+    monkeypatch.setattr(outlook, "outlook", lambda *_rest: seen)
+    Remembered(state_dir).set(LAST_KEPT, "/data/pod-2025-07")
+    crossing.contents = replace(contents(), name="pod-2025-07", volumes=volumes)
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        pilot.app.push_screen(ImportScreen(crossing))
+        shown = await until(pilot, "[ Import volume 4 ]")
+        assert shown[3].strip() == "3 of 15 volumes are read."
+        assert any("1.8 TB free, 4.5 GB to come" in row for row in shown)
+        snapshot(pilot.app, "import")
+
+    wizard(steps, route=the_route(crossing), host="mgmt01")
+
+
 def test_too_little_room_shuts_the_way_on(
     wizard: Drive,
     crossing: Crossing,
@@ -184,9 +213,6 @@ def test_too_little_room_shuts_the_way_on(
     tray: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from airgap_tui.engine.bundle import room
-    from airgap_tui.engine.jobs import outlook
-
     as_directory(tray, *parts[0])
     monkeypatch.setattr(room.Room, "at", lambda *_: room.Room(1000))
     monkeypatch.setattr(outlook, "shares_a_disk", lambda *_: False)

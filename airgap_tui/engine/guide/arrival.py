@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -58,12 +59,20 @@ def opening_missing(contents: Contents, trust: Trust | None = None) -> str:
     return refused(contents.signature, trust)
 
 
+def signed(signature: Signature) -> str:
+    """What the signature says, in lines that fit beside its name: a fingerprint is compared by eye,
+    so it is never cut."""
+    return "\n".join(
+        textwrap.wrap(signature.sentence, 58, break_long_words=False, break_on_hyphens=False)
+    )
+
+
 def refused(signature: Signature, trust: Trust | None) -> str:
     """Why a bundle may not be used, going by its signature; empty where it may."""
     if signature.standing is Standing.ALTERED:
         return "Not yet: it was altered after it was signed."
     if trust is not None and trust.required and signature.standing is not Standing.GOOD:
-        return "Not yet: nobody on the list of signers signed it."
+        return "Not yet: nobody on the list signed it."
     return ""
 
 
