@@ -22,7 +22,6 @@ from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.jobs.volumes_found import VolumeHere, VolumesHere
-from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.settings import Trust
 from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
