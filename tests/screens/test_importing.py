@@ -25,8 +25,8 @@ from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.outlook import Outlook
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.jobs.volumes_found import VolumeHere, VolumesHere
-from airgap_tui.engine.progress import Snapshot
 from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
 from screens.importing import ImportScreen
 from screens.open import OpenScreen

@@ -17,7 +17,6 @@ from airgap_tui.engine.bundle.inventory import SIGNATURE
 from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
@@ -166,7 +165,7 @@ class _Import:
         self._writer = writer
         self._sink = sink
         self._token = token
-        self.volumes = reader.storage if isinstance(reader.storage, VolumeSet) else None
+        self.volumes = reader.volumes
         self.taking = Taking(reader, self.volumes, writer, sink, token)
         self.read: frozenset[int] = frozenset()
         self.results: list[ItemResult] = []

@@ -132,9 +132,9 @@ def shares_a_disk(reader: BundleReader, bundle: Path) -> bool:
 
 def locations(reader: BundleReader) -> tuple[Path, ...]:
     """Where a bundle lies: several places where its volumes do."""
-    storage = reader.storage
-    media = storage.media if isinstance(storage, VolumeSet) else (storage,)
-    return tuple(medium.location for medium in media)
+    if reader.volumes is None:
+        return (reader.storage.location,)
+    return tuple(medium.location for medium in reader.volumes.media)
 
 
 def is_drive(path: Path) -> bool:

@@ -13,13 +13,9 @@ from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature
-from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState
-from airgap_tui.engine.jobs.left_out import absent_of
-from airgap_tui.engine.jobs.sources import volumes_in
 from airgap_tui.engine.jobs.volumes_found import VolumesHere, is_image_name, sets_of, volume_at
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.digest import Digest
@@ -125,8 +121,11 @@ def look_inside(
 
     Raises what `BundleReader.open` and `signature_of` raise, and `Stopped`.
     """
+    # The first screen looks for bundles without looking into one.
+    from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
+    from airgap_tui.engine.jobs.left_out import absent_of
+
     bundle = BundleReader.open(path, *others)
-    volumes = bundle.storage if isinstance(bundle.storage, VolumeSet) else None
     images, closures = [], []
     for item in bundle.items:
         token.check()
@@ -141,7 +140,7 @@ def look_inside(
         tuple(images),
         inventory.updated[:10],
         inventory.saving,
-        None if volumes is None else VolumesHere.of(volumes),
+        None if bundle.volumes is None else VolumesHere.of(bundle.volumes),
         signature_of(bundle, trust or Trust(), token),
         tuple(base.sentence for base in absent_of(bundle, closures)),
     )
@@ -152,6 +151,8 @@ def look_further(
 ) -> Contents:
     """What is at a path that was named: a bundle, or volumes. With those of the same set that are
     open already, as one. Raises as `look_inside` does."""
+    from airgap_tui.engine.jobs.sources import volumes_in
+
     found = volumes_in(path) or (path,)
     contents = look_inside(found[0], token, found[1:], trust)
     known, new = opened.volumes if opened is not None else None, contents.volumes
@@ -166,8 +167,7 @@ def _carried(bundle: BundleReader, item: Item) -> tuple[Carried, Closure | None]
     if item.state is not ItemState.DONE:
         problem = item.error or "was not saved to its end"
         return Carried(item.reference, item.bytes, platform, problem), None
-    storage = bundle.storage
-    elsewhere = isinstance(storage, VolumeSet) and storage.missing
+    elsewhere = bundle.volumes is not None and bool(bundle.volumes.missing)
     try:
         closure = bundle.closure(item)
     except AirgapError as error:
@@ -230,7 +230,7 @@ def look_into(path: Path, *others: Path) -> FoundBundle:
     images = [item for item in bundle.items if item.kind == "image"]
     done = [item for item in images if item.state is ItemState.DONE]
     size = sum(size for _name, size in bundle.storage.names(layout.BLOBS))
-    volumes = VolumesHere.of(bundle.storage) if isinstance(bundle.storage, VolumeSet) else None
+    volumes = None if bundle.volumes is None else VolumesHere.of(bundle.volumes)
     return FoundBundle(
         path,
         bundle.name,

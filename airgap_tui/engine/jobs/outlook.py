@@ -65,14 +65,14 @@ def outlook(media: Sequence[Path], bundle: Path, token: CancelToken) -> Outlook:
     """
     readers = open_bundles(media)
     kept = DirectoryStorage(bundle)
-    needed, volumes = 0, None
+    needed, volumes = 0, None  # of several bundles one at most is a set
     for reader in readers:
         check_apart(reader, bundle)
         token.check()
         names = reader.storage.names(f"{layout.BLOBS}/")
         needed += sum(size for name, size in names if kept.size(name) != size)
-        if isinstance(reader.storage, VolumeSet):
-            volumes = reader.storage
+        if reader.volumes is not None:
+            volumes = reader.volumes
             needed += sum(_pieces(volumes, kept, bundle))
     return Outlook(
         needed,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap_tui.engine.bundle.media.storage import is_image, open_storage
 from airgap_tui.engine.bundle.media.stored_files import Storage
-from airgap_tui.engine.bundle.volumes.in_tar import open_tar_volume
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
 from airgap_tui.engine.errors import AirgapError
+
+if TYPE_CHECKING:  # most bundles lie in one directory, and importing what sets need takes time
+    from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
 
 _IMAGES = (".iso", ".tar")
 
@@ -72,6 +73,9 @@ def is_image_name(name: str) -> bool:
 def volume_at(path: Path) -> list[VolumeMedium]:
     """The volume at a path, if one can be read there: in a directory, a tar, an ISO or a drive. A
     tar that does not begin as a volume does is not looked through."""
+    from airgap_tui.engine.bundle.volumes.in_tar import open_tar_volume
+    from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium
+
     try:
         storage: Storage | None = None
         if path.suffix.lower() == ".tar":
