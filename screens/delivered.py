@@ -28,7 +28,7 @@ from screens.watch import Seen
 from screens.widgets.controls import Button, Row
 from screens.widgets.rows import Column, TableRow
 from screens.widgets.table import Table
-from screens.widgets.text import Gap, Line, Paragraph
+from screens.widgets.text import Fact, Facts, Gap, Line, Paragraph
 from screens.working import WorkingScreen
 
 _STATES = {
@@ -69,7 +69,9 @@ class DeliveredScreen(ErrandScreen[None]):
     step = "Deliver"
     help_text = (
         "The digest is the SHA-256 checksum of an image: the same here and there means that not a"
-        " bit differs. For Docker and Podman it is the image ID, as docker images shows it."
+        " bit differs. For Docker and Podman it is the image ID, as docker images shows it. With"
+        " the receipt, or the delivery code where nothing may be carried out, the next bundle"
+        " leaves out what is here: airgap-tui save --have."
     )
     BINDINGS = [key("c", "copy", "copy"), key("g", "log", "log")]  # noqa: RUF012
 
@@ -87,6 +89,7 @@ class DeliveredScreen(ErrandScreen[None]):
         yield self._said
         yield Row(self._again, id="choices")
         yield Gap()
+        yield Facts(name_width=15, id="for-online")
         yield Line(id="next")
         yield Line(id="next-command", indent=4)
 
@@ -112,6 +115,10 @@ class DeliveredScreen(ErrandScreen[None]):
         said = "On any host that may read there:" if pushed else "To try one:"
         self.query_one("#next", Line).show(said if command else "")
         self.query_one("#next-command", Line).show(command)
+        told = outcome.for_the_online_side(self._ended.result)
+        facts = self.query_one("#for-online", Facts)
+        facts.show([Fact(name, value) for name, value in told])
+        facts.display = bool(told)
         self._tell_row()
         if self.wizard.route is not None:
             state = StepState.NEEDS_YOU if wrong else StepState.DONE
@@ -159,7 +166,10 @@ class DeliveredScreen(ErrandScreen[None]):
             self.wizard.show_log(self._crossing.job.directory.log)
 
     def action_copy(self) -> None:
-        text = "\n\n".join([self.excerpt, *(f"{i.reference}\n{_told(i)}" for i in self._items)])
+        told = outcome.for_the_online_side(self._ended.result)
+        left = ["\n".join(f"{name}: {value}" for name, value in told)] if told else []
+        items = (f"{item.reference}\n{_told(item)}" for item in self._items)
+        text = "\n\n".join([self.excerpt, *left, *items])
         self.app.copy_to_clipboard(text)
         self.say("Copied, if this terminal lets programs copy (OSC 52).")
 

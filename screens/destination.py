@@ -7,6 +7,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.guide import arrival, choices, commands
 from airgap_tui.engine.guide.answers import Destination
 from airgap_tui.engine.guide.crossing import Crossing
@@ -81,12 +82,17 @@ class DestinationScreen(ErrandScreen[None]):
     # What there is to deliver
 
     def _take_bundle(self) -> None:
-        contents, path = self._crossing.contents, self._crossing.delivery.path
+        contents, delivery = self._crossing.contents, self._crossing.delivery
+        path, others, trust = delivery.path, delivery.others, delivery.settings.trust
         if contents is not None or path is None:
             self._bundle_known(contents)
             return
         self.not_yet = "Not yet: the bundle is being looked into."
-        self.send_for("inside", lambda token: media.look_inside(path, token), self._bundle_known)
+
+        def work(token: CancelToken) -> Contents:
+            return media.look_inside(path, token, others, trust)
+
+        self.send_for("inside", work, self._bundle_known)
 
     def _bundle_known(self, contents: Contents | None) -> None:
         self._contents = self._crossing.contents = contents

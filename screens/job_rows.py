@@ -21,6 +21,7 @@ _WORDS = {
     ItemState.SAVING: ("Saving", Mark.UNDER_WAY),
     ItemState.VERIFYING: ("Verifying", Mark.UNDER_WAY),
     ItemState.EXPORTING: ("Exporting", Mark.UNDER_WAY),
+    ItemState.IMPORTING: ("Importing", Mark.UNDER_WAY),
     ItemState.LOADING: ("Loading", Mark.UNDER_WAY),
     ItemState.PUSHING: ("Pushing", Mark.UNDER_WAY),
     ItemState.RETRYING: ("Paused", Mark.NEEDS_YOU),
@@ -29,7 +30,12 @@ _WORDS = {
     ItemState.FAILED: ("Failed", Mark.NEEDS_YOU),
     ItemState.DONE: ("Done", Mark.DONE),
 }
-_WITH_SHARE = (ItemState.SAVING, ItemState.LOADING, ItemState.PUSHING)
+_WITH_SHARE = (
+    ItemState.SAVING,
+    ItemState.IMPORTING,
+    ItemState.LOADING,
+    ItemState.PUSHING,
+)
 _ORDER = {
     Mark.NEEDS_YOU: 0,
     Mark.UNDER_WAY: 1,

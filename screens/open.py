@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from airgap_tui.engine.bundle.signatures.signature import Standing
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, chains, commands, restart
@@ -16,35 +16,39 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
-from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
-from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.jobs.media import Contents, FoundBundle
+from airgap_tui.engine.quantities import count
+from airgap_tui.engine.settings import Trust
 from screens.errands import ErrandScreen
+from screens.found_rows import COLUMNS, found_in_words, inside_row
+from screens.importing import ImportScreen
 from screens.keys import key
 from screens.look import Mark
+from screens.modals.signers import SignersPrompt
 from screens.steps import StepState
 from screens.widgets.controls import Button
 from screens.widgets.fields import Field
 from screens.widgets.options import Choice, Option
-from screens.widgets.rows import Column, TableRow
 from screens.widgets.table import Table
-from screens.widgets.text import Gap, Line
+from screens.widgets.text import Fact, Facts, Gap, Line
 
 _MEDIA_EVERY = 2.0
-_COLUMNS = [
-    Column("Inside", 49, grow=1),
-    Column("State", 12, gap=1),
-    Column("Size", 8, gap=2, right=True),
-]
 
 
 class OpenScreen(ErrandScreen[None]):
     step = "Open"
     help_text = (
-        "Bundles are looked for on mounted media, in the directory where this program was started,"
-        " and where one was saved last. A directory, a tar file and an ISO file can each be a"
-        " bundle. Nothing is written to it, so media may be read-only."
+        "Bundles are looked for on mounted media, in drives, in the directory where this program"
+        " was started, and where one was saved last. A directory, a tar file and an ISO file can"
+        " each be a bundle, or a volume of one: volumes of one set are opened together, and a path"
+        " that is given adds to them. Nothing is written to media. With one drive, import: then"
+        " the discs come one by one."
     )
-    BINDINGS = [key("r", "again", "look again")]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        key("r", "again", "look again"),
+        key("s", "signers", "signers"),
+        key("i", "import", "import"),
+    ]
 
     def __init__(self, crossing: Crossing) -> None:
         super().__init__()
@@ -52,27 +56,31 @@ class OpenScreen(ErrandScreen[None]):
         self._found: dict[str, FoundBundle] = {}
         self._mounted: tuple[Path, ...] = ()
         self._job: JobInfo | None = None
+        self._places: tuple[Path, ...] = ()
         self._moved = False
 
     def body(self) -> ComposeResult:
         yield Choice((), id="found")
-        yield Field(
-            "Elsewhere", enter="look inside", after=[Button("Look inside", id="look")], id="path"
-        )
+        after = [Button("Look inside", id="look"), Button("Import", shut=True, id="import")]
+        yield Field("Elsewhere", enter="look inside", after=after, id="path")
         yield Gap()
         yield Line(id="about")
-        yield Table(_COLUMNS, marks=True, filters=False, id="inside")
+        yield Facts(id="signed")
+        yield Line(id="bases", mark=Mark.NEEDS_YOU)
+        yield Table(COLUMNS, marks=True, filters=False, id="inside")
 
     def on_open(self) -> None:
-        self.query_one("#found").display = self.query_one("#inside").display = False
-        self.command, self.onward = commands.verify(None), "Verify"
-        if self._crossing.delivery.path is not None:
-            self._look_inside(self._crossing.delivery.path)
+        for name in ("#found", "#inside", "#signed", "#bases"):
+            self.query_one(name).display = False
+        self.command, self.onward = commands.verify(), "Verify"
+        self._open_chosen()
         self.action_again()
         self.every(_MEDIA_EVERY, self._notice_media)
 
     def on_return(self) -> None:
-        if not self.not_yet:
+        if self._crossing.contents is None:
+            self._open_chosen()
+        elif not self.not_yet:
             self.way_on.focus()
 
     def likeliest(self) -> Widget:
@@ -101,26 +109,30 @@ class OpenScreen(ErrandScreen[None]):
             self.action_again()
 
     def _bundles_found(self, found: tuple[FoundBundle, ...]) -> None:
-        typed = self._crossing.delivery.path
-        kept = {} if typed is None else {str(typed): self._found.get(str(typed))}
-        self._found = {str(one.path): one for one in found}
-        self._found.update({k: one for k, one in kept.items() if one and k not in self._found})
+        contents, typed = self._crossing.contents, self._crossing.delivery.path
+        kept = None if contents is None else self._found.get(contents.key)
+        self._found = {one.key: one for one in found}
+        if kept is not None:
+            self._found.setdefault(kept.key, kept)
         self._show_found()
         if typed is None and found:
             usable = [one for one in found if one.images and not one.problem]
             best = max(usable, key=lambda one: one.updated) if usable else found[0]
-            self._choose(str(best.path))
+            self._choose(best.key)
         elif not found and typed is None:
             self.excerpt = arrival.no_bundle()
             self.not_yet = "Not yet: no bundle is open."
+        elif contents is not None and contents.key in self._found:
+            now = self._found[contents.key].places
+            if new := tuple(place for place in now if place not in contents.places):
+                self._look_inside(contents.path, (*contents.others, *new))
         self._settle()
 
     def _show_found(self) -> None:
-        choice = self.query_one("#found", Choice)
-        path = self._crossing.delivery.path
+        choice, contents = self.query_one("#found", Choice), self._crossing.contents
         choice.show(
-            [Option(k, one.name, _found_in_words(one)) for k, one in self._found.items()],
-            None if path is None else str(path),
+            [Option(k, one.name, found_in_words(one)) for k, one in self._found.items()],
+            None if contents is None else contents.key,
         )
         choice.display = bool(self._found)
 
@@ -128,9 +140,10 @@ class OpenScreen(ErrandScreen[None]):
         self._moved = True
         self._choose(event.key)
 
-    def _choose(self, name: str) -> None:
+    def _choose(self, key: str) -> None:
         self.query_one("#path", Field).below("")
-        self._look_inside(Path(name))
+        found = self._found[key]
+        self._look_inside(found.places[0], found.places[1:])
 
     # A path
 
@@ -145,19 +158,50 @@ class OpenScreen(ErrandScreen[None]):
             field.below("Give the path of a directory, a tar file or an ISO file.")
             return
         field.below("")
-        self._look_inside(Path(field.value).expanduser().absolute(), typed=True)
+        self._look_further(Path(field.value).expanduser().absolute())
 
     # What is inside
 
-    def _look_inside(self, path: Path, *, typed: bool = False) -> None:
+    def _open_chosen(self) -> None:
+        delivery = self._crossing.delivery
+        if delivery.path is not None:
+            self._look_inside(delivery.path, delivery.others)
+
+    def _look_inside(self, path: Path, others: tuple[Path, ...] = ()) -> None:
         self.not_yet = "Not yet: the bundle is being looked into."
+        trust = self._crossing.delivery.settings.trust
+
+        def work(token: CancelToken) -> Contents:
+            return media.look_inside(path, token, others, trust)
 
         def failed(error: AirgapError) -> None:
-            self._not_a_bundle(path, error, typed=typed)
+            self._not_a_bundle(path, error, typed=False)
 
-        self.send_for(
-            "inside", lambda token: media.look_inside(path, token), self._looked_inside, failed
-        )
+        self.send_for("inside", work, self._looked_inside, failed)
+
+    def _look_further(self, path: Path) -> None:
+        """Look at a path that was typed: another bundle, or a further volume of the open one."""
+        self.not_yet = "Not yet: the bundle is being looked into."
+        opened, trust = self._crossing.contents, self._crossing.delivery.settings.trust
+
+        def work(token: CancelToken) -> Contents:
+            return media.look_further(path, opened, token, trust)
+
+        def failed(error: AirgapError) -> None:
+            self._not_a_bundle(path, error, typed=True)
+
+        self.send_for("inside", work, self._looked_further, failed)
+
+    def _looked_further(self, contents: Contents) -> None:
+        opened = self._crossing.contents
+        incomplete = opened is not None and opened.volumes is not None and opened.volumes.missing
+        same = opened is not None and contents.key == opened.key
+        if opened is None or not incomplete or same or contents.volumes is None:
+            self._looked_inside(contents)
+        else:
+            self._found[contents.key] = _found(contents)
+            self._fill(opened)
+            self.query_one("#path", Field).below(arrival.foreign(contents, opened.name))
 
     def _not_a_bundle(self, path: Path, error: AirgapError, *, typed: bool) -> None:
         """Say why. A path that was mistyped leaves open what is open."""
@@ -169,48 +213,64 @@ class OpenScreen(ErrandScreen[None]):
         if typed and self._crossing.contents is not None:
             self._fill(self._crossing.contents)
             return
-        self._crossing.delivery = replace(self._crossing.delivery, path=None, images=())
+        self._crossing.delivery = self._crossing.delivery.opening(None)
         self._crossing.contents = self._crossing.verified = None
         self.command, self.wizard.bundle = commands.verify(path), ""
         self.excerpt = "This cannot be opened. Choose another bundle, or give another path."
         self.onward, self.not_yet = "Verify", "Not yet: no bundle is open."
         self.query_one("#about", Line).show("")
-        self.query_one("#inside").display = False
+        for name in ("#inside", "#signed", "#bases"):
+            self.query_one(name).display = False
+        self.query_one("#import", Button).show("Import", shut=True)
         self._settle()
 
     def _looked_inside(self, contents: Contents) -> None:
-        crossing, path = self._crossing, contents.path
-        if path != crossing.delivery.path:
-            crossing.delivery = replace(crossing.delivery, path=path, images=())
-            crossing.verified = None
+        crossing = self._crossing
+        opening = crossing.delivery.opening(contents.path, contents.others)
+        if opening != crossing.delivery:
+            crossing.delivery, crossing.verified = opening, None
         crossing.contents = contents
-        if str(path) not in self._found:
-            whole, lacking = len(contents.whole), len(contents.lacking)
-            total = media.weight(contents.whole)[1]
-            found = FoundBundle(path, contents.name, whole, lacking, total)
-            self._found[str(path)] = found
+        known = self._found.get(contents.key)
+        if known is None or set(contents.places) - set(known.places):
+            self._found[contents.key] = _found(contents)
         field = self.query_one("#path", Field)
-        if field.value and Path(field.value).expanduser().absolute() == path:
+        if field.value and _opens(Path(field.value).expanduser().absolute(), contents):
             field.value = ""
         field.below("")
         self._fill(contents)
 
     def _fill(self, contents: Contents) -> None:
-        self.wizard.bundle, self.command = contents.name, commands.verify(contents.path)
+        trust = self._crossing.delivery.settings.trust
+        self.wizard.bundle = contents.name
+        self.command = commands.verify(*contents.places, trust=trust)
         self._show_found()
-        self.excerpt, self.not_yet = arrival.opened(contents), arrival.opening_missing(contents)
+        self.excerpt = arrival.opened(contents)
+        self.not_yet = arrival.opening_missing(contents, trust)
         self.onward = (
             f"Verify {count(len(contents.whole), 'image')}" if contents.whole else "Verify"
         )
-        self.query_one("#about", Line).show(arrival.inside(contents))
+        self._tell_signature(contents)
+        bases = self.query_one("#bases", Line)
+        bases.show("; ".join(contents.bases), mark=Mark.NEEDS_YOU)
+        bases.display = bool(contents.bases)
+        self.query_one("#import", Button).show("Import")
         table = self.query_one("#inside", Table)
         table.display = bool(contents.images)
-        rows = [_row(image) for image in (*contents.lacking, *contents.whole)]
+        rows = [inside_row(image) for image in (*contents.lacking, *contents.whole)]
         table.show(rows)
         if rows:
             table.current = rows[0].key
         self._tell_row()
         self._settle()
+
+    def _tell_signature(self, contents: Contents) -> None:
+        signature, facts = contents.signature, self.query_one("#signed", Facts)
+        unsigned = signature.standing is Standing.UNSIGNED
+        said = signature.sentence if unsigned else ""
+        self.query_one("#about", Line).show(arrival.inside(contents), right=said)
+        mark = Mark.DONE if signature.standing is Standing.GOOD else Mark.NEEDS_YOU
+        facts.show([Fact("Signature", arrival.signed(signature), mark)])
+        facts.display = not unsigned
 
     def on_table_moved(self, _event: Table.Moved) -> None:
         self._tell_row()
@@ -226,13 +286,37 @@ class OpenScreen(ErrandScreen[None]):
         if untouched and not self.under_way("inside") and self.is_current:
             self.focus_likeliest()
 
+    # Signers, and importing
+
+    def action_signers(self) -> None:
+        """Whose signatures count here, and whether there has to be one."""
+        crossing = self._crossing
+
+        def answered(trust: Trust | None) -> None:
+            if trust is not None:
+                crossing.delivery = crossing.delivery.trusting(trust)
+                self._open_chosen()
+
+        self.app.push_screen(SignersPrompt(crossing.delivery.settings.trust), answered)
+
+    @on(Button.Pressed, "#import")
+    def action_import(self) -> None:
+        """Bring it into a bundle that is kept here; media may come one by one."""
+        if self._crossing.contents is not None:
+            self.app.push_screen(ImportScreen(self._crossing))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "import":
+            return self._crossing.contents is not None
+        return super().check_action(action, parameters)
+
     # Verifying
 
     def go_on(self) -> None:
         crossing = self._crossing
         if crossing.contents is None or self.not_yet or self.under_way("start"):
             return
-        if crossing.verified is not None or self._verifying(crossing.contents.path):
+        if crossing.verified is not None or self._verifying(crossing.contents):
             self._go_to_verify()
             return
         chain, command = chains.verifying(crossing.delivery), self.command
@@ -240,15 +324,16 @@ class OpenScreen(ErrandScreen[None]):
         work = restart.starting(crossing, chain, command)
         self.send_for("start", work, self._started, self._not_started)
 
-    def _verifying(self, path: Path) -> bool:
+    def _verifying(self, contents: Contents) -> bool:
         """Whether the job of this screen is at this bundle, or was it and says how that ended."""
-        if self._job is None or self._job.order.place != path:
+        if self._job is None or self._places != contents.places:
             return False
         self._job = describe(self._job.directory)
         return self._job.state in (JobState.RUNNING, JobState.FINISHED)
 
     def _started(self, job: JobInfo) -> None:
         self._job = self._crossing.job = job
+        self._places = () if self._crossing.contents is None else self._crossing.contents.places
         self._crossing.verified = None
         self.wizard.log_path = job.directory.log
         self.not_yet = ""
@@ -268,18 +353,15 @@ class OpenScreen(ErrandScreen[None]):
         self.wizard.show_error(error)
 
 
-def _found_in_words(one: FoundBundle) -> str:
-    where = str(one.path.parent) if one.path.name == one.name else str(one.path)
-    if one.problem:
-        return f"Cannot be read, in {where}"
-    images = count(one.images, "image")
-    if one.waiting:
-        images = f"{one.images} of {count(one.images + one.waiting, 'image')}"
-    return f"{images}, {size(one.bytes)}, in {where}"
+def _found(contents: Contents) -> FoundBundle:
+    """A bundle that was named, as one that was found."""
+    total = media.weight(contents.whole)[1]
+    whole, lacking = len(contents.whole), len(contents.lacking)
+    return FoundBundle(
+        contents.path, contents.name, whole, lacking, total, volumes=contents.volumes
+    )
 
 
-def _row(image: Carried) -> TableRow:
-    state = "Not complete" if image.problem else "Complete"
-    cells = (str(image.reference), state, size(image.bytes) if image.bytes else "-")
-    mark = Mark.NEEDS_YOU if image.problem else Mark.DONE
-    return TableRow(str(image.reference), cells, mark=mark)
+def _opens(path: Path, contents: Contents) -> bool:
+    """Whether what was typed is among what is open now."""
+    return any(place == path or path in place.parents for place in contents.places)

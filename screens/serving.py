@@ -71,9 +71,9 @@ class ServingScreen(WatchingScreen):
             except AirgapError:
                 spec = None
             self._spec = spec if isinstance(spec, ServeSpec) else None
-            path = self.job.order.place
+            path, *others = self._spec.paths if self._spec else (self.job.order.place,)
             if self.crossing.contents is None or self.crossing.contents.path != path:
-                work = lambda token: media.look_inside(path, token)  # noqa: E731
+                work = lambda token: media.look_inside(path, token, others)  # noqa: E731
                 self.send_for("inside", work, self._looked_inside, lambda _error: None)
         self._draw()
 

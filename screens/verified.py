@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from airgap_tui.engine.bundle.reader import BundleReader
+from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import chains, commands, outcome, restart, sentences
+from airgap_tui.engine.guide import arrival, chains, commands, outcome, restart
 from airgap_tui.engine.guide.crossing import Crossing
-from airgap_tui.engine.guide.outcome import FETCH_AGAIN, GO_ON, READ_AGAIN
+from airgap_tui.engine.guide.outcome import ASK_AGAIN, FETCH_AGAIN, GO_ON, READ_AGAIN
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.settings import Trust
 from screens import names
 from screens.collected import CollectedScreen
 from screens.errands import ErrandScreen
-from screens.finding_rows import facts_of, finding_row, image_row, told, whole
+from screens.finding_rows import (
+    facts_of,
+    finding_columns,
+    finding_row,
+    image_row,
+    signature_facts,
+    told,
+    whole,
+)
 from screens.keys import key
 from screens.look import Mark
 from screens.modals.pages import TextPage
+from screens.modals.signers import SignersPrompt
 from screens.steps import StepState
 from screens.widgets.options import Choice, Option
 from screens.widgets.rows import Column
@@ -30,12 +44,13 @@ from screens.widgets.table import Table
 from screens.widgets.text import Fact, Facts, Gap, Line
 
 
-def bundle_of(crossing: Crossing, side: Side) -> Path | None:
-    """The bundle that this side is about."""
-    chosen = crossing.collection.bundle if side is Side.ONLINE else crossing.delivery.path
-    if chosen is None and crossing.job is not None:
-        return crossing.job.order.place
-    return chosen
+def places_of(crossing: Crossing, side: Side) -> tuple[Path, ...]:
+    """The bundle that this side is about, or where its volumes are."""
+    if side is Side.OFFLINE and crossing.delivery.places:
+        return crossing.delivery.places
+    if side is Side.ONLINE and crossing.collection.bundle is not None:
+        return (crossing.collection.bundle,)
+    return () if crossing.job is None else chains.places_of(crossing.job)
 
 
 class VerifiedScreen(ErrandScreen[None]):
@@ -48,7 +63,7 @@ class VerifiedScreen(ErrandScreen[None]):
         " disk is asked. On the online side a damaged layer is fetched again by itself; all others"
         " stay."
     )
-    BINDINGS = [key("c", "copy", "copy")]  # noqa: RUF012
+    BINDINGS = [key("c", "copy", "copy"), key("s", "signers", "signers")]  # noqa: RUF012
 
     def __init__(self, crossing: Crossing, side: Side) -> None:
         super().__init__()
@@ -58,12 +73,7 @@ class VerifiedScreen(ErrandScreen[None]):
         self._facts = Facts(id="facts")
         self._one = Facts(id="one")
         self._table = Table(
-            [
-                Column("Layer", 14),
-                Column("Size", 8, right=True),
-                Column("Problem", 10, grow=1),
-                Column("Needed by", 34, grow=2),
-            ],
+            (),
             enter="details",
             filters=False,
             more="more rows",
@@ -86,12 +96,12 @@ class VerifiedScreen(ErrandScreen[None]):
 
     def on_open(self) -> None:
         self._show()
-        path = bundle_of(self._crossing, self._side)
-        if path is not None and outcome.findings(self._result):
+        places = places_of(self._crossing, self._side)
+        if places and outcome.findings(self._result):
             wrong = outcome.findings(self._result)
             self.send_for(
                 "sizes",
-                lambda _token: read_again.sizes(path, wrong),
+                lambda _token: read_again.sizes(places[0], wrong, places[1:]),
                 self._take_sizes,
                 lambda _error: None,
             )
@@ -113,8 +123,14 @@ class VerifiedScreen(ErrandScreen[None]):
         return result
 
     @property
-    def _path(self) -> Path:
-        return bundle_of(self._crossing, self._side) or Path("BUNDLE")
+    def _places(self) -> tuple[Path, ...]:
+        return places_of(self._crossing, self._side) or (Path("BUNDLE"),)
+
+    @property
+    def _trust(self) -> Trust:
+        """Whose signatures count on this side."""
+        offline = self._side is Side.OFFLINE
+        return self._crossing.delivery.settings.trust if offline else self._crossing.settings.trust
 
     # Drawing
 
@@ -124,24 +140,30 @@ class VerifiedScreen(ErrandScreen[None]):
 
     def _show(self) -> None:
         result, wrong = self._result, outcome.findings(self._result)
-        self.excerpt = sentences.verified(result)
-        self.command = commands.verify(self._path)
+        self.excerpt = outcome.top(result)
+        self.command = commands.verify(*self._places, trust=self._trust)
         lacking = outcome.failed(result.items)
         facts = [
             Fact("Read", outcome.read(result), Mark.DONE),
+            *signature_facts(result, self._side),
             Fact("Content", outcome.content(result), Mark.NEEDS_YOU if wrong else Mark.DONE),
         ]
-        if lacking and not wrong:
+        if missing := outcome.missing_volumes(result):
+            facts.append(Fact("Volumes", missing, Mark.NEEDS_YOU))
+        elif lacking and not wrong:
             facts.append(Fact("Images", outcome.unsaved(lacking), Mark.NEEDS_YOU))
         self._facts.show(facts)
         self._one.display = len(wrong) == 1
         self._table.display, self._images.display = len(wrong) > 1, not wrong
         if len(wrong) == 1:
-            self._one.show(facts_of(wrong[0], self._sizes))
+            self._one.show(facts_of(wrong[0], self._sizes, result))
         common = names.common_registry(item.reference for item in result.items)
-        self._table.show([finding_row(finding, self._sizes, common) for finding in wrong])
+        self._table.show(
+            [finding_row(finding, self._sizes, common, result) for finding in wrong],
+            columns=finding_columns(result),
+        )
         self._images.show(
-            [image_row(item, common) for item in (*lacking, *whole(result))],
+            [image_row(item, common, result) for item in (*lacking, *whole(result))],
             columns=[
                 Column(names.heading(common), 48, grow=1),
                 Column("State", 12, gap=1),
@@ -166,7 +188,7 @@ class VerifiedScreen(ErrandScreen[None]):
         choices = outcome.remedies(result, self._side, self._sizes)
         shown = bool(choices)
         self._what.display = self._choice.display = shown
-        elsewhere = outcome.other_remedy(result, self._side, self._path.name)
+        elsewhere = outcome.other_remedy(result, self._side, self._places[0].name)
         self._elsewhere.display = bool(elsewhere)
         self._elsewhere.show(elsewhere)
         self._choice.show(
@@ -183,9 +205,17 @@ class VerifiedScreen(ErrandScreen[None]):
         whole = sum(item.succeeded for item in self._result.items)
         following = "Next: Result" if self._side is Side.ONLINE else "Next: Destination"
         fetch = "Fetch it again" if outcome.findings(self._result) else "Try again"
-        words = {READ_AGAIN: "Read it again", FETCH_AGAIN: fetch, GO_ON: following}
+        words = {
+            READ_AGAIN: "Read it again",
+            FETCH_AGAIN: fetch,
+            GO_ON: following,
+            ASK_AGAIN: "Show what to say",
+        }
         self.onward = words.get(self._choice.current, following)
         self.not_yet = "" if whole or self._choice.display else "Not yet: no image is whole."
+        if self.onward == following and self._side is Side.OFFLINE:
+            refused = arrival.refused(self._result.signature, self._trust)
+            self.not_yet = refused or self.not_yet
 
     def _mark_step(self) -> None:
         route = self.wizard.route
@@ -203,6 +233,9 @@ class VerifiedScreen(ErrandScreen[None]):
             return
         if self._choice.display and self._choice.current == READ_AGAIN:
             self._read_again()
+        elif self._choice.display and self._choice.current == ASK_AGAIN:
+            title = f"{outcome.ask_again(self._result)}."
+            self.app.push_screen(TextPage(self, title, outcome.said_across(self._result)))
         elif self._choice.display and self._choice.current == FETCH_AGAIN:
             self._fetch_again()
         else:
@@ -220,7 +253,7 @@ class VerifiedScreen(ErrandScreen[None]):
             crossing.delivery = outcome.keeping_whole(crossing.delivery, self._result)
 
     def _read_again(self) -> None:
-        path, before = self._path, self._result
+        places, before = self._places, self._result
         self.not_yet = "Reading it again .."
 
         def done(result: VerifyResult) -> None:
@@ -232,7 +265,7 @@ class VerifiedScreen(ErrandScreen[None]):
             self.focus_likeliest()
 
         def work(token: CancelToken) -> VerifyResult:
-            return read_again.run(path, before, token)
+            return read_again.run(places[0], before, token, places[1:])
 
         self.send_for("read", work, done, self._failed)
 
@@ -260,16 +293,47 @@ class VerifiedScreen(ErrandScreen[None]):
         self.not_yet = ""
         self.wizard.show_error(error)
 
+    # Signers
+
+    def action_signers(self) -> None:
+        """Whose signatures count: checked anew with another list, without reading all again."""
+        places = self._places
+
+        def answered(trust: Trust | None) -> None:
+            if trust is None:
+                return
+            self._crossing.delivery = self._crossing.delivery.trusting(trust)
+
+            def done(signature: Signature) -> None:
+                self._crossing.verified = replace(self._result, signature=signature)
+                self._show()
+                self.focus_likeliest()
+
+            def work(token: CancelToken) -> Signature:
+                return signature_of(BundleReader.open(*places), trust, token)
+
+            self.send_for("signature", work, done)
+
+        self.app.push_screen(SignersPrompt(self._trust), answered)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "signers":
+            return self._side is Side.OFFLINE
+        return super().check_action(action, parameters)
+
     # Looking closer
 
     def on_table_opened(self, event: Table.Opened) -> None:
         finding = next((f for f in outcome.findings(self._result) if f.file == event.key), None)
         if finding is not None:
-            self.app.push_screen(TextPage(self, finding.file, told(finding, self._sizes)))
+            text = told(finding, self._sizes, self._result)
+            self.app.push_screen(TextPage(self, finding.file, text))
 
     def action_copy(self) -> None:
         wrong = outcome.findings(self._result)
-        text = "\n\n".join([self.excerpt, *(told(f, self._sizes) for f in wrong), self.command])
+        text = "\n\n".join(
+            [self.excerpt, *(told(f, self._sizes, self._result) for f in wrong), self.command]
+        )
         self.app.copy_to_clipboard(text)
         self.say("Copied, if this terminal lets programs copy (OSC 52).")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from airgap_tui.engine.guide import commands, restart
+from airgap_tui.engine.guide import chains, commands, restart
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.steps import Side
-from airgap_tui.engine.jobs.chain import Chain, Ended, Step
+from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
+from airgap_tui.engine.jobs.verify import VerifyResult
 from screens.base import WizardScreen
 from screens.collected import CollectedScreen
-from screens.verified import VerifiedScreen, bundle_of
+from screens.verified import VerifiedScreen, places_of
 from screens.watch import Seen
 from screens.working import WorkingScreen
 
@@ -46,13 +46,16 @@ class VerifyingScreen(WorkingScreen):
 
     def on_open(self) -> None:
         super().on_open()
-        path = bundle_of(self.crossing, self._side)
-        if self.seen is None and path is not None:
-            chain = Chain((Step("verify", VerifySpec(path, self.crossing.settings)),))
+        places = places_of(self.crossing, self._side)
+        if self.seen is None and places:
+            offline = self._side is Side.OFFLINE
+            settings = self.crossing.delivery.settings if offline else self.crossing.settings
+            chain = chains.verifying_at(places, settings)
+            command = commands.verify(*places, trust=settings.trust)
             self.excerpt, self.not_yet = "Starting ..", "Not yet: the verify is being started."
             self.send_for(
                 "start",
-                restart.starting(self.crossing, chain, commands.verify(path)),
+                restart.starting(self.crossing, chain, command),
                 self._started,
             )
 

@@ -53,7 +53,7 @@ class Openings:
     the first paint, so that no step has to be waited for."""
 
     online: Callable[[], None]
-    offline: Callable[[Path | None], None]
+    offline: Callable[[tuple[Path, ...]], None]
     watch: Callable[[JobInfo], None]
     resume: Callable[[JobInfo], None]
     rehearse: Callable[[], None]
@@ -124,7 +124,7 @@ class WelcomeScreen(ErrandScreen[None]):
     def _fill(self) -> None:
         going_on = [
             *(Option(f"job:{job.id}", job.name, welcome.job_in_words(job)) for job in self._jobs),
-            *(Option(f"bundle:{b.path}", b.name, welcome.bundle_in_words(b)) for b in self._found),
+            *(Option(f"bundle:{b.key}", b.name, welcome.bundle_in_words(b)) for b in self._found),
         ]
         options: list[Option] = []
         if going_on:
@@ -155,7 +155,7 @@ class WelcomeScreen(ErrandScreen[None]):
             self.onward = welcome.opening(job)
             self.command = commands.attach(job.name) if running else job.order.command
         elif bundle is not None:
-            self.onward, self.command = "Bring images in", commands.verify(bundle.path)
+            self.onward, self.command = "Bring images in", commands.verify(*bundle.places)
         else:
             self.onward = _BUTTONS.get(current, "Open")
             self.command = {
@@ -167,7 +167,7 @@ class WelcomeScreen(ErrandScreen[None]):
         return next((job for job in self._jobs if current == f"job:{job.id}"), None)
 
     def _bundle(self, current: str) -> FoundBundle | None:
-        return next((b for b in self._found if current == f"bundle:{b.path}"), None)
+        return next((b for b in self._found if current == f"bundle:{b.key}"), None)
 
     # Opening
 
@@ -189,13 +189,13 @@ class WelcomeScreen(ErrandScreen[None]):
             self._openings.resume(job)
         elif bundle is not None:
             self.wizard.remembered.set(LAST_SIDE, "offline")
-            self._openings.offline(bundle.path)
+            self._openings.offline(bundle.places)
         elif current == "rehearse":
             self._openings.rehearse()
         else:
             self.wizard.remembered.set(LAST_SIDE, current)
             if current == "offline":
-                self._openings.offline(None)
+                self._openings.offline(())
             else:
                 self._openings.online()
 

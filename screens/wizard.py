@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.guide.crossing import Crossing
@@ -41,10 +40,17 @@ class Wizard:
     def _online(self) -> None:
         self.app.begin(self.online_route())
 
-    def _offline(self, path: Path | None) -> None:
-        if path is not None:
-            self.crossing.delivery = replace(self.crossing.delivery, path=path)
+    def _offline(self, places: tuple[Path, ...]) -> None:
+        if places:
+            self.crossing.delivery = self.crossing.delivery.opening(places[0], places[1:])
         self.app.begin(self.offline_route())
+
+    def _import(self, job: JobInfo) -> None:
+        """An import, at work or cut short: it is on top of Open."""
+        from screens.importing import ImportScreen
+
+        self.app.begin(self.offline_route())
+        self.app.push_screen(ImportScreen(self.crossing, job))
 
     def _watch(self, job: JobInfo) -> None:
         """A running job, at the step where it is watched."""
@@ -54,8 +60,10 @@ class Wizard:
         if job.order.verbs[0] == "save":
             self._take_collection(job)
             self._begin_at(self.online_route(), "Save")
+        elif job.order.verbs[0] == "import":
+            self._import(job)
         else:
-            self.crossing.delivery = replace(self.crossing.delivery, path=job.order.place)
+            self._take_places(job)
             step = "Verify" if job.order.verbs == ("verify",) else "Deliver"
             self._begin_at(self.offline_route(), step)
 
@@ -64,8 +72,11 @@ class Wizard:
         self.app.bundle = job.name
         if job.order.verbs[0] == "save" and self._take_collection(job):
             self._begin_at(self.online_route(), "Logins")
+        elif job.order.verbs[0] == "import":
+            self._import(job)
         else:
-            self._offline(job.order.place)
+            self._take_places(job)
+            self._offline(())
 
     def _rehearse(self) -> None:
         from screens.rehearsal import RehearsalPage
@@ -76,6 +87,13 @@ class Wizard:
         for name in route.names[: route.names.index(step)]:
             route.set_state(name, StepState.DONE)
         self.app.begin(route, at=step)
+
+    def _take_places(self, job: JobInfo) -> None:
+        """Where the bundle is that the job reads."""
+        from airgap_tui.engine.guide import chains
+
+        places = chains.places_of(job)
+        self.crossing.delivery = self.crossing.delivery.opening(places[0], places[1:])
 
     def _take_collection(self, job: JobInfo) -> bool:
         """The answers that the job was started with."""

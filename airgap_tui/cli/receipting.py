@@ -22,6 +22,8 @@ from airgap_tui.cli.results import show_items, tell_failures
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.errors import UsageError
 
+_HERE = "-"
+
 
 @verb(
     "airgap-tui receipt -b /data/kept -o receipt.json",
@@ -43,6 +45,16 @@ from airgap_tui.engine.errors import UsageError
     "--want", "wanted", multiple=True, metavar="IMAGE", help="Ask for this image next time."
 )
 @click.option("--want-list", "lists", multiple=True, metavar="LIST", help="Ask for all of a list.")
+@click.option(
+    "--want-discovered",
+    "discovered",
+    type=FILE,
+    is_flag=False,
+    flag_value=_HERE,
+    multiple=True,
+    metavar="[PATH]",
+    help="Ask for what is in use on this machine, or in this log or directory, and not in BUNDLE.",
+)
 @click.option("--site", metavar="NAME", help="What to call this side; usually the host's name.")
 @click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign it with this SSH key.")
 @network_options
@@ -56,14 +68,16 @@ def receipt(
     code: str | None,
     wanted: tuple[str, ...],
     lists: tuple[str, ...],
+    discovered: tuple[Path, ...],
     site: str | None,
     key: Path | None,
     **network: Any,
 ) -> int:
     """Write a receipt of what this side has.
 
-    plan and save leave out on the online side what a receipt lists: --have receipt.json. load and
-    push write one by themselves. What is lost or damaged here is simply not listed.
+    plan and save leave out on the online side what a receipt lists: --have receipt.json. load,
+    push and import write one by themselves. What is lost or damaged here is simply not listed. Of
+    other hosts: airgap-tui discover --host .. -o LIST, and then --want-list LIST.
     """
     if registry is None and (keep_registry or maps):
         raise UsageError("--keep-registry and --map need --registry REGISTRY")
@@ -76,7 +90,11 @@ def receipt(
     from airgap_tui.engine.oci.naming import Naming
 
     naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps) if registry else None
-    spec = job.ReceiptsSpec(bundle, path, naming, code or "", references, site or "", key, settings)
+    spec = job.ReceiptsSpec(
+        *(bundle, path, naming, code or "", references, site or "", key, settings),
+        discover=bool(discovered),
+        in_use=tuple(one for one in discovered if str(one) != _HERE),
+    )
     result = run_job(output, lambda sink, token: job.run(spec, sink, token))
     output.document(result.to_json())
     show_items(output, result.items, done="Here")

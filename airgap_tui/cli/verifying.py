@@ -17,6 +17,7 @@ from airgap_tui.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from airgap_tui.engine.docker.hosts import Kind
+    from airgap_tui.engine.jobs.verify import VerifySpec
     from airgap_tui.engine.settings import Settings
 
 _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at once."
@@ -37,6 +38,13 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     help="Compare the image IDs with those that the engine here holds.",
 )
 @click.option("--host", metavar="ADDRESS", help="The engine's address, if not the usual one.")
+@click.option(
+    "--cosign-key",
+    type=FILE,
+    metavar="FILE",
+    help="Check the images' cosign signatures that were carried against this public key; needs"
+    " cosign 2.0 or later, and no network.",
+)
 @click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Usually all cores.")
 @click.option(
     "--report",
@@ -54,6 +62,7 @@ def verify(
     paths: tuple[Path, ...],
     kind: Kind | None,
     host: str | None,
+    cosign_key: Path | None,
     threads: int | None,
     reports: tuple[Path, ...],
     platform: str | None,
@@ -87,28 +96,24 @@ def verify(
         refuse_archives(archives, settings.trust)
     if archives and reports:
         raise UsageError("--report is of a bundle, not of archives")
+    if archives and cosign_key is not None:
+        raise UsageError("--cosign-key needs a bundle: archives carry no signatures")
     if len(archives) == len(paths):
         return _archives(output, paths, settings)
     paths = tuple(place for path in paths for place in volumes_in(path) or (path,))
-    return _bundle(output, paths, settings, threads, reports, detach=detach)
+    from airgap_tui.engine.jobs.verify import VerifySpec
+
+    spec = VerifySpec(paths[0], settings, threads, paths[1:], reports, cosign_key)
+    return _bundle(output, spec, detach=detach)
 
 
-def _bundle(
-    output: Output,
-    paths: tuple[Path, ...],
-    settings: Settings,
-    threads: int | None,
-    reports: tuple[Path, ...],
-    *,
-    detach: bool,
-) -> int:
+def _bundle(output: Output, spec: VerifySpec, *, detach: bool) -> int:
     from airgap_tui.engine.jobs import verify as job
 
-    spec = job.VerifySpec(paths[0], settings, threads, paths[1:], reports)
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 
-        return detached(output, settings.state_dir, Step("verify", spec))
+        return detached(output, spec.settings.state_dir, Step("verify", spec))
     result = run_job(output, lambda sink, token: job.run(spec, sink, token), stopping=_STOPPING)
     output.document(result.to_json())
     tell_outcome(output, "verify", result)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from textual.pilot import Pilot
 
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NotFound
 from airgap_tui.engine.guide.crossing import Crossing
@@ -16,6 +18,7 @@ from airgap_tui.engine.jobs import media, worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.media import Contents, FoundBundle
 from airgap_tui.engine.jobs.verify import VerifySpec
+from airgap_tui.engine.jobs.volumes_found import VolumeHere, VolumesHere
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
 from screens.look import Look
@@ -46,7 +49,7 @@ class Disk:
         }
         self.mounted: tuple[Path, ...] = (Path("/media/usb1"),)
 
-    def look_inside(self, path: Path, _token: CancelToken) -> Contents:
+    def look_inside(self, path: Path, _token: CancelToken, *_rest: object) -> Contents:
         there = self.inside.get(path)
         if there is None:
             raise NotFound(f"there is no bundle at {path}", hint="Check the path.")
@@ -259,6 +262,192 @@ def test_a_worker_that_does_not_start_gets_a_page(
         assert (await settled(pilot))[22].endswith("> [ Verify 13 images ]")
 
     wizard(steps, route=route(crossing))
+
+
+# --- volumes of a set
+
+
+def volumes(*numbers: int, count: int = 3) -> VolumesHere:
+    here = tuple(VolumeHere(n, Path(f"/media/usb{n}")) for n in numbers)
+    gone = [n for n in range(1, count + 1) if n not in numbers]
+    standing = f"All {count} volumes of pod-2025-07 are here."
+    if gone:
+        lacks = f"number {gone[0]} of pod-2025-07 is missing."
+        standing = f"{len(numbers)} of {count} volumes are here; {lacks}"
+    return VolumesHere("5e7" + "0" * 29, "pod-2025-07", count, here, standing)
+
+
+def of_set(*numbers: int, lacking: Sequence[str] = NAMES[5:11]) -> Contents:
+    made = volumes(*numbers)
+    whole = contents(() if len(numbers) == 3 else lacking, made.places[0])
+    return replace(whole, name="pod-2025-07", volumes=made)
+
+
+def set_found(*numbers: int) -> FoundBundle:
+    made = volumes(*numbers)
+    return FoundBundle(
+        made.places[0], "pod-2025-07", 13, 0, 45_000_000_000, "2025-07", volumes=made
+    )
+
+
+def test_a_set_of_which_a_volume_is_missing(
+    wizard: Drive, crossing: Crossing, disk: Disk, snapshot: Callable[..., None]
+) -> None:
+    disk.found = (set_found(1, 2),)
+    disk.inside = {Path("/media/usb1"): of_set(1, 2)}
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await settled(pilot)
+        assert shown[3].strip() == ("2 of 3 volumes are here; number 3 of pod-2025-07 is missing.")
+        text = "\n".join(shown)
+        assert "(*) pod-2025-07   2 of 3 volumes, 45.0 GB, in /media" in text
+        assert "7 of 13 images are whole without it" in text
+        assert shown[21].endswith("airgap-tui verify '/media/usb'[12]") or shown[21].endswith(
+            "airgap-tui verify /media/usb[12]"
+        )
+        assert shown[22].endswith("[ Verify 7 images ]")
+        snapshot(pilot.app, "open_volumes")
+
+    wizard(steps, route=route(crossing), host="mgmt01")
+    assert crossing.delivery.places == (Path("/media/usb1"), Path("/media/usb2"))
+
+
+def test_a_volume_that_is_named_adds_to_the_set_that_is_open(
+    wizard: Drive, crossing: Crossing, disk: Disk, started: list[Chain]
+) -> None:
+    disk.found = (set_found(1, 2),)
+    disk.inside = {
+        Path("/media/usb1"): of_set(1, 2),
+        Path("/srv/third"): replace(of_set(3), path=Path("/srv/third")),
+    }
+
+    def look_inside(
+        path: Path, token: CancelToken, others: Sequence[Path] = (), *_: object
+    ) -> Contents:
+        if len(others) == 2:
+            disk.inside[path] = of_set(1, 2, 3)
+        return disk.look_inside(path, token)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        with patch.object(media, "look_inside", look_inside):
+            await settled(pilot)
+            pilot.app.screen.query_one("#path").focus()
+            await pilot.press(*"/srv/third", "enter")
+            await until(pilot, "all 13 images are complete")
+            await settled(pilot)
+            pilot.app.screen.query_one("#onward").focus()
+            await pilot.press("enter")
+            await until(pilot, "[2 Verify]")
+
+    wizard(steps, route=route(crossing))
+    (chain,) = started
+    spec = chain.steps[0].spec
+    assert isinstance(spec, VerifySpec)
+    assert (spec.path, len(spec.others)) == (Path("/media/usb1"), 2)
+
+
+def test_a_volume_of_another_set_is_named_and_leaves_open_what_is_open(
+    wizard: Drive, crossing: Crossing, disk: Disk
+) -> None:
+    other = replace(volumes(2), set_id="0" * 32, name="pod-2025-05")
+    disk.found = (set_found(1, 2),)
+    disk.inside = {
+        Path("/media/usb1"): of_set(1, 2),
+        Path("/srv/old"): replace(
+            contents(path=Path("/srv/old")), name="pod-2025-05", volumes=other
+        ),
+    }
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        pilot.app.screen.query_one("#path").focus()
+        await pilot.press(*"/srv/old", "enter")
+        shown = " ".join(" ".join(await settled(pilot)).split())
+        assert "This is volume 2 of pod-2025-05, another set than that of pod-2025-07." in shown
+        assert "( ) pod-2025-05" in shown
+        assert "[ Verify 7 images ]" in shown
+
+    wizard(steps, route=route(crossing))
+    assert crossing.contents is not None
+    assert crossing.contents.name == "pod-2025-07"
+
+
+def test_a_volume_that_is_plugged_in_later_joins_the_others(
+    wizard: Drive, crossing: Crossing, disk: Disk
+) -> None:
+    disk.found = (set_found(1, 2),)
+    disk.inside = {Path("/media/usb1"): of_set(1, 2)}
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        disk.found = (set_found(1, 2, 3),)
+        disk.inside = {Path("/media/usb1"): of_set(1, 2, 3)}
+        disk.mounted = (Path("/media/usb1"), Path("/media/usb2"), Path("/media/usb3"))
+        await until(pilot, "[ Verify 13 images ]")
+
+    wizard(steps, route=route(crossing))
+    assert len(crossing.delivery.places) == 3
+
+
+# --- signatures
+
+
+@pytest.mark.parametrize(
+    ("signature", "said", "shut"),
+    [
+        (
+            Signature(Standing.GOOD, "ssh", "ops@example.org", "SHA256:Hk3v"),
+            "+ Signature   Good: signed by ops@example.org, trusted on this machine",
+            "",
+        ),
+        (Signature(), "Not signed", ""),
+        (
+            Signature(Standing.UNKNOWN_KEY, "ssh", "", "SHA256:Hk3v"),
+            "! Signature   Signed with a key that this machine does not know:",
+            "",
+        ),
+        (
+            Signature(Standing.ALTERED, "ssh", "ops@example.org"),
+            "! Signature   Altered after it was signed by ops@example.org. Do not use",
+            "Not yet: it was altered after it was signed.",
+        ),
+    ],
+    ids=["good", "unsigned", "unknown", "altered"],
+)
+def test_the_signature_is_told_before_anything_is_read(
+    wizard: Drive, crossing: Crossing, disk: Disk, signature: Signature, said: str, shut: str
+) -> None:
+    disk.found = found(PLACE)
+    disk.inside = {PLACE: replace(contents(), signature=signature)}
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await settled(pilot)
+        assert any(said in row for row in shown)
+        assert (shut in shown[22]) if shut else shown[22].endswith("[ Verify 13 images ]")
+
+    wizard(steps, route=route(crossing))
+
+
+def test_whoever_requires_a_signature_is_led_on_by_none_other(
+    wizard: Drive, crossing: Crossing, disk: Disk, snapshot: Callable[..., None]
+) -> None:
+    disk.found = found(PLACE)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.press("s")
+        await until(pilot, "Whose signatures count here?")
+        snapshot(pilot.app, "signers")
+        await pilot.press("tab", "space", "tab", "enter")
+        shown = await until(pilot, "Not yet: nobody on the list signed it.")
+        assert shown[21].endswith("--require-signature")
+
+    wizard(steps, route=route(crossing), host="mgmt01")
+    assert crossing.delivery.settings.trust.required
+    crossing.delivery = replace(crossing.delivery, registry="harbor.lan")
+    assert crossing.delivery.push_spec().settings.trust.required
+    assert crossing.delivery.serve_spec().trust.required
+    assert crossing.delivery.load_spec().settings.trust.required
 
 
 def test_a_real_bundle_in_this_directory(

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
-from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.steps import Side
@@ -21,6 +21,8 @@ from airgap_tui.engine.jobs import read_again, worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.jobs.volumes_found import VolumeHere, VolumesHere
+from airgap_tui.engine.settings import Trust
 from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
 from screens.base import WizardScreen
@@ -90,7 +92,7 @@ def verified_job(state_dir: Path, side: Side, result: VerifyResult) -> jobs.Writ
 @pytest.fixture(autouse=True)
 def no_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundle of these jobs is nowhere; its layer has a size all the same."""
-    monkeypatch.setattr(read_again, "sizes", lambda _path, _wrong: {jobs.LAYER: 1_900_000_000})
+    monkeypatch.setattr(read_again, "sizes", lambda *_rest: {jobs.LAYER: 1_900_000_000})
 
 
 @pytest.fixture
@@ -115,7 +117,39 @@ PICTURES = [
     ("120x40", (120, 40), UTF8),
     ("ascii", (80, 24), Look(ascii=True, ansi=True)),
 ]
+GOOD = Signature(Standing.GOOD, "ssh", "ops@example.org", "SHA256:Hk3v")
+
+
+def volumes(*numbers: int) -> VolumesHere:
+    """Of three volumes these are here."""
+    here = tuple(VolumeHere(number, Path(f"/media/usb{number}")) for number in numbers)
+    standing = "2 of 3 volumes are here; number 3 of pod-2025-07 is missing."
+    return VolumesHere("5e7" + "0" * 29, "pod-2025-07", 3, here, standing)
+
+
+def on_volumes(number: int = 1) -> VerifyResult:
+    """Of a set all volumes are here, the second of which is damaged."""
+    result = damaged(number)
+    bad = tuple(replace(finding, volumes=(2,)) for finding in result.bad)
+    return replace(result, bad=bad, signature=GOOD, volumes=volumes(1, 2, 3))
+
+
+def one_missing() -> VerifyResult:
+    """Of a set the third volume is not here: nothing is wrong with the others."""
+    lost = tuple(Finding(f"blobs/sha256/{n}", jobs.digest(n), ABSENT, NEEDING) for n in range(9))
+    result = failing(NEEDING, "9 files missing", 3)
+    return replace(result, missing=lost, volumes=volumes(1, 2), signature=GOOD)
+
+
+def altered() -> VerifyResult:
+    return jobs.verify_result(signature=Signature(Standing.ALTERED, "ssh", "ops@example.org"))
+
+
 OUTCOMES = {
+    "offline_volume_damaged": (Side.OFFLINE, on_volumes(), "on volume 2 of 3 at /media/usb2"),
+    "offline_volumes_damaged": (Side.OFFLINE, on_volumes(4), "1.9 GB"),
+    "offline_volume_missing": (Side.OFFLINE, one_missing(), "A volume is missing."),
+    "offline_altered": (Side.OFFLINE, altered(), "Do not use it."),
     "online_whole": (Side.ONLINE, jobs.verify_result(), "is ready to carry"),
     "online_damaged": (Side.ONLINE, damaged(), "Fetch this layer again, 1.9 GB"),
     "offline_whole": (Side.OFFLINE, jobs.verify_result(), "All 13 images are whole"),
@@ -159,12 +193,91 @@ def test_all_that_is_damaged_is_seen(wizard: Drive, state_dir: Path, number: int
     wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
 
 
+def test_a_lost_volume_is_asked_for_with_one_command(wizard: Drive, state_dir: Path) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, one_missing()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        got = await seen(pilot, "2 of 3 volumes are here; number 3 of pod-2025-07 is missing")
+        assert any("A volume is missing. 11 of 13 images are whole without it." in r for r in got)
+        assert any("> (*) Go on with 11 images" in row for row in got)
+        assert not any("Not there" in row for row in got), "it is only somewhere else"
+        await pilot.press("down", "tab", "enter")
+        got = await seen(pilot, "Say or write this to the online side.")
+        assert any(
+            row.strip() == "Command   airgap-tui export pod-2025-07 MEDIUM --only-volume 3"
+            for row in got
+        )
+        assert any(row.strip() == "Volume    3 of 3" for row in got)
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
+
+
+@pytest.mark.parametrize(
+    ("standing", "required", "shut"),
+    [
+        (Standing.GOOD, True, ""),
+        (Standing.UNSIGNED, False, ""),
+        (Standing.UNSIGNED, True, "Not yet: nobody on the list signed it."),
+        (Standing.UNKNOWN_KEY, False, ""),
+        (Standing.UNKNOWN_KEY, True, "Not yet: nobody on the list signed it."),
+        (Standing.UNCHECKED, True, "Not yet: nobody on the list signed it."),
+        (Standing.ALTERED, False, "Not yet: it was altered after it was signed."),
+    ],
+    ids=str,
+)
+def test_what_a_signature_shuts(
+    wizard: Drive, state_dir: Path, standing: Standing, required: bool, shut: str
+) -> None:
+    result = jobs.verify_result(signature=Signature(standing, "ssh", "ops@example.org"))
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, result))
+    crossing.delivery = crossing.delivery.trusting(Trust(required=required))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        got = await seen(pilot, "Signature")
+        assert got[22].endswith(f"{shut}   Next: Destination" if shut else "[ Next: Destination ]")
+        app_of(pilot).screen.go_on()  # type: ignore[attr-defined]
+        await pilot.pause()
+        stays = any("[2 Verify]" in row for row in rows(app_of(pilot)))
+        assert stays == bool(shut)
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
+
+
+def test_another_list_of_signers_counts_without_reading_again(
+    wizard: Drive, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signers = tmp_path / "signers"
+    signers.write_text("ops@example.org ssh-ed25519 AAAA\n")
+    unknown = Signature(Standing.UNKNOWN_KEY, "ssh", "", "SHA256:Hk3v")
+    result = jobs.verify_result(signature=unknown)
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, result))
+    asked: list[Trust] = []
+
+    def signature_of(_bundle: object, trust: Trust, _token: object) -> Signature:
+        asked.append(trust)
+        return GOOD
+
+    monkeypatch.setattr("screens.verified.signature_of", signature_of)
+    monkeypatch.setattr("screens.verified.BundleReader.open", lambda *_places: None)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "Signed with a key that this machine does not know:")
+        await seen(pilot, "SHA256:Hk3v")
+        await pilot.press("s")
+        await seen(pilot, "Whose signatures count here?")
+        await pilot.press("ctrl+u", *str(signers), "enter")
+        await seen(pilot, "Good: signed by ops@example.org, trusted on this machine")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
+    assert [trust.allowed_signers for trust in asked] == [signers]
+
+
 def test_reading_again_may_find_it_whole(
     wizard: Drive, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_end = threading.Event()
 
-    def run(_path: Path, _before: VerifyResult, _token: CancelToken) -> VerifyResult:
+    def run(*_rest: object) -> VerifyResult:
         assert may_end.wait(10)
         return jobs.verify_result()
 

@@ -59,7 +59,7 @@ class Opened:
     def openings(self) -> Openings:
         return Openings(
             lambda: self.what.append("online"),
-            lambda path: self.what.append(f"offline {path}"),
+            lambda places: self.what.append(" ".join(["offline", *map(str, places)])),
             lambda job: self.what.append(f"watch {job.name}"),
             lambda job: self.what.append(f"resume {job.name}"),
             lambda: self.what.append("rehearse"),
@@ -99,7 +99,7 @@ def test_without_earlier_work_it_begins_with_collecting(
         await pilot.press("enter")
         await pilot.press("down", "enter")
         await pilot.press("down", "enter")
-        assert opened.what == ["online", "offline None", "rehearse"]
+        assert opened.what == ["online", "offline", "rehearse"]
 
     wizard(steps, first=screen, bundle="")
 

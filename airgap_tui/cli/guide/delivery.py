@@ -101,6 +101,8 @@ def _tell(guide: Guide, job: JobInfo, ended: Ended) -> None:
         if item.succeeded:
             dialogue.say(_in_words(item, pushed=ended.verb == "push"), indent=2)
     tell_failures(guide.output, items)
+    for name, value in outcome.for_the_online_side(ended.result):
+        dialogue.say(f"{name}, for the online side: {value}")
     engine = "podman" if "podman" in job.order.command else "docker"
     command = outcome.next_command(ended, engine)
     if command:

@@ -69,9 +69,10 @@ def choose_destination(guide: Guide) -> None:
 def _images(guide: Guide) -> tuple[Carried, ...]:
     crossing = guide.crossing
     if crossing.contents is None:
-        path = crossing.delivery.bundle
+        delivery = crossing.delivery
+        path, others, trust = delivery.bundle, delivery.others, delivery.settings.trust
         crossing.contents = guide.wait(
-            f"Looking into {path}.", lambda token: media.look_inside(path, token)
+            f"Looking into {path}.", lambda token: media.look_inside(path, token, others, trust)
         )
     return arrival.going(crossing.contents, crossing.delivery)
 

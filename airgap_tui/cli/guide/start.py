@@ -14,7 +14,7 @@ import click
 from airgap_tui import __version__
 from airgap_tui.cli.guide.dialogue import ANSWERS, Back, Dialogue, HungUp, Leave
 from airgap_tui.cli.guide.guide import Guide, ToTheStart
-from airgap_tui.cli.guide.offline import bring_in
+from airgap_tui.cli.guide.offline import bring_in, go_on_importing
 from airgap_tui.cli.guide.online import collect
 from airgap_tui.cli.stopping import Terminated
 from airgap_tui.engine.errors import AirgapError, Stopped
@@ -90,7 +90,7 @@ def _welcome(guide: Guide) -> None:
     dialogue.say()
     offered = [
         *(Choice(f"job {job.id}", job.name, welcome.job_in_words(job)) for job in jobs),
-        *(Choice(f"bundle {b.path}", b.name, welcome.bundle_in_words(b)) for b in bundles),
+        *(Choice(f"bundle {b.key}", b.name, welcome.bundle_in_words(b)) for b in bundles),
         *choices.STARTS,
     ]
     usual = guide.remembered.get(LAST_SIDE, "online")
@@ -109,7 +109,7 @@ def _open(guide: Guide, answer: str, jobs: tuple[JobInfo, ...], bundles: list[Fo
         _show(guide, job) if job.state is JobState.RUNNING else _resume(guide, job)
     elif what == "bundle":
         guide.remembered.set(LAST_SIDE, "offline")
-        bring_in(guide, next(one.path for one in bundles if str(one.path) == rest))
+        bring_in(guide, next(one.places for one in bundles if one.key == rest))
     elif what == "rehearse":
         _rehearse(guide)
     else:
@@ -123,17 +123,21 @@ def _show(guide: Guide, job: JobInfo) -> None:
     if job.order.verbs[0] == "save":
         _take_collection(guide, job)
         collect(guide, "Save")
+    elif job.order.verbs[0] == "import":
+        go_on_importing(guide, job)
     else:
         step = "Verify" if job.order.verbs == ("verify",) else "Deliver"
-        bring_in(guide, job.order.place, step)
+        bring_in(guide, chains.places_of(job), step)
 
 
 def _resume(guide: Guide, job: JobInfo) -> None:
     """A job that was cut short: its answers are there, and the next step asks what it lacks."""
     if _take_collection(guide, job):
         collect(guide, "Logins")
+    elif job.order.verbs[0] == "import":
+        go_on_importing(guide, job)
     else:
-        bring_in(guide, job.order.place)
+        bring_in(guide, chains.places_of(job))
 
 
 def _take_collection(guide: Guide, job: JobInfo) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from airgap_tui.cli.guide import watching
-from airgap_tui.cli.guide.dialogue import Back
+from airgap_tui.cli.guide import signers, watching
+from airgap_tui.cli.guide.dialogue import Back, sentence
 from airgap_tui.cli.guide.guide import Guide
+from airgap_tui.cli.guide.signers import SIGNERS
+from airgap_tui.engine.bundle.signatures.signature import Standing
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import chains, commands, outcome, sentences
+from airgap_tui.engine.guide import arrival, chains, commands, outcome
 from airgap_tui.engine.guide.choices import Choice
-from airgap_tui.engine.guide.outcome import FETCH_AGAIN, READ_AGAIN
+from airgap_tui.engine.guide.outcome import ASK_AGAIN, FETCH_AGAIN, GO_ON, READ_AGAIN
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.verify import VerifyResult
@@ -38,8 +41,11 @@ def see_verified(guide: Guide, side: Side) -> None:
     crossing, dialogue = guide.crossing, guide.dialogue
     bundle = bundle_of(guide, side)
     while True:
-        result = crossing.verified or _read_all(guide, side, bundle)
-        sizes = _tell(guide, result, bundle)
+        places = crossing.delivery.places if side is Side.OFFLINE else ()
+        places = places or (bundle,)
+        trust = crossing.delivery.settings.trust if side is Side.OFFLINE else None
+        result = crossing.verified or _read_all(guide, side, places)
+        sizes = _tell(guide, result, places)
         remedies = outcome.remedies(result, side, sizes)
         offered = [
             Choice(key, text, outcome.remedy_in_words(key, result, side))
@@ -51,11 +57,20 @@ def see_verified(guide: Guide, side: Side) -> None:
         if not offered:
             following = "Result" if side is Side.ONLINE else "Destination"
             offered = [Choice("next", f"Go on to {following}")]
+        if refused := arrival.refused(result.signature, trust) if side is Side.OFFLINE else "":
+            dialogue.say(refused)
+            offered = [one for one in offered if one.key not in ("next", GO_ON)]
+        if side is Side.OFFLINE:
+            offered.append(Choice(SIGNERS, "Name who may sign it", signers.standing(guide)))
         answer = dialogue.choose(offered, offered[0].key, explanation=_EXPLAINED)
         try:
             if answer == READ_AGAIN:
-                work = partial(read_again.run, bundle, result)
+                work = partial(read_again.run, places[0], result, others=places[1:])
                 crossing.verified = guide.wait("Reading it again.", work)
+            elif answer == ASK_AGAIN:
+                dialogue.say(outcome.said_across(result))
+            elif answer == SIGNERS:
+                crossing.verified = signers.checked_anew(guide, result)
             elif answer == FETCH_AGAIN:
                 chain = chains.fetching_again(crossing.collection, crossing.job)
                 watching.begin(guide, chain, commands.save(crossing.collection))
@@ -68,13 +83,13 @@ def see_verified(guide: Guide, side: Side) -> None:
             dialogue.error(error)
 
 
-def _read_all(guide: Guide, side: Side, bundle: Path) -> VerifyResult:
+def _read_all(guide: Guide, side: Side, places: Sequence[Path]) -> VerifyResult:
     """The result of the crossing's job, or of a verify that is begun here."""
     crossing, dialogue = guide.crossing, guide.dialogue
     while True:
         job = crossing.job
-        if job is None or "verify" not in job.order.verbs or job.order.place != bundle:
-            _begin(guide, bundle)
+        if job is None or "verify" not in job.order.verbs or tuple(places) != chains.places_of(job):
+            _begin(guide, side, places)
         job = watching.watch(guide)
         ended = watching.step_of(job, "verify")
         if ended is not None and isinstance(ended.result, VerifyResult):
@@ -82,33 +97,41 @@ def _read_all(guide: Guide, side: Side, bundle: Path) -> VerifyResult:
             return ended.result
         watching.tell(guide, job, "verify")
         dialogue.choose([Choice("again", "Verify again")], "again", explanation=_EXPLAINED)
-        _begin(guide, bundle)
+        _begin(guide, side, places)
 
 
-def _begin(guide: Guide, bundle: Path) -> None:
+def _begin(guide: Guide, side: Side, places: Sequence[Path]) -> None:
+    crossing = guide.crossing
+    settings = crossing.delivery.settings if side is Side.OFFLINE else guide.settings
     try:
-        chain = chains.verifying_at(bundle, guide.settings)
-        watching.begin(guide, chain, commands.verify(bundle))
+        chain = chains.verifying_at(places, settings)
+        watching.begin(guide, chain, commands.verify(*places, trust=settings.trust))
     except AirgapError as error:
         guide.dialogue.error(error)
         raise Back from None
 
 
-def _tell(guide: Guide, result: VerifyResult, bundle: Path) -> dict[str, int]:
+def _tell(guide: Guide, result: VerifyResult, places: Sequence[Path]) -> dict[str, int]:
     """What is whole; and each file that is not, with the images that need it. The sizes of those
     files, where they are known."""
     dialogue, wrong = guide.dialogue, outcome.findings(result)
-    dialogue.say(sentences.verified(result))
+    dialogue.say(outcome.top(result))
     dialogue.say(f"Read: {outcome.read(result)}.", indent=2)
+    if result.signature.standing is not Standing.UNSIGNED:
+        dialogue.say(f"Signature: {sentence(result.signature.sentence)}", indent=2)
+    if missing := outcome.missing_volumes(result):
+        dialogue.say(f"! {missing}.", indent=2)
     for finding in wrong:
         needed = f" Needed by {', '.join(finding.items)}." if finding.items else ""
         problem = outcome.problem(finding).replace("\n", " ")
-        dialogue.say(f"! {finding.file}: {problem}{needed}", indent=2)
+        where = outcome.on_volume(finding, result)
+        place = f", on {where}" if where else ""
+        dialogue.say(f"! {finding.file}{place}: {problem}{needed}", indent=2)
     for item in outcome.failed(result.items) if not wrong else ():
         dialogue.say(f"! {item.reference}: {item.error}", indent=2)
     if not wrong:
         return {}
     try:
-        return read_again.sizes(bundle, wrong)
+        return read_again.sizes(places[0], wrong, places[1:])
     except AirgapError:
         return {}

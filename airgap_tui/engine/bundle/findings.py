@@ -21,12 +21,14 @@ ABSENT = "it is not there"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong: with a layer or other file under its digest, or with a file by its name."""
+    """Something wrong: with a layer or other file under its digest, or with a file by its name.
+    `volumes` are the numbers of those that it is on, where the bundle lies in volumes."""
 
     file: str
     digest: str
     problem: str
     items: tuple[str, ...] = ()
+    volumes: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -34,6 +36,7 @@ class Finding:
             "file": self.file,
             "problem": self.problem,
             "items": list(self.items),
+            **({"volumes": list(self.volumes)} if self.volumes else {}),
         }
 
 

@@ -16,7 +16,7 @@ from airgap_tui.engine.errors import AirgapError, InvalidReference, UsageError
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.settings import Settings, Trust
 
 if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is needed
     from airgap_tui.engine.jobs.load import LoadSpec
@@ -153,7 +153,8 @@ class Security(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The offline side's answers. `path` is the bundle; `images` empty stands for all of it.
+    """The offline side's answers. `path` is the bundle, or the first volume of one, whose `others`
+    lie elsewhere; `images` empty stands for all of it. `settings` say whose signatures count.
 
     `registry` is `host[:port]`, `project` the path below it. `listen` is `host:port` of serving."""
 
@@ -170,6 +171,23 @@ class Delivery:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     engine_host: str | None = None
+    others: tuple[Path, ...] = ()
+
+    def opening(self, path: Path | None, others: tuple[Path, ...] = ()) -> Delivery:
+        """The answers with another bundle, or with further volumes of the one that is open."""
+        if path == self.path and others == self.others:
+            return self
+        images = self.images if path == self.path else ()
+        return replace(self, path=path, others=others, images=images)
+
+    def trusting(self, trust: Trust) -> Delivery:
+        """The answers with other signers, or another word on whether there has to be one."""
+        return replace(self, settings=replace(self.settings, trust=trust))
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Everything that is opened; nothing before a bundle is chosen."""
+        return () if self.path is None else (self.path, *self.others)
 
     @property
     def naming(self) -> Naming:
@@ -193,14 +211,16 @@ class Delivery:
     def push_spec(self) -> PushSpec:
         from airgap_tui.engine.jobs.push import PushSpec
 
-        return PushSpec(self.bundle, self.naming, self.network_settings, self.images)
+        return PushSpec(
+            self.bundle, self.naming, self.network_settings, self.images, others=self.others
+        )
 
     def load_spec(self) -> LoadSpec:
         from airgap_tui.engine.jobs.load import LoadSpec
 
         into = "podman" if self.destination is Destination.PODMAN else "docker"
         return LoadSpec(
-            (self.bundle,),
+            (self.bundle, *self.others),
             "podman" if into == "podman" else "docker",
             self.engine_host,
             references=self.images,
@@ -212,7 +232,14 @@ class Delivery:
         from airgap_tui.engine.jobs.serve import ServeSpec
 
         host, port = listen_address(self.listen)
-        return ServeSpec((self.bundle,), host, port, self.tls_certificate, self.tls_key)
+        return ServeSpec(
+            (self.bundle, *self.others),
+            host,
+            port,
+            self.tls_certificate,
+            self.tls_key,
+            trust=self.settings.trust,
+        )
 
     @property
     def bundle(self) -> Path:

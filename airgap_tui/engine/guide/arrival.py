@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
+from airgap_tui.engine.guide.grammar import are
 from airgap_tui.engine.jobs.media import Carried, Contents, weight
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.settings import Trust
 
 if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is needed
     from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
@@ -38,6 +42,8 @@ def no_bundle() -> str:
 def opened(contents: Contents) -> str:
     """What came out of looking into a bundle."""
     there, whole = len(contents.images), len(contents.whole)
+    if contents.volumes is not None and contents.volumes.missing:
+        return contents.volumes.standing
     if not there:
         return f"{contents.name} is empty: nothing was saved into it yet."
     if whole == there:
@@ -46,19 +52,56 @@ def opened(contents: Contents) -> str:
     return f"{contents.name} is not complete: {whole} of {count(there, 'image')} can go on."
 
 
-def opening_missing(contents: Contents) -> str:
+def opening_missing(contents: Contents, trust: Trust | None = None) -> str:
     """Why Next is shut; empty when it is open."""
-    return "" if contents.whole else "Not yet: no image in it is complete."
+    if not contents.whole:
+        return "Not yet: no image in it is complete."
+    return refused(contents.signature, trust)
+
+
+def signed(signature: Signature) -> str:
+    """What the signature says, in lines that fit beside its name: a fingerprint is compared by eye,
+    so it is never cut."""
+    return "\n".join(
+        textwrap.wrap(signature.sentence, 58, break_long_words=False, break_on_hyphens=False)
+    )
+
+
+def refused(signature: Signature, trust: Trust | None) -> str:
+    """Why a bundle may not be used, going by its signature; empty where it may."""
+    if signature.standing is Standing.ALTERED:
+        return "Not yet: it was altered after it was signed."
+    if trust is not None and trust.required and signature.standing is not Standing.GOOD:
+        return "Not yet: nobody on the list signed it."
+    return ""
 
 
 def inside(contents: Contents) -> str:
     """`67.5 GB in 486 files, saved 2025-07-02`."""
-    if not contents.whole:
+    volumes, whole = contents.volumes, len(contents.whole)
+    incomplete = volumes is not None and bool(volumes.missing)
+    if not whole and not incomplete:
         return ""
     saved = f", saved {contents.updated}" if contents.updated else ""
     saving = "; its save did not come to an end" if contents.saving else ""
     files, total = weight(contents.whole)
-    return f"{size(total)} in {count(files, 'file')}{saved}{saving}"
+    weighed = f"{size(total)} in {count(files, 'file')}"
+    if volumes is not None and incomplete:
+        them = "it" if len(volumes.missing) == 1 else "them"
+        there = count(len(contents.images), "image")
+        without = f"{whole} of {there} {are(len(contents.images))} whole without {them}"
+        return f"{without}: {weighed}" if whole else without
+    return f"{weighed}{saved}{saving}"
+
+
+def foreign(contents: Contents, name: str) -> str:
+    """A volume was named that does not belong to the set that is open and incomplete."""
+    volumes = contents.volumes
+    number = volumes.numbers[0] if volumes is not None else 0
+    return (
+        f"This is volume {number} of {contents.name}, another set than that of {name}."
+        " Choose it above to open it."
+    )
 
 
 def going(contents: Contents, answers: Delivery) -> tuple[Carried, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Wish
@@ -22,11 +23,32 @@ def saving(answers: Collection) -> Chain:
 
 
 def verifying(answers: Delivery) -> Chain:
-    return verifying_at(answers.bundle, answers.settings)
+    return verifying_at((answers.bundle, *answers.others), answers.settings)
 
 
-def verifying_at(bundle: Path, settings: Settings) -> Chain:
-    return Chain((Step("verify", VerifySpec(bundle, settings)),))
+def verifying_at(places: Sequence[Path], settings: Settings) -> Chain:
+    """The verify of a bundle, or of the volumes of one."""
+    spec = VerifySpec(places[0], settings, others=tuple(places[1:]))
+    return Chain((Step("verify", spec),))
+
+
+def importing(media: Sequence[Path], bundle: Path, settings: Settings) -> Chain:
+    """The import of these media into a bundle that is kept."""
+    from airgap_tui.engine.jobs.importing import ImportSpec
+
+    return Chain((Step("import", ImportSpec(tuple(media), bundle, settings=settings)),))
+
+
+def places_of(job: JobInfo) -> tuple[Path, ...]:
+    """Where the bundle lies that a job reads: several places where its volumes do.
+
+    Raises `NotFound` and `MalformedContent`.
+    """
+    step = job.directory.chain.steps[0]
+    for several in ("paths", "media"):
+        if places := getattr(step.spec, several, ()):
+            return tuple(path.absolute() for path in places)
+    return (step.place, *(path.absolute() for path in getattr(step.spec, "others", ())))
 
 
 def fetching_again(answers: Collection, job: JobInfo | None) -> Chain:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
 from airgap_tui.engine.guide.where import Asked
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
+from airgap_tui.engine.settings import Trust
 
 if TYPE_CHECKING:  # the first screen is drawn before any tag is
     from airgap_tui.engine.guide.ngc_catalogue import Candidates
@@ -65,8 +67,19 @@ def logins(answers: Collection, *, test: bool) -> str:
     return _line("logins", "--test", *_images_asked_for(answers))
 
 
-def verify(path: Path | None) -> str:
-    return _line("verify", str(path or "BUNDLE"))
+def verify(*places: Path, trust: Trust | None = None) -> str:
+    return _line("verify", *_places(places), *_trust(trust))
+
+
+def import_(media: Sequence[Path], bundle: Path | None, trust: Trust | None = None) -> str:
+    kept = ("-b", str(bundle or "BUNDLE"))
+    return _line("import", *_places(media, "MEDIUM"), *kept, *_trust(trust))
+
+
+def export_again(name: str, numbers: Sequence[int]) -> str:
+    """What makes lost or damaged volumes of a set anew; told across the gap by voice."""
+    only = [word for number in numbers for word in ("--only-volume", str(number))]
+    return _line("export", name, "MEDIUM", *only)
 
 
 def attach(job: str) -> str:
@@ -79,25 +92,19 @@ def rehearse() -> str:
 
 def deliver(answers: Delivery) -> str:
     """The push, load or serve that the offline side's answers ask for."""
-    bundle = str(answers.path or "BUNDLE")
+    bundle, trust = _places(answers.places), _trust(answers.settings.trust)
     if answers.destination is Destination.SERVE:
         tls = _option("--tls-cert", answers.tls_certificate)
-        return _line(
-            "serve",
-            bundle,
-            "--listen",
-            answers.listen,
-            *tls,
-            *_option("--tls-key", answers.tls_key),
-        )
+        key = _option("--tls-key", answers.tls_key)
+        return _line("serve", *bundle, "--listen", answers.listen, *tls, *key, *trust)
     if answers.destination is Destination.REGISTRY:
         project = answers.project.strip("/")
         registry = answers.registry or "REGISTRY"
         target = f"{registry}/{project}" if project else registry
-        return _line("push", bundle, target, *_push_options(answers))
+        return _line("push", *bundle, target, *_push_options(answers), *trust)
     into = ["--into", "podman"] if answers.destination is Destination.PODMAN else []
     host = _option("--host", answers.engine_host)
-    return _line("load", bundle, *into, *host, *_images(answers))
+    return _line("load", *bundle, *into, *host, *_images(answers), *trust)
 
 
 def _images_asked_for(answers: Collection) -> list[str]:
@@ -136,5 +143,35 @@ def _option(name: str, value: object) -> list[str]:
     return [] if value is None else [name, str(value)]
 
 
+def _trust(trust: Trust | None) -> list[str]:
+    if trust is None:
+        return []
+    required = ["--require-signature"] if trust.required else []
+    return [*_option("--allowed-signers", trust.allowed_signers), *required]
+
+
+class _Pattern(str):
+    """A word that the shell expands."""
+
+    __slots__ = ()
+
+
+def _places(paths: Sequence[Path], none: str = "BUNDLE") -> list[str]:
+    """`/media/usb[123]` for places that differ in one letter or digit; else each of them."""
+    texts = [str(path) for path in paths]
+    if len(texts) < 2 or len({len(text) for text in texts}) > 1:
+        return texts or [none]
+    differing = [at for at, letters in enumerate(zip(*texts, strict=True)) if len({*letters}) > 1]
+    if len(differing) != 1:
+        return texts
+    at, first = differing[0], texts[0]
+    letters = "".join(sorted({text[at] for text in texts}))
+    if not (letters.isascii() and letters.isalnum()):
+        return texts
+    before, after = (shlex.quote(part) if part else "" for part in (first[:at], first[at + 1 :]))
+    return [_Pattern(f"{before}[{letters}]{after}")]
+
+
 def _line(*words: str) -> str:
-    return " ".join([PROGRAM, *(shlex.quote(word) for word in words)])
+    quoted = (word if isinstance(word, _Pattern) else shlex.quote(word) for word in words)
+    return " ".join([PROGRAM, *quoted])

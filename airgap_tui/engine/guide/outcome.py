@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
+from airgap_tui.engine.bundle.signatures.signature import Standing
+from airgap_tui.engine.guide import commands, sentences
 from airgap_tui.engine.guide.answers import Delivery
 from airgap_tui.engine.guide.commands import PROGRAM
-from airgap_tui.engine.guide.grammar import all_images
+from airgap_tui.engine.guide.grammar import all_images, are
 from airgap_tui.engine.guide.sentences import media
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs.chain import Ended
+from airgap_tui.engine.jobs.importing import ImportResult
 from airgap_tui.engine.jobs.load import LoadResult
 from airgap_tui.engine.jobs.push import PushResult
 from airgap_tui.engine.jobs.result import ItemResult
@@ -23,12 +26,17 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, elapsed, rate, size
 
 READ_AGAIN, FETCH_AGAIN, GO_ON = "read-again", "fetch-again", "go-on"
+ASK_AGAIN = "ask-again"
 _PLACE = "/media/DISK"
 
 
 def findings(result: VerifyResult) -> tuple[Finding, ...]:
-    """Everything wrong: what images need comes first."""
-    return tuple(sorted((*result.bad, *result.missing), key=lambda one: not one.items))
+    """Everything wrong: what images need comes first. What lies on a volume that is not here is
+    nothing wrong."""
+    missing: tuple[Finding, ...] = result.missing
+    if result.volumes is not None and result.volumes.missing:
+        missing = tuple(one for one in missing if not one.digest)
+    return tuple(sorted((*result.bad, *missing), key=lambda one: not one.items))
 
 
 def failed(items: Sequence[ItemResult]) -> tuple[ItemResult, ...]:
@@ -38,13 +46,50 @@ def failed(items: Sequence[ItemResult]) -> tuple[ItemResult, ...]:
 def read(result: VerifyResult) -> str:
     """`67.5 GB in 4 min 10 s, 270 MB/s`."""
     speed = f", {rate(result.bytes / result.seconds)}" if result.seconds >= 1 else ""
-    return f"{size(result.bytes)} in {_took(result.seconds)}{speed}"
+    volumes = result.volumes
+    here = f"{len(volumes.numbers)} of {count(volumes.count, 'volume')}, " if volumes else ""
+    return f"{here}{size(result.bytes)} in {_took(result.seconds)}{speed}"
+
+
+def top(result: VerifyResult) -> str:
+    """What stands above a verify's result."""
+    if result.signature.standing is Standing.ALTERED:
+        return "The bundle was altered after it was signed. Do not use it."
+    volumes = result.volumes
+    if volumes is None or not volumes.missing:
+        return sentences.verified(result)
+    whole, there = sum(item.succeeded for item in result.items), len(result.items)
+    images = f"{whole} of {count(there, 'image')} {are(there)} whole"
+    if findings(result):
+        return f"{content(result)}. {images}."
+    one = len(volumes.missing) == 1
+    missing = "A volume is" if one else f"{count(len(volumes.missing), 'volume')} are"
+    return f"{missing} missing. {images} without {'it' if one else 'them'}."
+
+
+def missing_volumes(result: VerifyResult) -> str:
+    """`2 of 3 volumes are here; number 3 of pod-2025-07 is missing`; empty where none is."""
+    volumes = result.volumes
+    return volumes.standing.rstrip(".") if volumes is not None and volumes.missing else ""
+
+
+def on_volume(finding: Finding, result: VerifyResult) -> str:
+    """`volume 2 of 3 at /media/usb2`; empty where there are none."""
+    if result.volumes is None or not finding.volumes:
+        return ""
+    numbers = ", ".join(map(str, finding.volumes))
+    noun = "volume" if len(finding.volumes) == 1 else "volumes"
+    here = [one.path for one in result.volumes.here if one.number in finding.volumes]
+    place = f" at {here[0]}" if len(here) == 1 else ""
+    return f"{noun} {numbers} of {result.volumes.count}{place}"
 
 
 def content(result: VerifyResult) -> str:
     """`1 layer is not what it should be`."""
-    damaged, missing = len(result.bad), len(result.missing)
-    if not damaged and not missing:
+    wrong = findings(result)
+    missing = sum(finding.problem == ABSENT for finding in wrong)
+    damaged = len(wrong) - missing
+    if not wrong:
         return f"All {count(result.blobs, 'file')} are what they should be"
     parts = []
     if damaged:
@@ -72,9 +117,8 @@ def problem(finding: Finding) -> str:
     """What is wrong with one file, and how that was seen."""
     if finding.problem == ABSENT:
         return "It is not there."
-    mark = "its content has the digest "
-    if finding.problem.startswith(mark):
-        found = finding.problem.removeprefix(mark)
+    _where, mark, found = finding.problem.partition("its content has the digest ")
+    if mark:
         return (
             "The size is right, the content is not. Its digest should\nbe"
             f" {_short(finding.digest)} and is {_short(found)}"
@@ -85,7 +129,8 @@ def problem(finding: Finding) -> str:
 def remedies(result: VerifyResult, side: Side, sizes: Mapping[str, int]) -> dict[str, str]:
     """What can be done about a verify that found something: key and words, the likeliest first."""
     wrong = findings(result)
-    if not wrong and not (side is Side.ONLINE and failed(result.items)):
+    volumes = bad_volumes(result) if side is Side.OFFLINE else ()
+    if not wrong and not volumes and not (side is Side.ONLINE and failed(result.items)):
         return {}
     them = "this layer" if len(wrong) == 1 else f"these {len(wrong)} files"
     total = sum(sizes.get(finding.digest, 0) for finding in wrong)
@@ -102,12 +147,51 @@ def remedies(result: VerifyResult, side: Side, sizes: Mapping[str, int]) -> dict
         without = f"Go on without {count(lacking, 'image')}" if lacking else "Go on all the same"
         with_them = f"Go on with {count(whole, 'image')}" if lacking else without
         choices[GO_ON] = without if side is Side.ONLINE else with_them
+    if volumes:
+        choices[ASK_AGAIN] = ask_again(result)
     return choices
+
+
+def bad_volumes(result: VerifyResult) -> tuple[int, ...]:
+    """The volumes that are damaged or not here."""
+    if result.volumes is None:
+        return ()
+    damaged = {number for finding in findings(result) for number in finding.volumes}
+    return tuple(sorted(damaged | set(result.volumes.missing)))
+
+
+def ask_again(result: VerifyResult) -> str:
+    """`Ask for volume 2 again`."""
+    numbers = bad_volumes(result)
+    noun = "volume" if len(numbers) == 1 else "volumes"
+    return f"Ask for {noun} {', '.join(map(str, numbers))} again"
+
+
+def said_across(result: VerifyResult) -> str:
+    """What to say across the gap by voice, or to write on paper: name, numbers, one command."""
+    volumes, numbers = result.volumes, bad_volumes(result)
+    name = volumes.name if volumes is not None else ""
+    lines = [
+        "Say or write this to the online side.",
+        "",
+        f"Bundle    {name}",
+        f"Volume    {', '.join(map(str, numbers))} of {volumes.count if volumes else 0}",
+        f"Command   {commands.export_again(name, numbers)}",
+        "",
+        "With the same format and size as before it makes just what is lost, byte for byte.",
+    ]
+    return "\n".join(lines)
 
 
 def remedy_in_words(choice: str, result: VerifyResult, side: Side) -> str:
     """What a choice means."""
     lacking = len(failed(result.items))
+    if choice == ASK_AGAIN:
+        volumes, numbers = result.volumes, bad_volumes(result)
+        name = volumes.name if volumes is not None else ""
+        command = commands.export_again(name, numbers)
+        before, option, after = command.partition(" MEDIUM ")
+        return f"Online side: {before}\n{(option + after).strip()}"
     if choice == READ_AGAIN:
         return "Helps with a dirty disc or a bad cable"
     if choice == FETCH_AGAIN:
@@ -122,7 +206,7 @@ def remedy_in_words(choice: str, result: VerifyResult, side: Side) -> str:
 
 def other_remedy(result: VerifyResult, side: Side, name: str) -> str:
     """What can be done elsewhere; told across the gap by voice, so it is short."""
-    if side is Side.ONLINE or not findings(result):
+    if side is Side.ONLINE or not findings(result) or bad_volumes(result):
         return ""
     return f"Or copy it again; online side: airgap-tui verify {shlex.quote(name)}"
 
@@ -196,6 +280,21 @@ def target_of(ended: Ended) -> str:
         if names:
             return names[0].partition("/")[0]
     return "the target"
+
+
+def for_the_online_side(result: object) -> tuple[tuple[str, str], ...]:
+    """What a delivery leaves for the next bundle: names and values, none where there is nothing."""
+    codes: tuple[str, ...]
+    receipts: tuple[Path, ...]
+    if isinstance(result, PushResult):
+        codes = (result.code,) if result.code else ()
+        receipts = (result.receipt,) if result.receipt is not None else ()
+    elif isinstance(result, (LoadResult, ImportResult)):
+        codes, receipts = result.codes, result.receipts
+    else:
+        return ()
+    told = [("Delivery code", code) for code in codes]
+    return (*told, *(("Receipt", str(path)) for path in receipts))
 
 
 def next_command(ended: Ended, engine: str = "docker") -> str:

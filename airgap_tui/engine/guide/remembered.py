@@ -12,6 +12,7 @@ from pathlib import Path
 
 LAST_SIDE = "last side"
 LAST_BUNDLE = "last bundle"
+LAST_KEPT = "last kept bundle"
 LAST_DESTINATION = "last destination"
 LAST_REGISTRY = "last registry"
 THEME = "theme"

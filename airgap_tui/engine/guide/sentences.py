@@ -28,6 +28,7 @@ _DOING = {
     "save": "Saving",
     "verify": "Verifying",
     "export": "Exporting",
+    "import": "Importing",
     "push": "Pushing",
     "load": "Loading",
     "serve": "Serving",
@@ -36,6 +37,7 @@ _DONE = {
     "save": "saved",
     "verify": "whole",
     "export": "written",
+    "import": "imported",
     "push": "pushed",
     "load": "loaded",
 }

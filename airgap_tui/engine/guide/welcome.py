@@ -54,6 +54,10 @@ def bundle_in_words(bundle: FoundBundle) -> str:
     """`Found at /media/usb1: 13 images, 67.5 GB`."""
     if bundle.problem:
         return f"Found at {bundle.path.parent}, but cannot be read"
+    volumes = bundle.volumes
+    if volumes is not None and volumes.count > 1:
+        here = f"{len(volumes.numbers)} of {count(volumes.count, 'volume')}"
+        return f"Found at {bundle.path.parent}: {here}, {size(bundle.bytes)}"
     images = count(bundle.images, "image")
     return f"Found at {bundle.path.parent}: {images}, {size(bundle.bytes)}"
 

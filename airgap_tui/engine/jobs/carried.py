@@ -82,19 +82,22 @@ def records(state_dir: Path) -> Iterator[Receipt]:
             continue
 
 
-def keep_receipt(receipt: Receipt, state_dir: Path, beside: Path | None, sink: Sink) -> None:
-    """Keep a receipt in the state directory, and where it was asked for.
+def keep_receipt(receipt: Receipt, state_dir: Path, beside: Path | None, sink: Sink) -> Path | None:
+    """Keep a receipt in the state directory, and where it was asked for; where it lies then.
 
     Raises `EnvironmentFailure` only for the latter: the delivery itself has succeeded."""
     bundle = receipt.bundles[0].name if receipt.bundles else "bundle"
     name = f"{_fit(receipt.written)}-{_fit(bundle)}.json"
+    kept: Path | None = state_dir / _RECEIPTS / name
     try:
         _write(state_dir / _RECEIPTS / name, receipt)
     except AirgapError as error:
+        kept = None
         sink(Note(f"The receipt could not be kept: {error.message}", Level.WARNING))
     if beside is not None:
         _write(beside, receipt)
         sink(Note(f"The receipt for the online side is {beside}"))
+    return beside or kept
 
 
 def only(receipt: Receipt, names: Iterable[str]) -> Receipt:

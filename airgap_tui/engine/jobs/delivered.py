@@ -28,14 +28,29 @@ class Place:
     receipt: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What there is for the online side: the delivery code, empty where too much is missing for
+    one, and where the receipt lies, None where there is none."""
+
+    code: str = ""
+    receipt: Path | None = None
+
+
 def leave_receipt(
-    bundle: BundleReader, images: Sequence[Received], place: Place, sink: Sink
-) -> str:
-    """Write the receipt of what arrived, and tell the delivery code; empty where there is none.
+    bundle: BundleReader,
+    images: Sequence[Received],
+    place: Place,
+    sink: Sink,
+    *,
+    code: bool = True,
+) -> Left:
+    """Write the receipt of what arrived, and tell the delivery code; `code` False where more is
+    still to come.
 
     Raises `EnvironmentFailure` where a receipt that was asked for cannot be written."""
     if not images or not bundle.inventory.id:
-        return ""
+        return Left()
     receipt = Receipt(
         socket.gethostname(),
         now(),
@@ -44,9 +59,11 @@ def leave_receipt(
         base_of(bundle.inventory),
         tuple(images),
     )
-    keep_receipt(receipt, place.settings.state_dir, place.receipt, sink)
+    path = keep_receipt(receipt, place.settings.state_dir, place.receipt, sink)
+    if not code:
+        return Left(receipt=path)
     names = (image.name for image in images)
-    code = Shipped.of(bundle.inventory).code(names, place.holder)
-    if code:
-        sink(Note(f"Delivery code of {bundle.name}, for the online side: {code}"))
-    return code
+    told = Shipped.of(bundle.inventory).code(names, place.holder)
+    if told:
+        sink(Note(f"Delivery code of {bundle.name}, for the online side: {told}"))
+    return Left(told, path)

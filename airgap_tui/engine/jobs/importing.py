@@ -7,27 +7,20 @@ interrupted, or that waits for the next disc, goes on where it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.inventory import Item
-from airgap_tui.engine.bundle.names import present, root_of
-from airgap_tui.engine.bundle.needs import Need
+from airgap_tui.engine.bundle.inventory import SIGNATURE
+from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
+from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
 from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import (
-    AirgapError,
-    ContentError,
-    ContentMismatch,
-    NotFound,
-    UsageError,
-)
+from airgap_tui.engine.errors import ContentError, NotFound
 from airgap_tui.engine.events import (
     BlobPlanned,
     ItemChanged,
@@ -39,34 +32,41 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
-from airgap_tui.engine.jobs.lacking import Lacking, check_room, find_lacking, locations
+from airgap_tui.engine.jobs.carried import needs_of
+from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
+from airgap_tui.engine.jobs.lacking import Lacking, as_it_is, check_apart, check_room, find_lacking
+from airgap_tui.engine.jobs.left_out import LeftOut, absent_of, in_words
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.settling import Settling
 from airgap_tui.engine.jobs.sources import open_bundles
 from airgap_tui.engine.jobs.taking import Taking
 from airgap_tui.engine.jobs.trust import check_signatures
-from airgap_tui.engine.oci import media_types
-from airgap_tui.engine.oci.descriptor import Descriptor
-from airgap_tui.engine.oci.digest import Digest
-from airgap_tui.engine.quantities import count as counted
+from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.settings import Settings
+
+_WHOLE = (ItemState.DONE, ItemState.HELD)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSpec:
     """`media` are volumes of one set, in any order and number, or whole bundles; `bundle` is the
-    one that is kept. `force` starts although there is not enough room."""
+    one that is kept. `force` starts although there is not enough room. `receipt` is where the
+    receipt for the online side is written besides the state directory."""
 
     media: tuple[Path, ...]
     bundle: Path
     force: bool = False
     settings: Settings = field(default_factory=Settings)
+    receipt: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
     """`copied` and `linked` are bytes that came now; `volumes` of `count` have been read by now,
     of a set that is named `set_name`; both are 0 where whole bundles came. An item that waits needs
-    a volume that was not read yet."""
+    a volume that was not read yet. `left_out` is what updates assume and the kept bundle lacks,
+    `codes` are the delivery codes of the bundles that are here whole, `receipts` where the receipts
+    lie of what is."""
 
     items: tuple[ItemResult, ...]
     set_name: str
@@ -75,6 +75,9 @@ class ImportResult:
     copied: int
     linked: int
     seconds: float
+    left_out: tuple[LeftOut, ...] = ()
+    codes: tuple[str, ...] = ()
+    receipts: tuple[Path, ...] = ()
 
     @property
     def waiting(self) -> bool:
@@ -99,6 +102,9 @@ class ImportResult:
             "items": [item.to_json() for item in self.items],
             "volumes": {"set": self.set_name, "read": self.volumes, "count": self.count},
             "bytes": {"copied": self.copied, "linked": self.linked},
+            "leftOut": [one.to_json() for one in self.left_out],
+            "deliveryCodes": list(self.codes),
+            "receipts": [str(path) for path in self.receipts],
             "seconds": round(self.seconds, 3),
         }
 
@@ -113,7 +119,7 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
     started = time.monotonic()
     readers = open_bundles(spec.media)
     for reader in readers:
-        _check_apart(reader, spec.bundle)
+        check_apart(reader, spec.bundle)
     check_signatures(readers, spec.settings.trust, sink, token)
     names = tuple(item.name for reader in readers for item in present(reader.inventory))
     sink(JobStarted("import", str(spec.bundle), tuple(dict.fromkeys(names))))
@@ -135,22 +141,12 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
         copied=sum(one.taking.copied for one in imports),
         linked=sum(one.taking.linked for one in imports),
         seconds=time.monotonic() - started,
+        left_out=tuple(left_out for one in imports for left_out in one.left_out),
+        codes=tuple(one.left.code for one in imports if one.left.code),
+        receipts=tuple(one.left.receipt for one in imports if one.left.receipt),
     )
     sink(JobFinished("import", result.exit_code))
     return result
-
-
-def _check_apart(reader: BundleReader, bundle: Path) -> None:
-    if any(location.resolve() == bundle.resolve() for location in locations(reader)):
-        raise UsageError(
-            f"{bundle} is one of the media, and cannot be the bundle that is kept",
-            hint="Name another directory with -b.",
-        )
-    if (bundle / layout.VOLUME).exists():
-        raise UsageError(
-            f"{bundle} is a volume, and cannot be the bundle that is kept",
-            hint="Name another directory with -b.",
-        )
 
 
 class _Import:
@@ -169,17 +165,19 @@ class _Import:
         self._writer = writer
         self._sink = sink
         self._token = token
-        self._needs: Mapping[Digest, Need] = {}
-        self.volumes = reader.storage if isinstance(reader.storage, VolumeSet) else None
+        self.volumes = reader.volumes
         self.taking = Taking(reader, self.volumes, writer, sink, token)
         self.read: frozenset[int] = frozenset()
         self.results: list[ItemResult] = []
+        self.left_out: tuple[LeftOut, ...] = ()
+        self.left = Left()
 
     def run(self) -> None:
         spec, reader, writer, sink = self._spec, self._reader, self._writer, self._sink
         if reader.inventory.saving:
             text = f"{reader.storage.location}: the last save did not come to its end"
             sink(Note(text, Level.WARNING))
+        self._assume()
         lacking = find_lacking(reader, self.volumes, writer, self._token)
         check_room(lacking.bytes, reader, spec.bundle, sink, force=spec.force)
         self._announce(lacking)
@@ -188,8 +186,11 @@ class _Import:
         if self.volumes is not None:
             whole = (m for m in self.volumes.media if not self.taking.is_damaged(m))
             self.read = self._note.add(frozenset(medium.volume.number for medium in whole))
-        self._needs, kept = lacking.needs, BundleReader.open(spec.bundle)
-        self.results = [self._settle(item, kept) for item in present(reader.inventory)]
+        settling = Settling(
+            writer, self.volumes, self.read, lacking.needs, self.taking.problems, sink
+        )
+        self.results = [settling.settle(item) for item in present(reader.inventory)]
+        self._leave_receipt()
 
     def finish(self) -> None:
         """When all that the set carries is here, nothing of it is waited for any more."""
@@ -220,74 +221,50 @@ class _Import:
                 waiting = replace(item, state=ItemState.WAITING, error="is being imported")
                 self._writer.record(waiting)
 
+    def _assume(self) -> None:
+        """Of an update say what is not here before anything is copied. The kept bundle leaves it
+        out too, then: a registry that has it puts it to the rest, or its bundle comes later."""
+        reader, writer = self._reader, self._writer
+        if not reader.inventory.assumes:
+            return
+        there = as_it_is(writer)
+        self.left_out = absent_of(
+            reader, self._closures(reader), lambda _closure, layer: there.holds(layer)
+        )
+        if not self.left_out:
+            return
+        text = f"{reader.storage.location} is an update of what {writer.path} does not hold"
+        self._sink(Note(f"{text}: {in_words(self.left_out)}", Level.WARNING))
+        absent = {digest for one in self.left_out for digest in one.digests}
+        before = writer.inventory.assumes
+        carried = (
+            replace(one, layers={d: k for d, k in one.layers.items() if str(d) in absent})
+            for one in reader.inventory.assumes
+        )
+        writer.assume((*before, *(one for one in carried if one.layers and one not in before)))
+
+    def _closures(self, bundle: BundleReader) -> Iterator[Closure]:
+        """Those that can be read: a manifest may be on a volume that is not here yet."""
+        for item in present(bundle.inventory):
+            self._token.check()
+            with suppress(NotFound, ContentError):
+                yield bundle.closure(item)
+
+    def _leave_receipt(self) -> None:
+        """A receipt of what is whole by now; the code for the online side once that is all."""
+        kept = as_it_is(self._writer)
+        whole = {result.reference for result in self.results if result.state in _WHOLE}
+        images = []
+        for item in present(self._reader.inventory):
+            if item.name in whole and item.digest is not None and item.kind != SIGNATURE:
+                needs = needs_of(kept.closure(item))
+                there = tuple(digest for digest in needs if kept.size(digest) is not None)
+                images.append(Received(item.name, item.digest, there))
+        settings, waiting = self._spec.settings, len(whole) < len(self.results)
+        place = Place(Holder.BUNDLE, f"the bundle {kept.name}", settings, self._spec.receipt)
+        self.left = leave_receipt(self._reader, images, place, self._sink, code=not waiting)
+
     def _record_layers(self) -> None:
         for digest, record in self._reader.inventory.layers.items():
             if digest not in self._writer.inventory.layers:
                 self._writer.record_layer(digest, record)
-
-    def _settle(self, item: Item, kept: BundleReader) -> ItemResult:
-        """Record an item as done once all of it is here; what it replaces stays until then."""
-        digest, there = str(item.digest or ""), self._writer.find(item.reference)
-        held = there is not None and there.state is ItemState.DONE and there.digest == item.digest
-        try:
-            absent = self._absent(item, kept)
-        except (NotFound, ContentError) as problem:
-            damaged = [
-                error
-                for digest, error in self.taking.problems.items()
-                if digest in self._needs and item.name in self._needs[digest].items
-            ]
-            absent = damaged or [problem]
-        if not absent:
-            state = ItemState.HELD if held else ItemState.DONE
-            if not held:
-                if there is not None and there.state is ItemState.DONE:
-                    self._sink(Note(f"{item.name} was {there.digest}, and is {digest} now"))
-                self._writer.record(item)
-            self._sink(ItemChanged(item.name, state, digest=digest))
-            return ItemResult(item.name, state, digest, item.bytes)
-        error = next((e for e in absent if not isinstance(e, NotFound)), absent[0])
-        if self._may_come() and isinstance(error, NotFound):
-            reason = f"waits for {self._missing_volumes()}"
-            self._note_unfinished(item, ItemState.WAITING, reason)
-            self._sink(ItemChanged(item.name, ItemState.WAITING, reason))
-            return ItemResult(item.name, ItemState.WAITING, digest, item.bytes)
-        self._note_unfinished(item, ItemState.FAILED, error.message)
-        self._sink(ItemChanged(item.name, ItemState.FAILED, error.message))
-        return replace(ItemResult.failed(item.name, error), digest=digest, bytes=item.bytes)
-
-    def _note_unfinished(self, item: Item, state: ItemState, reason: str) -> None:
-        there = self._writer.find(item.reference)
-        if there is None or there.state is not ItemState.DONE:
-            self._writer.record(replace(item, state=state, error=reason))
-
-    def _absent(self, item: Item, kept: BundleReader) -> list[AirgapError]:
-        """Why an item is not whole: one error for each file that is not here or not right.
-
-        Raises `ContentError` where its documents cannot be those of an image."""
-        closure = kept.below(item.reference, root_of(item))
-        found = [
-            self._why_absent(blob, kept)
-            for blob in closure.blobs
-            if not media_types.is_foreign_layer(blob.media_type) and not kept.holds(blob)
-        ]
-        for image in closure.images:
-            if kept.holds(image.config):
-                kept.check_config(image)
-        return found
-
-    def _why_absent(self, blob: Descriptor, kept: BundleReader) -> AirgapError:
-        problem = self.taking.problems.get(blob.digest)
-        size = kept.size(blob.digest)
-        if problem is not None or size is None or size == blob.size:
-            return problem or NotFound(f"{blob.digest} is not there")
-        return ContentMismatch(f"{blob.digest} has {size} bytes, and its manifest says {blob.size}")
-
-    def _may_come(self) -> bool:
-        return self.volumes is not None and len(self.read) < self.volumes.count
-
-    def _missing_volumes(self) -> str:
-        assert self.volumes is not None  # noqa: S101 - asked for sets only
-        left = [n for n in range(1, self.volumes.count + 1) if n not in self.read]
-        which = ", ".join(map(str, left[:20])) + (" ..." if len(left) > 20 else "")
-        return f"{counted(len(left), 'volume')} of {self.volumes.name}: {which}"

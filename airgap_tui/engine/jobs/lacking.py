@@ -19,7 +19,14 @@ from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
 from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, MalformedContent, NoRoom
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ContentMismatch,
+    EnvironmentFailure,
+    MalformedContent,
+    NoRoom,
+    UsageError,
+)
 from airgap_tui.engine.events import Level, Note, Sink
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import size as in_words
@@ -48,6 +55,12 @@ class Lacking:
     @property
     def bytes(self) -> int:
         return sum(self.blobs.values()) + sum(piece.size for piece in self.pieces)
+
+
+def as_it_is(writer: BundleWriter) -> BundleReader:
+    """The kept bundle while it is written. Its inventory is the writer's: the file follows later,
+    and may be replaced while it is read."""
+    return BundleReader(DirectoryStorage(writer.path), writer.inventory)
 
 
 def find_lacking(
@@ -102,13 +115,27 @@ def _is_stored(digest: Digest, writer: BundleWriter, token: CancelToken) -> bool
     return size is not None and writer.holds(digest, size, token)
 
 
+def check_apart(reader: BundleReader, bundle: Path) -> None:
+    """Raises `UsageError` where the bundle that is to be kept is itself what is read."""
+    if any(location.resolve() == bundle.resolve() for location in locations(reader)):
+        raise UsageError(
+            f"{bundle} is one of the media, and cannot be the bundle that is kept",
+            hint="Name another directory with -b.",
+        )
+    if (bundle / layout.VOLUME).exists():
+        raise UsageError(
+            f"{bundle} is a volume, and cannot be the bundle that is kept",
+            hint="Name another directory with -b.",
+        )
+
+
 def check_room(
     needed: int, reader: BundleReader, bundle: Path, sink: Sink, *, force: bool = False
 ) -> None:
     """Raises `NoRoom` where the disk of the kept bundle cannot take that many bytes; with `force`
     that is only told."""
     room = Room.at(bundle)
-    if needed <= room.free or _shares_a_disk(reader, bundle):
+    if needed <= room.free or shares_a_disk(reader, bundle):
         return
     problem = NoRoom(
         f"{bundle}: {in_words(needed, up=True)} to be imported,"
@@ -120,14 +147,24 @@ def check_room(
     sink(Note(f"{problem.message}; started all the same", Level.WARNING))
 
 
-def _shares_a_disk(reader: BundleReader, bundle: Path) -> bool:
+def shares_a_disk(reader: BundleReader, bundle: Path) -> bool:
     """Whether files could be linked instead of copied."""
-    here = os.stat(bundle).st_dev
+    here = os.stat(next(path for path in (bundle, *bundle.parents) if path.exists())).st_dev
     return all(path.is_dir() and os.stat(path).st_dev == here for path in locations(reader))
 
 
 def locations(reader: BundleReader) -> tuple[Path, ...]:
     """Where a bundle lies: several places where its volumes do."""
-    storage = reader.storage
-    media = storage.media if isinstance(storage, VolumeSet) else (storage,)
-    return tuple(medium.location for medium in media)
+    if reader.volumes is None:
+        return (reader.storage.location,)
+    return tuple(medium.location for medium in reader.volumes.media)
+
+
+def is_drive(path: Path) -> bool:
+    """Whether a disc lies there: in a drive, or mounted."""
+    if path.is_block_device():
+        return True
+    try:
+        return Room.at(path).file_system in ("iso9660", "udf")
+    except EnvironmentFailure:
+        return False

@@ -79,6 +79,15 @@ def refuse(where: str, absent: Iterable[LeftOut]) -> None:
     missing = tuple(absent)
     if not missing:
         return
+    bases = ", ".join(dict.fromkeys(one.base for one in missing))
+    raise NotFound(
+        f"{where} is an update of what is not here: {in_words(missing)}",
+        hint=f"Bring {bases} here first, or save without --have. verify --json lists all digests.",
+    )
+
+
+def in_words(missing: Iterable[LeftOut]) -> str:
+    """Images, digests and the bundles that had them."""
     told = []
     for one in missing:
         digests = ", ".join(one.digests[:_MOST_NAMED])
@@ -89,11 +98,7 @@ def refuse(where: str, absent: Iterable[LeftOut]) -> None:
             f"{images} {'needs' if len(one.items) == 1 else 'need'}"
             f" {count(len(one.digests), 'layer')} of {one.base}: {digests}"
         )
-    bases = ", ".join(dict.fromkeys(one.base for one in missing))
-    raise NotFound(
-        f"{where} is an update of what is not here: {'; '.join(told)}",
-        hint=f"Bring {bases} here first, or save without --have. verify --json lists all digests.",
-    )
+    return "; ".join(told)
 
 
 def _by_base(

@@ -25,7 +25,7 @@ from airgap_tui.engine.events import (
     JobStarted,
     Sink,
 )
-from airgap_tui.engine.jobs.delivered import Place, leave_receipt
+from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.load_archive import load_archive
 from airgap_tui.engine.jobs.load_bundles import BundleLoading, Wanted, check_bases, choose
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
@@ -59,13 +59,14 @@ class LoadSpec:
 @dataclass(frozen=True, slots=True)
 class LoadResult:
     """`engine` is what took the images, such as `Docker 20.10.24`; `bytes` is what was sent;
-    `codes` are the delivery codes of the bundles."""
+    `codes` are the delivery codes of the bundles, `receipts` where their receipts lie."""
 
     items: tuple[ItemResult, ...]
     engine: str
     bytes: int
     seconds: float
     codes: tuple[str, ...] = ()
+    receipts: tuple[Path, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -77,6 +78,7 @@ class LoadResult:
             "items": [item.to_json() for item in self.items],
             "bytes": self.bytes,
             "deliveryCodes": list(self.codes),
+            "receipts": [str(path) for path in self.receipts],
             "seconds": round(self.seconds, 3),
         }
 
@@ -113,9 +115,14 @@ def run(spec: LoadSpec, sink: Sink, token: CancelToken) -> LoadResult:
             loaded, sent = load_archive(engine, path, spec.naming, spec.force, sink, token)
             results += loaded
             loading.sent += sent
-        codes = _receipts(spec, engine.info.name, bundles, wanted, loaded_images, sink)
+        left = _receipts(spec, engine.info.name, bundles, wanted, loaded_images, sink)
         result = LoadResult(
-            tuple(results), engine.info.name, loading.sent, time.monotonic() - started, codes
+            tuple(results),
+            engine.info.name,
+            loading.sent,
+            time.monotonic() - started,
+            tuple(one.code for one in left if one.code),
+            tuple(one.receipt for one in left if one.receipt),
         )
     sink(JobFinished("load", result.exit_code))
     return result
@@ -128,10 +135,10 @@ def _receipts(
     wanted: Sequence[Wanted],
     results: Sequence[ItemResult],
     sink: Sink,
-) -> tuple[str, ...]:
-    """Write down what the engine has now; the delivery codes of the bundles."""
+) -> tuple[Left, ...]:
+    """Write down what the engine has now; what there is of each bundle for the online side."""
     there = {result.reference for result in results if result.succeeded}
-    place, codes = Place(Holder.ENGINE, engine, spec.settings, spec.receipt), []
+    place, left = Place(Holder.ENGINE, engine, spec.settings, spec.receipt), []
     for bundle in bundles:
         images = [
             Received(one.reference, image.digest, (image.digest, *(b.digest for b in image.blobs)))
@@ -139,5 +146,5 @@ def _receipts(
             if one.image.bundle is bundle and one.reference in there
             for image in (one.image.manifest,)
         ]
-        codes.append(leave_receipt(bundle, images, place, sink))
-    return tuple(code for code in codes if code)
+        left.append(leave_receipt(bundle, images, place, sink))
+    return tuple(left)

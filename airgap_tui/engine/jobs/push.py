@@ -25,7 +25,7 @@ from airgap_tui.engine.events import (
 )
 from airgap_tui.engine.jobs.archive_bundle import opened
 from airgap_tui.engine.jobs.carried import needs_of
-from airgap_tui.engine.jobs.delivered import Place, leave_receipt
+from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.left_out import refuse
 from airgap_tui.engine.jobs.logins import Logins
@@ -64,12 +64,13 @@ class PushSpec:
 @dataclass(frozen=True, slots=True)
 class PushResult:
     """`sent` are the bytes that went over the wire: what the registry lacked. `code` is the
-    delivery code, empty where too much is missing for one."""
+    delivery code, empty where too much is missing for one; `receipt` is where that lies."""
 
     items: tuple[ItemResult, ...]
     sent: int
     seconds: float
     code: str = ""
+    receipt: Path | None = None
 
     @property
     def exit_code(self) -> int:
@@ -80,6 +81,7 @@ class PushResult:
             "items": [item.to_json() for item in self.items],
             "bytes": {"sent": self.sent},
             "deliveryCode": self.code or None,
+            "receipt": None if self.receipt is None else str(self.receipt),
             "seconds": round(self.seconds, 3),
         }
 
@@ -106,8 +108,10 @@ def run(
     credentials = logins.credentials if logins else credentials or CredentialStore.load()
     with opened((spec.bundle, *spec.others), spec.work, sink, token) as (bundle, unreadable):
         check_signatures((bundle,), spec.settings.trust, sink, token)
-        items, sent, code = _push(spec, bundle, sink, token, credentials, logins)
-    result = PushResult((*items, *unreadable), sent, time.monotonic() - started, code)
+        items, sent, left = _push(spec, bundle, sink, token, credentials, logins)
+    result = PushResult(
+        (*items, *unreadable), sent, time.monotonic() - started, left.code, left.receipt
+    )
     sink(JobFinished("push", result.exit_code))
     return result
 
@@ -119,8 +123,8 @@ def _push(
     token: CancelToken,
     credentials: CredentialStore,
     logins: Logins | None,
-) -> tuple[tuple[ItemResult, ...], int, str]:
-    """The items' results, the bytes that were sent, and the delivery code."""
+) -> tuple[tuple[ItemResult, ...], int, Left]:
+    """The items' results, the bytes that were sent, and what there is for the online side."""
     items = chosen_items(bundle, spec.references)
     names = spec.naming.assign(item.reference for item in items)
     sink(JobStarted("push", spec.naming.registry, tuple(str(item.reference) for item in items)))
@@ -167,8 +171,8 @@ def _push(
         for d in deliveries
         if results[d.reference].succeeded
     ]
-    code = leave_receipt(bundle, images, place, sink)
-    return tuple(results[item.reference] for item in items), transferred.bytes, code
+    left = leave_receipt(bundle, images, place, sink)
+    return tuple(results[item.reference] for item in items), transferred.bytes, left
 
 
 def _place(naming: Naming) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,19 +15,22 @@ from airgap_tui.engine.bundle.findings import Finding
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
+from airgap_tui.engine.errors import AirgapError, ContentError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.oci.digest import Digest
 
 
-def run(path: Path, before: VerifyResult, token: CancelToken) -> VerifyResult:
-    """The result as it is after reading the damaged and missing layers again.
+def run(
+    path: Path, before: VerifyResult, token: CancelToken, others: Sequence[Path] = ()
+) -> VerifyResult:
+    """The result as it is after reading the damaged and missing layers again; `others` are further
+    volumes of the set.
 
     What is wrong with files that have no digest of their own stays. Raises as `BundleReader.open`.
     """
-    reader = BundleReader.open(path)
+    reader = BundleReader.open(path, *others)
     bad = tuple(finding for finding in before.bad if not _whole(reader, finding, token))
     missing = tuple(finding for finding in before.missing if not _whole(reader, finding, token))
     left = {item for finding in (*bad, *missing) for item in finding.items}
@@ -37,12 +41,12 @@ def run(path: Path, before: VerifyResult, token: CancelToken) -> VerifyResult:
     return replace(before, items=items, bad=bad, missing=missing)
 
 
-def sizes(path: Path, findings: tuple[Finding, ...]) -> dict[str, int]:
+def sizes(path: Path, findings: tuple[Finding, ...], others: Sequence[Path] = ()) -> dict[str, int]:
     """The bytes of each damaged layer as it should be, by digest, where the bundle says so.
 
     Raises as `BundleReader.open`.
     """
-    reader = BundleReader.open(path)
+    reader = BundleReader.open(path, *others)
     wanted = {finding.digest for finding in findings if finding.digest}
     found: dict[str, int] = {}
     for item in reader.items:
@@ -64,13 +68,13 @@ def _whole(reader: BundleReader, finding: Finding, token: CancelToken) -> bool:
         return False
     digest = Digest.parse(finding.digest)
     hasher = digest.hasher()
-    _forget(reader, digest)
     try:
+        _forget(reader, digest)
         with closing(reader.open_blob(digest)) as content:
             while count := content.readinto(buffer()):
                 token.check()
                 hasher.update(buffer()[:count])
-    except EnvironmentFailure:
+    except (ContentError, EnvironmentFailure):
         return False
     return Digest.from_hasher(hasher, digest.algorithm) == digest
 

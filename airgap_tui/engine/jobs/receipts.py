@@ -21,7 +21,7 @@ from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, c
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NotFound, TemporaryFailure, UsageError
-from airgap_tui.engine.events import ItemChanged, ItemState, JobFinished, JobStarted, Note, Sink
+from airgap_tui.engine.events import ItemState, JobFinished, JobStarted, Note, Sink
 from airgap_tui.engine.jobs.carried import base_of, images_of, needs_of, only
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.known import receipt_for
@@ -36,8 +36,9 @@ from airgap_tui.engine.settings import Settings
 @dataclass(frozen=True, slots=True)
 class ReceiptsSpec:
     """`registry` asks that registry for each file of the bundle; `code` is a delivery code of it.
-    `wanted` are images that the next bundle should bring, `site` is what to call the offline side,
-    empty for this machine's name. `key` signs, see `SignSpec`."""
+    `wanted` are images that the next bundle should bring; with `discover` also those that are in
+    use on this machine, or in the files of `in_use`, and that the bundle does not hold. `site` is
+    what to call the offline side, empty for this machine's name. `key` signs, see `SignSpec`."""
 
     bundle: Path
     output: Path
@@ -47,17 +48,21 @@ class ReceiptsSpec:
     site: str = ""
     key: Path | None = None
     settings: Settings = field(default_factory=Settings)
+    discover: bool = False
+    in_use: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsResult:
-    """Items are failed where they are not there whole: the receipt does not list them."""
+    """Items are failed where they are not there whole: the receipt does not list them. `wanted` is
+    what it asks for."""
 
     items: tuple[ItemResult, ...]
     output: Path
     digests: int
     signature: Signature
     seconds: float
+    wanted: tuple[Reference, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -68,6 +73,7 @@ class ReceiptsResult:
             "receipt": str(self.output),
             "items": [item.to_json() for item in self.items],
             "digests": self.digests,
+            "wanted": [str(reference) for reference in self.wanted],
             "signature": self.signature.to_json(),
             "seconds": round(self.seconds, 3),
         }
@@ -93,14 +99,31 @@ def run(
             receipt = _of_registry(spec, bundle, items, registry, token)
     else:
         receipt = _of_bundle(spec, bundle, token)
-    receipt = replace(receipt, wanted=spec.wanted)
+    receipt = replace(receipt, wanted=_wanted(spec, items, sink, token))
     results = _results(items, receipt, sink)
     signature = _write(spec, receipt, sink, token)
     result = ReceiptsResult(
-        results, spec.output, len(receipt.digests), signature, time.monotonic() - started
+        results,
+        spec.output,
+        len(receipt.digests),
+        signature,
+        time.monotonic() - started,
+        receipt.wanted,
     )
     sink(JobFinished("receipt", result.exit_code))
     return result
+
+
+def _wanted(
+    spec: ReceiptsSpec, items: Sequence[Item], sink: Sink, token: CancelToken
+) -> tuple[Reference, ...]:
+    if not spec.discover:
+        return spec.wanted
+    # Discovery reads many formats: only who asks for it waits for them to be imported.
+    from airgap_tui.engine.jobs.wanted_next import in_use, wanted_next
+
+    found = wanted_next(in_use(spec.in_use, sink, token), items, spec.registry, sink)
+    return tuple(dict.fromkeys((*spec.wanted, *found)))
 
 
 def _of_bundle(spec: ReceiptsSpec, bundle: BundleReader, token: CancelToken) -> Receipt:
@@ -192,8 +215,7 @@ def _results(items: Sequence[Item], receipt: Receipt, sink: Sink) -> tuple[ItemR
                 hint="The receipt does not list it, so the next bundle brings all of it.",
             )
             result = ItemResult.failed(item.name, absent)
-        sink(ItemChanged(item.name, result.state, result.error, result.digest))
-        results.append(result)
+        results.append(result.told(sink))
     return tuple(results)
 
 

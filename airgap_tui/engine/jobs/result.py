@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airgap_tui.engine.errors import AirgapError, ContentError
-from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.events import ItemChanged, ItemState, Sink
 from airgap_tui.engine.redaction import redact
 
 
@@ -34,6 +34,11 @@ class ItemResult:
             hint=redact(error.hint),
             exit_code=error.exit_code,
         )
+
+    def told(self, sink: Sink) -> ItemResult:
+        """Report it as the item's last state; the result itself."""
+        sink(ItemChanged(self.reference, self.state, self.error, self.digest))
+        return self
 
     @property
     def succeeded(self) -> bool:

@@ -24,7 +24,6 @@ from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, ContentMismatch
 from airgap_tui.engine.events import (
-    ItemChanged,
     ItemState,
     JobFinished,
     JobStarted,
@@ -129,8 +128,7 @@ def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemRe
     for item in bundle.items:
         token.check()
         if item.kind != SIGNATURE:
-            results.append(_item(bundle, item))
-            sink(ItemChanged(item.name, results[-1].state, results[-1].error))
+            results.append(_item(bundle, item).told(sink))
     if any(not result.succeeded for result in results):
         text = "Images that were not saved to their end are not carried; the bundle says so"
         sink(Note(text, Level.WARNING))

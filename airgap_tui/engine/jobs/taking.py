@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.closure import sizes_below
@@ -15,7 +14,6 @@ from airgap_tui.engine.bundle.linking import is_whole_file
 from airgap_tui.engine.bundle.media.extent import Extent, Place, open_place
 from airgap_tui.engine.bundle.names import present, root_of
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
 from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
 from airgap_tui.engine.bundle.writer import BundleWriter
@@ -41,7 +39,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.in_parallel import in_parallel
-from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, locations
+from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, as_it_is, is_drive, locations
 from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -78,7 +76,7 @@ class Taking:
         blobs = lacking.blobs
         order = sorted(blobs, key=lambda digest: (-blobs[digest], digest))
         # Several files read at once would only move a disc's head about.
-        threads = 1 if any(map(_is_drive, locations(self._reader))) else threads
+        threads = 1 if any(map(is_drive, locations(self._reader))) else threads
         in_parallel(lambda digest: self._take(digest, blobs[digest]), order, threads, self._token)
         for piece in lacking.pieces:
             self._take_piece(piece)
@@ -193,7 +191,7 @@ class Taking:
         waiting = self._pieces.waiting()
         if not waiting:
             return
-        kept = BundleReader.open(self._writer.path)
+        kept = as_it_is(self._writer)
         roots = [root_of(item) for item in present(self._reader.inventory)]
         sizes = sizes_below(roots, lambda descriptor: _document(kept, descriptor))
         for digest in waiting:
@@ -213,12 +211,3 @@ class Taking:
 
 def _document(kept: BundleReader, descriptor: Descriptor) -> Manifest | Index:
     return kept.document(descriptor.digest, descriptor.media_type)
-
-
-def _is_drive(path: Path) -> bool:
-    if path.is_block_device():
-        return True
-    try:
-        return Room.at(path).file_system in ("iso9660", "udf")
-    except EnvironmentFailure:
-        return False

@@ -35,10 +35,12 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.cosign_check import CosignCheck
 from airgap_tui.engine.jobs.left_out import LeftOut, left_out
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.trust import refuse
 from airgap_tui.engine.jobs.verify_reading import Reading
+from airgap_tui.engine.jobs.volumes_found import VolumesHere
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count as counted
 from airgap_tui.engine.quantities import size as in_words
@@ -49,18 +51,21 @@ from airgap_tui.engine.settings import Settings
 class VerifySpec:
     """`others` are further volumes of the set that `path` belongs to. `threads` None takes as many
     as there are processors for this process. `reports` are files that tell the outcome: .txt for
-    people, .json for programs."""
+    people, .json for programs. `cosign_key` is a public key that the cosign signatures of images
+    are checked against."""
 
     path: Path
     settings: Settings = field(default_factory=Settings)
     threads: int | None = None
     others: tuple[Path, ...] = ()
     reports: tuple[Path, ...] = ()
+    cosign_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """`blobs` and `bytes` are what was read; `unreferenced` are stored digests no item needs."""
+    """`blobs` and `bytes` are what was read; `unreferenced` are stored digests no item needs.
+    `volumes` are those that were read, None for a bundle that lies in one place."""
 
     items: tuple[ItemResult, ...]
     blobs: int
@@ -71,6 +76,8 @@ class VerifyResult:
     seconds: float
     signature: Signature = field(default_factory=Signature)
     left_out: tuple[LeftOut, ...] = ()
+    volumes: VolumesHere | None = None
+    cosign: tuple[CosignCheck, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -79,7 +86,8 @@ class VerifyResult:
 
     @property
     def exit_code(self) -> int:
-        if self.bad or self.missing or self.signature.standing is Standing.ALTERED:
+        altered = self.signature.standing is Standing.ALTERED
+        if self.bad or self.missing or altered or any(check.refused for check in self.cosign):
             return ContentError.exit_code
         return combined_exit_code(self.items)
 
@@ -92,6 +100,8 @@ class VerifyResult:
             "missing": [finding.to_json() for finding in self.missing],
             "unreferenced": list(self.unreferenced),
             "signature": self.signature.to_json(),
+            "volumes": None if self.volumes is None else self.volumes.to_json(),
+            "cosign": [check.to_json() for check in self.cosign],
             "leftOut": [one.to_json() for one in self.left_out],
             "items": [item.to_json() for item in self.items],
             "seconds": round(self.seconds, 3),
@@ -103,8 +113,8 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     content is changed.
 
     Raises as `BundleReader.open` does, `SignatureRefused` where a signature is required and there
-    is no good one, and `UsageError` for a report that is neither text nor JSON; what is wrong
-    inside is in the result.
+    is no good one, `UsageError` for a report that is neither text nor JSON, and `NotFound` where
+    there is no cosign to check with; what is wrong inside is in the result.
     """
     started = time.monotonic()
     _check_reports(spec.reports)
@@ -114,6 +124,12 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     if spec.settings.trust.required:
         refuse(signature, spec.settings.trust, str(spec.path))
     sink(JobStarted("verify", str(spec.path), tuple(item.name for item in reader.items)))
+    cosign: tuple[CosignCheck, ...] = ()
+    if spec.cosign_key is not None:
+        # The bundle is served to cosign: a plain verify does without a server.
+        from airgap_tui.engine.jobs.cosign import check_images
+
+        cosign = check_images((spec.path, *spec.others), spec.cosign_key, sink, token)
     needs = needs_of(reader, token)
     stored = {
         digest: size
@@ -146,6 +162,8 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         seconds=time.monotonic() - started,
         signature=signature,
         left_out=left_out(reader, needs),
+        volumes=None if volumes is None else VolumesHere.of(volumes),
+        cosign=cosign,
     )
     _narrate(reader, result, stored, sink)
     if volumes is not None:

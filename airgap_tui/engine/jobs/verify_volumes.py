@@ -4,6 +4,7 @@ and each volume is compared with its own list."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from airgap_tui.engine.bundle import layout
@@ -11,7 +12,12 @@ from airgap_tui.engine.bundle.findings import ABSENT, Finding
 from airgap_tui.engine.bundle.media.extent import JoinedExtent, open_place
 from airgap_tui.engine.bundle.needs import Need
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volumes.findings import check_volume, damaged_pieces, foreign_files
+from airgap_tui.engine.bundle.volumes.findings import (
+    check_volume,
+    damaged_pieces,
+    foreign_files,
+    on_volumes,
+)
 from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
@@ -36,6 +42,13 @@ class VolumesReading(Reading):
     ) -> None:
         super().__init__(reader, needs, stored, sink, token)
         self._volumes = volumes
+
+    @property
+    def bad(self) -> list[Finding]:
+        return [
+            replace(finding, volumes=on_volumes(self._volumes, Digest.parse(finding.digest)))
+            for finding in super().bad
+        ]
 
     def read(self, digest: Digest) -> str:
         try:

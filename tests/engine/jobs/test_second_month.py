@@ -15,8 +15,9 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NotFound, SignatureRefused
-from airgap_tui.engine.events import Event, ItemState, Note, discard
-from airgap_tui.engine.jobs import load, plan, push, receipts, save, seal, serve, verify
+from airgap_tui.engine.events import BlobPlanned, Event, ItemState, Note, discard
+from airgap_tui.engine.jobs import importing, load, plan, push, receipts, save, seal, serve, verify
+from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.jobs.load import LoadSpec
 from airgap_tui.engine.jobs.push import PushSpec
 from airgap_tui.engine.jobs.receipts import ReceiptsSpec
@@ -295,3 +296,61 @@ def test_an_engine_is_spared_only_what_it_has_whole(
     assert docker_engine.client.api.images() == []
     beside = load_of(sides.work / "second", sides.work / "first")
     assert {item.state for item in beside.items} == {ItemState.DONE}
+
+
+def test_an_update_is_imported_and_says_what_it_leaves_out_before_anything_is_copied(
+    sides: Sides,
+) -> None:
+    receipt, kept = sides.work / "receipt.json", sides.work / "kept"
+    sides.push("first", receipt=receipt)
+    sides.save("second", *NEW, have=(receipt,))
+    told: list[Event] = []
+    spec = ImportSpec((sides.work / "second",), kept, settings=sides.settings)
+    result = importing.run(spec, told.append, TOKEN)
+    assert result.exit_code == 0
+    (left_out,) = result.left_out
+    assert set(left_out.digests) == {str(BASE.digest), str(OLD.digest)}
+    texts = [event.text for event in told if isinstance(event, Note)]
+    said = next(n for n, event in enumerate(told) if isinstance(event, Note))
+    assert "is an update of what" in texts[0] and "first" in texts[0]
+    assert str(BASE.digest) in texts[0]
+    assert said < next(n for n, event in enumerate(told) if isinstance(event, BlobPlanned))
+    # The kept bundle leaves it out too, and the registry that has it puts it to the rest.
+    assert verify.run(VerifySpec(kept), discard, TOKEN).ok
+    assert sides.push("kept").exit_code == 0
+    for image in NEW:
+        assert there(sides, image) == image.digest
+
+
+def test_the_base_may_come_into_the_kept_bundle_after_its_update(sides: Sides) -> None:
+    receipt, kept = sides.work / "receipt.json", sides.work / "kept"
+    sides.push("first", receipt=receipt)
+    sides.save("second", *NEW, have=(receipt,))
+    for name in ("second", "first"):
+        spec = ImportSpec((sides.work / name,), kept, settings=sides.settings)
+        assert importing.run(spec, discard, TOKEN).exit_code == 0
+    result = verify.run(VerifySpec(kept), discard, TOKEN)
+    assert result.ok
+    assert result.left_out == ()
+    again = ImportSpec((sides.work / "second",), kept, settings=sides.settings)
+    assert importing.run(again, discard, TOKEN).left_out == ()
+
+
+def test_an_import_leaves_a_receipt_of_what_is_there(sides: Sides) -> None:
+    receipt = sides.work / "imported.json"
+    spec = ImportSpec(
+        (sides.work / "first",), sides.work / "kept", settings=sides.settings, receipt=receipt
+    )
+    result = importing.run(spec, discard, TOKEN)
+    assert result.receipts == (receipt,)
+    assert len(result.codes) == 1
+    written = Receipt.parse(receipt.read_bytes(), "here")
+    assert written.holder is Holder.BUNDLE
+    assert [base.name for base in written.bundles] == ["first"]
+    assert {str(digest) for digest in written.digests} == {FIRST.digest, *FIRST.blobs}
+    planned = plan.run(
+        SaveSpec(sides.references(*NEW), sides.work / "second", sides.settings, have=(receipt,)),
+        discard,
+        TOKEN,
+    )
+    assert planned.left_out == len(BASE.blob) + len(OLD.blob)

@@ -30,10 +30,11 @@ def check_volume(
         if piece is not None and piece[0] in whole:
             continue
         if layout.digest_of_path(file.path) is None and (problem := _problem(medium, file.path)):
-            findings.append(Finding(file.path, "", f"{medium.label}: {problem}"))
+            told = f"{medium.label}: {problem}"
+            findings.append(Finding(file.path, "", told, volumes=(medium.volume.number,)))
     for name in _unlisted(medium):
         problem = f"{medium.label}: {layout.VOLUME} does not list it"
-        findings.append(Finding(name, "", problem))
+        findings.append(Finding(name, "", problem, volumes=(medium.volume.number,)))
     return findings
 
 
@@ -92,6 +93,19 @@ def _walk(root: Path) -> list[str]:
         if len(found) > _MOST_FILES:
             break
     return found
+
+
+def on_volumes(volumes: VolumeSet, digest: Digest) -> tuple[int, ...]:
+    """The numbers of the volumes that list some content, whole or in pieces."""
+    name, pieces = layout.blob_path(digest), volumes.cut
+    prefix = f"{layout.PIECES}/{digest.algorithm}/{digest.hex}/"
+    found = {
+        medium.volume.number
+        for medium in volumes.media
+        if name in medium.volume.by_path
+        or (digest in pieces and any(f.path.startswith(prefix) for f in medium.volume.files))
+    }
+    return tuple(sorted(found))
 
 
 def damaged_pieces(volumes: VolumeSet, digest: Digest) -> tuple[str, ...]:

@@ -1,0 +1,98 @@
+"""`import` by commands: with one drive the next disc is asked for, and what came is told."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airgap_tui.engine.bundle.volumes.volume import Volume
+from tests.cli.conftest import Command
+from tests.cli.guide.conftest import Conversation
+from tests.engine.bundle.sample_source import save
+from tests.engine.bundle.volumes.volumes import Contents, as_directory, cut
+from tests.images import build_image, layer
+
+ARGUMENTS = ["import", "tray", "-b", "kept", "--change-disks"]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[tuple[Volume, Contents]]:
+    save(tmp_path / "online/pod", [build_image("lab/one:1", [layer("a layer", 90_000)])])
+    return cut(tmp_path / "online/pod", 3, 40_000)
+
+
+def insert(tmp_path: Path, part: tuple[Volume, Contents]) -> None:
+    shutil.rmtree(tmp_path / "tray", ignore_errors=True)
+    shutil.move(as_directory(tmp_path / "burned", *part), tmp_path / "tray")
+
+
+@pytest.fixture
+def talk(
+    environment: dict[str, str], parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> Iterator[Conversation]:
+    insert(tmp_path, parts[1])
+    conversation = Conversation(environment, tmp_path, *ARGUMENTS)
+    yield conversation
+    conversation.close()
+
+
+def test_a_person_is_asked_for_the_next_disc(
+    talk: Conversation, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    talk.hear("1 of 3 read, insert any other")
+    talk.hear("Insert the next disk at tray, and press Enter")
+    talk.answer()
+    talk.hear("volume 2 was read before")
+    shutil.rmtree(tmp_path / "tray")
+    talk.answer()
+    talk.hear("there is no bundle at tray")
+    insert(tmp_path, parts[2])
+    talk.answer()
+    talk.hear("2 of 3 read, insert any other")
+    insert(tmp_path, parts[0])
+    talk.answer()
+    assert talk.end() == 0
+    said = " ".join(talk.text.split())
+    assert "3 of 3 read, and nothing more is needed" in said
+    assert "Delivery code of pod, for the online side: " in said
+
+
+def test_stopping_between_discs_tells_how_to_go_on(talk: Conversation) -> None:
+    talk.hear("Insert the next disk")
+    talk.press(b"\x03")
+    assert talk.end() == 130
+    said = " ".join(talk.text.split())
+    assert "What is imported is kept" in said
+    assert shlex.join(["airgap-tui", *ARGUMENTS]) in said
+
+
+def test_a_script_is_told_that_a_disc_has_to_be_changed(
+    command: Command, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    for number, code in ((1, 130), (0, 130), (2, 0)):
+        insert(tmp_path, parts[number])
+        ended = command(*ARGUMENTS, "--json")
+        assert ended.code == code, ended.err
+        assert ("Change the disk; then: " in ended.err) == bool(code)
+    assert ended.document["volumes"] == {"set": "pod", "read": 3, "count": 3}
+    assert len(ended.document["deliveryCodes"]) == 1
+    assert [Path(path).is_file() for path in ended.document["receipts"]] == [True]
+
+
+def test_without_the_option_a_directory_asks_for_nothing(
+    command: Command, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    insert(tmp_path, parts[0])
+    ended = command("import", "tray", "-b", "kept", "--receipt", "receipt.json")
+    assert ended.code == 1
+    assert "1 of 3 read, insert any other" in ended.err
+
+
+def test_a_job_of_its_own_cannot_ask(command: Command) -> None:
+    ended = command("import", "tray", "-b", "kept", "--change-disks", "--detach")
+    assert ended.code == 2
+    assert "cannot be used together" in ended.err
