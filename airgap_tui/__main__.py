@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from airgap_tui.engine import own_program
+
 _OBJECTS = 20_000
 """New objects after which Python looks for garbage cycles. Its own 700 make it walk the modules
 dozens of times while they are imported, which is a tenth of the time that starting takes; hardly
@@ -32,6 +34,11 @@ def main() -> NoReturn:
 def run() -> int:
     """Run the program with this process's arguments; the exit code."""
     gc.set_threshold(_OBJECTS)
+    own_program.leave_starter_behind()
+    if sys.argv[1:2] == [own_program.WORKER]:
+        from airgap_tui.engine.jobs.worker import main as work
+
+        return work(sys.argv[2])
     for stream in (sys.stdout, sys.stderr):
         # Names that the locale cannot write are shown escaped, where Python would raise.
         if hasattr(stream, "reconfigure"):

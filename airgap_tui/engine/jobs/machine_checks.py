@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
+from airgap_tui.engine import own_program
 from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.survival import Survival, survival
 
@@ -27,7 +28,7 @@ _PROGRAMS = (
 
 def python() -> Check:
     """The interpreter."""
-    finding = f"{platform.python_version()} at {sys.executable}"
+    finding = f"{platform.python_version()} at {own_program.executable_file() or sys.executable}"
     if sys.version_info < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         return Check(

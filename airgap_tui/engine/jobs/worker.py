@@ -3,6 +3,9 @@
 `start` runs `python -m airgap_tui.engine.jobs.worker DIRECTORY`. That forks, so that nobody has the
 worker for a child; it is the head of a session of its own, ignores SIGHUP, and stops cleanly at
 SIGTERM. Secrets come through its standard input, once, and stay in its memory.
+
+A program in one file cannot fork and leave: what it has unpacked goes when the process ends that
+was started. There the worker is that process, and says on its standard output that it works.
 """
 
 from __future__ import annotations
@@ -12,16 +15,19 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
+from airgap_tui.engine import own_program
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
@@ -66,28 +72,65 @@ def start(
     given = {name: known and credential_as_json(known) for name, known in logins.items()}
     message = json.dumps({"logins": given, "environment": secrets}).encode()
     prefix = (surviving or survival()).prefix
-    arguments = [*prefix, sys.executable, "-m", __name__, str(directory.path.absolute())]
+    command_line = [*own_program.worker_command(__name__), str(directory.path.absolute())]
+    begin = _begin_and_stay if own_program.is_one_file() else _begin
     try:
         with open(directory.log, "ab") as log:
-            done = subprocess.run(
-                arguments,
-                input=message,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=environment,
-                start_new_session=True,
-                timeout=_START_SECONDS,
-                check=False,
-            )
+            code = begin([*prefix, *command_line], message, log, environment)
     except (OSError, subprocess.SubprocessError) as error:
         raise EnvironmentFailure(f"no worker process can be started: {error}") from None
-    if done.returncode != 0:
+    if code != 0:
         raise EnvironmentFailure(
-            f"the worker process ended at once ({done.returncode})",
+            f"the worker process ended at once ({code})",
             hint=f"{directory.log} tells more.",
         )
     return describe(directory)
+
+
+def _begin(
+    command: Sequence[str], message: bytes, log: IO[bytes], environment: Mapping[str, str]
+) -> int:
+    """Start a worker that leaves the process that was started; how that one ended."""
+    return subprocess.run(
+        command,
+        input=message,
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        env=environment,
+        start_new_session=True,
+        timeout=_START_SECONDS,
+        check=False,
+    ).returncode
+
+
+def _begin_and_stay(
+    command: Sequence[str], message: bytes, log: IO[bytes], environment: Mapping[str, str]
+) -> int:
+    """Start a worker that is the process that was started; 0 as soon as it says that it works."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd="/",
+        env=environment,
+        start_new_session=True,
+    )
+    assert process.stdin is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    with process.stdin, suppress(BrokenPipeError):
+        process.stdin.write(message)
+        process.stdin.flush()
+    with process.stdout:
+        ready = select.select([process.stdout], [], [], _START_SECONDS)[0]
+        if ready and os.read(process.stdout.fileno(), 1):
+            # Somebody has to take note of its end for as long as this process is there.
+            threading.Thread(target=process.wait, name="worker", daemon=True).start()
+            return 0
+    if not ready:
+        process.kill()
+    return process.wait() or 1
 
 
 def stop(job: JobInfo, *, at_once: bool = False) -> bool:
@@ -127,7 +170,7 @@ def _apart(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, st
     }
     others = {name: value for name, value in environment.items() if name not in secret}
     root = Path(__file__).resolve().parents[3]
-    if root.name not in ("site-packages", "dist-packages"):
+    if own_program.is_installed() and root.name not in ("site-packages", "dist-packages"):
         # Run from a source tree: the worker starts in /, and would not find it.
         paths = [str(root), *others.get("PYTHONPATH", "").split(os.pathsep)]
         others["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
@@ -140,12 +183,7 @@ def _apart(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, st
 def main(path: str) -> int:
     """Take the secrets, leave everybody who started us, say who we are, and do the job."""
     secrets = json.loads(sys.stdin.buffer.read(_MOST_SECRETS))
-    reader, writer = os.pipe()
-    if os.fork():
-        os.close(writer)
-        # Nothing to read means that the worker ended before it could say that it works.
-        os._exit(0 if os.read(reader, 1) else 1)
-    os.close(reader)
+    writer = _stay() if own_program.is_one_file() else _leave()
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -155,6 +193,24 @@ def main(path: str) -> int:
     os.environ.update(secrets["environment"])
     logins = {name: value and read_credential(value) for name, value in secrets["logins"].items()}
     return _work(JobDirectory(Path(path)), logins, writer)
+
+
+def _leave() -> int:
+    """Go on as a process that nobody has for a child; where to say that the worker works."""
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        # Nothing to read means that the worker ended before it could say that it works.
+        os._exit(0 if os.read(reader, 1) else 1)
+    os.close(reader)
+    return writer
+
+
+def _stay() -> int:
+    """Keep standard output for saying that the worker works; what is printed goes to the log."""
+    writer = os.dup(1)
+    os.dup2(2, 1)
+    return writer
 
 
 def _work(directory: JobDirectory, given: Mapping[str, Credential | None], started: int) -> int:
