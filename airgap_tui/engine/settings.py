@@ -67,13 +67,15 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for a whole run. `platform` None stands for all platforms of an image."""
+    """What holds for a whole run. `platform` None stands for all platforms of an image.
+    `carry_tool` False leaves airgap-tui itself off the media, unless a command asks for it."""
 
     network: Network = field(default_factory=Network)
     platform: Platform | None = DEFAULT_PLATFORM
     transfers: int = 4
     ngc: NgcAddresses = field(default_factory=NgcAddresses)
     trust: Trust = field(default_factory=Trust)
+    carry_tool: bool = True
     state_dir: Path = field(default_factory=lambda: state_dir())
 
     @classmethod
@@ -111,6 +113,11 @@ def allowed_signers_file(environment: Mapping[str, str] = os.environ) -> Path:
 def state_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """Where jobs and the log are kept: `$XDG_STATE_HOME/airgap-tui`."""
     return _xdg("XDG_STATE_HOME", ".local/state", environment)
+
+
+def cache_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where lies what can be fetched again: `$XDG_CACHE_HOME/airgap-tui`."""
+    return _xdg("XDG_CACHE_HOME", ".cache", environment)
 
 
 def _xdg(variable: str, default: str, environment: Mapping[str, str] = os.environ) -> Path:
@@ -155,6 +162,8 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
         if key == "allowed_signers":
             trust = replace(settings.trust, allowed_signers=Path(str(value)).expanduser())
             return replace(settings, trust=trust)
+        if key == "carry_tool":
+            return replace(settings, carry_tool=_truth(value))
         if key == "require_signature":
             return replace(settings, trust=replace(settings.trust, required=_truth(value)))
         if key == "retries":
@@ -166,7 +175,7 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
     except (ValueError, UsageError) as error:
         raise UsageError(f"{where}: {error}") from None
     others = {"platform", "transfers", "retries", "allowed_signers", "require_signature"}
-    known = ", ".join(sorted({*others, *_NGC} | network))
+    known = ", ".join(sorted({"carry_tool", *others, *_NGC} | network))
     raise UsageError(f"{where}: there is no such setting", hint=f"Known are {known}.")
 
 
