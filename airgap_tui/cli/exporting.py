@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airgap_tui.cli.background import detach_option, detached
+from airgap_tui.cli.carrying import tool_options, tool_spec
 from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, verb
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output, narrate
@@ -28,6 +29,7 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
     "airgap-tui export /data/pod /media/usb1 --volume-size fat32",
     "airgap-tui export /data/pod /data/discs --format iso --volume-size dvd",
     "airgap-tui export /data/pod /media/usb1 --volume-size 60GB --change-disks",
+    "airgap-tui export /data/pod /media/usb1 --tool-for 3.11/x86_64",
 )
 @click.argument("bundle", type=FILE, metavar="BUNDLE")
 @click.argument("medium", type=DIRECTORY, metavar="MEDIUM")
@@ -59,6 +61,7 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
 )
 @click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign the bundle first; see sign.")
 @sheet_option
+@tool_options
 @detach_option
 def export(
     output: Output,
@@ -70,13 +73,17 @@ def export(
     change_disks: bool,
     key: Path | None,
     sheets: tuple[Path, ...],
+    tool_files: tuple[Path, ...],
+    tool_for: str | None,
+    no_tool: bool,
     detach: bool,
 ) -> int:
     """Write a bundle onto disks or discs, as volumes of a chosen size.
 
     MEDIUM is a directory, usually where a disk is mounted. The same bundle and size always give the
     same volumes. An export that was stopped goes on where it was when the same command is given
-    again; an ISO image is begun again.
+    again; an ISO image is begun again. airgap-tui itself goes onto the first volume, and runs from
+    there without being installed.
     """
     from airgap_tui.engine.bundle.volumes.medium import Form, Medium
     from airgap_tui.engine.jobs import export as job
@@ -87,10 +94,12 @@ def export(
         raise UsageError("--sign and --detach cannot be used together", hint="Sign it before.")
     if change_disks and detach:
         raise UsageError("--change-disks and --detach cannot be used together")
+    settings = settings_of()
     spec = job.ExportSpec(
         *(bundle, medium, Form(form), volume_size or "", only, bool(only), key),
-        settings=settings_of(),
+        settings=settings,
         sheets=sheets,
+        tool=tool_spec(settings, tool_files, tool_for, no_tool),
     )
     if detach:
         from airgap_tui.engine.jobs.chain import Step

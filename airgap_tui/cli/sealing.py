@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from airgap_tui.cli.carrying import tool_options, tool_spec
 from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, verb
 from airgap_tui.cli.output import Output, narrate
 from airgap_tui.cli.results import tell_failures
@@ -45,18 +46,29 @@ def sign(output: Output, bundle: Path, key: Path) -> int:
 @click.argument("bundle", type=DIRECTORY)
 @click.option("--sign", "key", type=FILE, metavar="KEY", help=f"Sign it as well. {_KEY}")
 @sheet_option
-def seal(output: Output, bundle: Path, key: Path | None, sheets: tuple[Path, ...]) -> int:
+@tool_options
+def seal(
+    output: Output,
+    bundle: Path,
+    key: Path | None,
+    sheets: tuple[Path, ...],
+    tool_files: tuple[Path, ...],
+    tool_for: str | None,
+    no_tool: bool,
+) -> int:
     """Make a bundle ready to carry on the disk that it is on.
 
-    Checksums, the signature, START-HERE.txt for whoever opens it, and everything written through to
-    the disk. Nothing is copied. Giving the command again changes nothing that is right.
+    Checksums, the signature, airgap-tui itself, START-HERE.txt for whoever opens it, and everything
+    written through to the disk. No image is copied. Giving the command again changes nothing that
+    is right.
     """
     settings = settings_of()
 
     from airgap_tui.engine.jobs import seal as job
     from airgap_tui.engine.quantities import count, size
 
-    spec = job.SealSpec(bundle, key, settings, sheets)
+    tool = tool_spec(settings, tool_files, tool_for, no_tool)
+    spec = job.SealSpec(bundle, key, settings, sheets, tool)
     result = run_job(output, lambda sink, token: job.run(spec, sink, token))
     output.document(result.to_json())
     tell_failures(output, result.items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airgap_tui.engine.bundle import layout, names
 from airgap_tui.engine.bundle.blob_store import BlobStore
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, Inventory
-from airgap_tui.engine.bundle.media.stored_files import Storage
+from airgap_tui.engine.bundle.media.stored_files import Storage, sha256_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.oci import manifest
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -39,4 +39,6 @@ def checksums_of(storage: Storage, store: BlobStore, token: CancelToken) -> dict
             sums[name] = store.sha256(digest, token)
         elif name in layout.FILES:
             sums[name] = Digest.of(storage.read(name, MAX_BYTES)).hex
+        elif name.startswith(f"{layout.TOOL}/"):
+            sums[name] = sha256_of(storage, name)
     return sums

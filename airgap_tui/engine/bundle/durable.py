@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -90,6 +91,25 @@ def sync_directory(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def sync_file_system(path: Path) -> None:
+    """Return when everything on the file system of a directory is on the disk, whoever wrote it.
+
+    Raises `EnvironmentFailure` where the disk refused something since it was opened."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(descriptor) != 0:
+            reason = os.strerror(ctypes.get_errno()).lower()
+            raise EnvironmentFailure(
+                f"{path}: the disk did not take everything: {reason}",
+                hint="It may be failing. Verify the bundle, and carry it on another one.",
+            )
+    finally:
+        os.close(descriptor)
+    with writing(path):
+        sync_directory(path)
 
 
 class DirectorySync:

@@ -5,6 +5,7 @@ Fields that this version does not know, of the same schema, are kept when it is 
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.oci.reference import Reference
 
 if TYPE_CHECKING:
+    from airgap_tui.engine.bundle.carried_tool import CarriedTool
     from airgap_tui.engine.bundle.receipts.assumption import Assumption
 
 SCHEMA = 1
@@ -166,7 +168,8 @@ class Inventory:
     """The content of `bundle.json`. Whoever changes one guards it against other threads.
 
     `saving` stands while a save is under way or was interrupted: only afterwards do `index.json`
-    and `manifest.json` have to agree with it. `platform` None stands for all.
+    and `manifest.json` have to agree with it. `platform` None stands for all. `imported` says that
+    it was merged from media, and so is on the offline side.
     """
 
     id: str
@@ -178,6 +181,8 @@ class Inventory:
     saving: bool = False
     layers: dict[Digest, LayerRecord] = field(default_factory=dict)
     assumes: tuple[Assumption, ...] = ()
+    carried: CarriedTool | None = None
+    imported: bool = False
     unknown: Mapping[str, Any] = field(default_factory=dict)
     _items: dict[str, Item] = field(default_factory=dict)
 
@@ -251,6 +256,7 @@ class Inventory:
             raise MalformedContent("bundle.json has no schemaVersion")
         items, layers = fields.take("items", []), fields.take("layers", {})
         assumes = fields.take("assumes", [])
+        carried = fields.take("carried", None)
         listed = isinstance(items, list) and isinstance(assumes, list)
         if not listed or not isinstance(layers, dict):
             raise MalformedContent("bundle.json: items or layers are of the wrong kind")
@@ -263,6 +269,8 @@ class Inventory:
             tool=tool,
             saving=bool(fields.take("saving", False)),
             assumes=_assumptions(assumes),
+            carried=_carried(carried),
+            imported=bool(fields.take("imported", False)),
             unknown=fields.rest(),
         )
         for item in map(Item.from_json, items):
@@ -274,6 +282,10 @@ class Inventory:
                 record
             )
         return inventory
+
+    def format(self) -> bytes:
+        """The bytes of `bundle.json`."""
+        return format_json(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The file as it is written; `updated` and `tool` are those of the caller's setting."""
@@ -291,13 +303,28 @@ class Inventory:
                 str(digest): self.layers[digest].to_json() for digest in sorted(self.layers)
             },
             **({"assumes": [one.to_json() for one in self.assumes]} if self.assumes else {}),
+            **({"carried": self.carried.to_json()} if self.carried else {}),
+            **({"imported": True} if self.imported else {}),
             **self.unknown,
         }
+
+
+def format_json(value: dict[str, Any]) -> bytes:
+    """What `Inventory.to_json` gave, as it is written."""
+    return json.dumps(value, indent=1).encode() + b"\n"
 
 
 def now() -> str:
     """The time in UTC, as `2026-01-31T12:00:00Z`."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _carried(value: object) -> CarriedTool | None:
+    if value is None:
+        return None
+    from airgap_tui.engine.bundle.carried_tool import CarriedTool
+
+    return CarriedTool.from_json(value)
 
 
 def _assumptions(listed: list[object]) -> tuple[Assumption, ...]:

@@ -6,7 +6,6 @@ share one write, and writing takes a small part of the time at most.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import TypeVar
 from airgap_tui import __version__
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.durable import replace_file
-from airgap_tui.engine.bundle.inventory import Inventory, now
+from airgap_tui.engine.bundle.inventory import Inventory, format_json, now
 from airgap_tui.engine.errors import AirgapError
 
 _SHARE = 20
@@ -66,7 +65,7 @@ class InventoryFile:
                 self.inventory.tool = __version__
                 value = self.inventory.to_json()
             begun = time.monotonic()
-            content = json.dumps(value, indent=1).encode() + b"\n"
+            content = format_json(value)
             temporary = self._path.parent / layout.PARTIAL / f"{layout.INVENTORY}.new"
             replace_file(self._path, content, temporary)
             self._pause = _SHARE * (time.monotonic() - begun)

@@ -22,6 +22,11 @@ VOLUME = "volume.json"
 BLOBS = "blobs"
 PIECES = "pieces"
 TOOL = "airgap-tui"
+TOOL_SUMS = f"{TOOL}/SHA256SUMS"
+TOOL_RUN = "run"
+TOOL_PROGRAM = "airgap-tui-"
+"""What the names of executable files of the tool begin with; the machine follows."""
+
 PARTIAL = ".partial"
 LOCK = f"{PARTIAL}/lock"
 DAMAGED = f"{PARTIAL}/damaged"
@@ -92,6 +97,11 @@ def is_file_name(name: str) -> bool:
         or piece_of_path(name) is not None
         or _TOOL.fullmatch(name) is not None
     )
+
+
+def is_program(name: str) -> bool:
+    """Whether a file of the tool is one that is run by its name."""
+    return name == f"{TOOL}/{TOOL_RUN}" or name.startswith(f"{TOOL}/{TOOL_PROGRAM}")
 
 
 def is_ref_name(name: str) -> bool:

@@ -1,25 +1,25 @@
 """The hold on a finished bundle while what makes it ready to carry is written beside its content:
-checksums, signature, notes. The inventory itself stays as it is, so that its signature does too.
+checksums, signature, notes. The inventory itself stays as it is, so that its signature does too;
+but where it gets to know a tool that is carried.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.blob_store import BlobStore
+from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.checksums import format_checksums
 from airgap_tui.engine.bundle.completion import checksums_of, name_files
-from airgap_tui.engine.bundle.durable import replace_file, sync_directory, writing
+from airgap_tui.engine.bundle.durable import replace_file, sync_file_system, writing
 from airgap_tui.engine.bundle.lock import BundleLock
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, UsageError
+from airgap_tui.engine.errors import AirgapError, UsageError
 
 
 class Seal:
@@ -53,6 +53,14 @@ class Seal:
         for name, content in name_files(self.bundle.inventory, self._storage):
             self.write(name, content)
 
+    def write_inventory(self, tool: CarriedTool) -> None:
+        """Let the inventory know the tool that is carried: a signature of it as it was is none of
+        it any more."""
+        inventory = self.bundle.inventory.snapshot()
+        inventory.carried = tool
+        self.write(layout.INVENTORY, inventory.format())
+        self.bundle = BundleReader.open(self.path)
+
     def write_checksums(self, token: CancelToken) -> bool:
         """`SHA256SUMS` of all that is there now; False where it was right."""
         sums = checksums_of(self._storage, BlobStore(self.path), token)
@@ -62,19 +70,7 @@ class Seal:
         """Return when everything on the file system is on the disk, whoever wrote it.
 
         Raises `EnvironmentFailure` where the disk refused something since it was opened."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.syncfs(descriptor) != 0:
-                reason = os.strerror(ctypes.get_errno()).lower()
-                raise EnvironmentFailure(
-                    f"{self.path}: the disk did not take everything: {reason}",
-                    hint="It may be failing. Verify the bundle, and carry it on another one.",
-                )
-        finally:
-            os.close(descriptor)
-        with writing(self.path):
-            sync_directory(self.path)
+        sync_file_system(self.path)
 
 
 @contextmanager

@@ -107,6 +107,7 @@ class BundleWriter:
                 inventory = Inventory.parse(storage.read(layout.INVENTORY, MAX_BYTES), str(path))
             else:
                 inventory = Inventory.new(path.absolute().name, platform)
+                inventory.imported = job == "import"
             inventory.saving = True
             if _unseal(path):
                 text = f"{path} changes, so its signature is gone; sign it when it is finished"

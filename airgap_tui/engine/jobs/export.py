@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -27,7 +28,15 @@ from airgap_tui.engine.bundle.volumes.room import check_room
 from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.bundle.volumes.writer import VolumeWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentError, NotFound, Stopped, UsageError
+from airgap_tui.engine.errors import (
+    AirgapError,
+    BundleLocked,
+    ContentError,
+    EnvironmentFailure,
+    NotFound,
+    Stopped,
+    UsageError,
+)
 from airgap_tui.engine.events import (
     BlobDone,
     BlobPlanned,
@@ -43,6 +52,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.carried import record
+from airgap_tui.engine.jobs.carry import ToolSpec, carried, leave_out, settle
 from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs, plan_cut_blobs
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
@@ -58,7 +68,8 @@ class ExportSpec:
     as `Medium.parse` reads it, empty for one volume. `only` are the numbers of the volumes to
     write, empty for all; `again` reads those that are there and replaces what is wrong in them.
     `key` signs the bundle before, as `SignSpec` says. `sheets` are transfer sheets to write, as
-    `SealSpec` says: of all volumes, with the checksums of those that are there."""
+    `SealSpec` says: of all volumes, with the checksums of those that are there. `tool` None leaves
+    the tool out, also where it is in the bundle; `again` takes it as it is there."""
 
     bundle: Path
     medium: Path
@@ -69,6 +80,7 @@ class ExportSpec:
     key: Path | None = None
     settings: Settings = field(default_factory=Settings)
     sheets: tuple[Path, ...] = ()
+    tool: ToolSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,7 @@ class ExportResult:
     numbers: tuple[int, ...]
     bytes: int
     seconds: float
+    tool: CarriedTool | None = None
 
     @property
     def exit_code(self) -> int:
@@ -98,6 +111,7 @@ class ExportResult:
             "count": self.count,
             "volumes": volumes,
             "bytes": self.bytes,
+            "tool": self.tool.to_json() if self.tool else None,
             "seconds": round(self.seconds, 3),
         }
 
@@ -113,13 +127,17 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
     if spec.form is Form.ISO:
         find_xorriso()
-    if spec.key is not None:
-        with sealing(spec.bundle, "export") as seal:
-            signature_to_carry(seal, spec.key, spec.settings, sink, token)
+    tool = _make_ready(spec, sink, token)
     bundle = BundleReader.open(spec.bundle)
     signature = signature_of(bundle, spec.settings.trust, token)
     check_carried(bundle, signature)
-    plan = plan_volumes(bundle, medium, spec.form, signature, token)
+    try:
+        plan = plan_volumes(bundle, medium, spec.form, signature, token, with_tool=tool is not None)
+    except UsageError as error:
+        if tool is None or (spec.tool is not None and spec.tool.required):
+            raise
+        plan, tool = plan_volumes(bundle, medium, spec.form, signature, token), None
+        leave_out(error.message, sink)
     numbers = _numbers(spec.only, plan)
     _check_place(spec, plan)
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
@@ -135,9 +153,32 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
         numbers=numbers,
         bytes=export.written,
         seconds=time.monotonic() - started,
+        tool=tool,
     )
     sink(JobFinished("export", ended.exit_code))
     return ended
+
+
+def _make_ready(spec: ExportSpec, sink: Sink, token: CancelToken) -> CarriedTool | None:
+    """Put the tool into the bundle, and sign that; the tool that goes onto the media."""
+    changes = spec.tool is not None and not spec.again and spec.bundle.is_dir()
+    if not changes and spec.key is None:
+        return None if spec.tool is None else carried(BundleReader.open(spec.bundle))
+    try:
+        with sealing(spec.bundle, "export") as seal:
+            tool = None
+            if changes and spec.tool is not None:
+                signing = spec.key is not None
+                tool = settle(seal, spec.tool, spec.settings, sink, token, signing=signing)
+            if spec.key is not None:
+                signature_to_carry(seal, spec.key, spec.settings, sink, token)
+            return tool if changes or spec.tool is None else carried(seal.bundle)
+    except EnvironmentFailure as error:
+        optional = spec.tool is not None and not spec.tool.required
+        if spec.key is not None or not optional or isinstance(error, (BundleLocked, NotFound)):
+            raise
+        leave_out(error.message, sink)
+        return None
 
 
 def _numbers(only: Sequence[int], plan: VolumePlan) -> tuple[int, ...]:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import mount_point
 from airgap_tui.engine.bundle.seal import Seal, sealing
 from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.tool_writer import remove_tool
 from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.bundle.volumes.start_here import Place, start_here
 from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetVolume
@@ -32,6 +34,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.carried import record
+from airgap_tui.engine.jobs.carry import ToolSpec, settle
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
 from airgap_tui.engine.jobs.sign import signature_to_carry
@@ -43,12 +46,14 @@ from airgap_tui.engine.settings import Settings
 @dataclass(frozen=True, slots=True)
 class SealSpec:
     """`key` None leaves the signature that is there, if any; else see `SignSpec`. `sheets` are
-    transfer sheets to write, in the form that the end of each name says."""
+    transfer sheets to write, in the form that the end of each name says. `tool` None takes the tool
+    out of the bundle, if it is there."""
 
     bundle: Path
     key: Path | None = None
     settings: Settings = field(default_factory=Settings)
     sheets: tuple[Path, ...] = ()
+    tool: ToolSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class SealResult:
     changed: tuple[str, ...]
     bytes: int
     seconds: float
+    tool: CarriedTool | None = None
 
     @property
     def exit_code(self) -> int:
@@ -74,6 +80,7 @@ class SealResult:
             "mounted": str(self.mounted),
             "changed": list(self.changed),
             "bytes": self.bytes,
+            "tool": self.tool.to_json() if self.tool else None,
             "seconds": round(self.seconds, 3),
         }
 
@@ -88,9 +95,10 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
         sink(JobStarted("seal", str(spec.bundle), names))
         items = _items(seal.bundle, sink, token)
         seal.write_names()
+        tool = _tool(spec, seal, sink, token)
         signature = signature_to_carry(seal, spec.key, spec.settings, sink, token)
         content = sum(size for _name, size in seal.bundle.storage.names(layout.BLOBS))
-        changed = _notes(seal, signature, content, token)
+        changed = _notes(seal, signature, content, tool is not None, token)
         token.check()
         sink(Note("Waiting until everything is on the disk"))
         seal.sync()
@@ -104,9 +112,19 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
         changed,
         content,
         time.monotonic() - started,
+        tool,
     )
     sink(JobFinished("seal", result.exit_code))
     return result
+
+
+def _tool(spec: SealSpec, seal: Seal, sink: Sink, token: CancelToken) -> CarriedTool | None:
+    if spec.tool is not None:
+        signing = spec.key is not None
+        return settle(seal, spec.tool, spec.settings, sink, token, signing=signing)
+    if remove_tool(seal):
+        sink(Note("airgap-tui itself is taken out of the bundle"))
+    return None
 
 
 def _sheet(seal: Seal, signature: Signature) -> Sheet:
@@ -150,9 +168,11 @@ def _item(bundle: BundleReader, item: Item) -> ItemResult:
     return ItemResult(item.name, ItemState.DONE, str(item.digest or ""), item.bytes)
 
 
-def _notes(seal: Seal, signature: Signature, content: int, token: CancelToken) -> tuple[str, ...]:
+def _notes(
+    seal: Seal, signature: Signature, content: int, tool: bool, token: CancelToken
+) -> tuple[str, ...]:
     """`START-HERE.txt`, then the checksums, which cover it: gone while they are not right."""
-    text = start_here(seal.bundle.inventory, content, signature, Place())
+    text = start_here(seal.bundle.inventory, content, signature, Place(tool=tool))
     changed = []
     if seal.read(layout.START_HERE, 1024 * 1024) != text:
         seal.remove(layout.CHECKSUMS)

@@ -26,6 +26,7 @@ from airgap_tui.engine.bundle.needs import needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
+from airgap_tui.engine.bundle.tool_files import check_tool
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentError
 from airgap_tui.engine.events import (
@@ -148,6 +149,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         reading = VolumesReading(reader, volumes, needs, stored, sink, token)
         reading.run(threads)
         file_findings = check_volumes(volumes, sink, token)
+    file_findings += check_tool(reader.storage, reader.inventory, token)
     file_findings += check_archive_twin(reader)
     if not volumes and reader.inventory.id and reader.storage.extent(layout.CHECKSUMS) is None:
         text = f"There is no {layout.CHECKSUMS}: the last save did not come to its end"

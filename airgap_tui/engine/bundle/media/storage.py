@@ -79,6 +79,22 @@ class DirectoryStorage(StoredFiles):
                         and entry.is_file(follow_symlinks=False)
                     ):
                         yield name, entry.stat(follow_symlinks=False).st_size
+        folder = f"{layout.TOOL}/"
+        if folder.startswith(prefix) or prefix.startswith(folder):
+            yield from self._below(layout.TOOL, prefix)
+
+    def _below(self, folder: str, prefix: str) -> Iterator[tuple[str, int]]:
+        """The files in a directory and in those below it; links are not followed."""
+        if (self.location / folder).is_symlink():
+            return
+        for directory, _below, files in os.walk(self.location / folder):
+            where = os.path.relpath(directory, self.location)
+            for name in (f"{where}/{file}" for file in files):
+                if not name.startswith(prefix) or not layout.is_file_name(name):
+                    continue
+                status = os.lstat(self.location / name)
+                if stat.S_ISREG(status.st_mode):
+                    yield name, status.st_size
 
 
 class ImageStorage(StoredFiles):

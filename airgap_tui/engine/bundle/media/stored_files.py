@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle.media.extent import Place, open_place, read_place
 from airgap_tui.engine.errors import NotFound, UnsafeContent
 from airgap_tui.engine.oci.content import Reader
@@ -36,6 +39,15 @@ class Storage(Protocol):
     def names(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """Name and size of each file whose name begins with `prefix`."""
         ...
+
+
+def sha256_of(storage: Storage, name: str) -> str:
+    """The SHA-256 in hex of a stored file of any size. Raises `NotFound`."""
+    hasher = hashlib.sha256()
+    with closing(storage.open(name)) as reader:
+        while count := reader.readinto(buffer()):
+            hasher.update(buffer()[:count])
+    return hasher.hexdigest()
 
 
 class StoredFiles:

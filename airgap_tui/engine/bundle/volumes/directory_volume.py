@@ -7,20 +7,29 @@ nothing else is taken for one.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.blob_store import BlobStore
-from airgap_tui.engine.bundle.durable import read_note, replace_file, sync_directory, writing
+from airgap_tui.engine.bundle.durable import (
+    read_note,
+    replace_file,
+    sync_directory,
+    sync_file_system,
+    writing,
+)
 from airgap_tui.engine.bundle.lock import BundleLock
 from airgap_tui.engine.bundle.media.extent import reading
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
+from airgap_tui.engine.bundle.tool_writer import put_file
 from airgap_tui.engine.bundle.volumes.arrangement import Content, VolumeLayout
 from airgap_tui.engine.bundle.volumes.tar_volume import Open, Report
 from airgap_tui.engine.bundle.volumes.volume import MAX_BYTES, Volume
@@ -136,6 +145,7 @@ class _Writer:
         self._again = again
         self._store = BlobStore(root)
         self._storage = DirectoryStorage(root)
+        self._putting = threading.Lock()
 
     def run(self) -> None:
         queue: SimpleQueue[Content] = SimpleQueue()
@@ -146,6 +156,8 @@ class _Writer:
             for work in [pool.submit(self._work, queue) for _ in range(_THREADS)]:
                 work.result()
         self._drop_others()
+        if any(_is_of_tool(content) for content in self._laid.contents):
+            sync_file_system(self._root)
         for content in reversed(self._laid.contents):
             if content.part is None:
                 self._token.check()
@@ -170,6 +182,9 @@ class _Writer:
     def _write(self, content: Content) -> None:
         if self._is_there(content):
             self._report(content, content.size)
+            return
+        if _is_of_tool(content):
+            self._write_tool(content)
             return
         digest = layout.digest_of_path(content.path) or Digest("sha256", content.sha256)
         blob, target = Descriptor("", digest, content.size), self._root / content.path
@@ -197,6 +212,22 @@ class _Writer:
             os.replace(whole, target)
             sync_directory(target.parent)
 
+    def _write_tool(self, content: Content) -> None:
+        """One of thousands of small files: all of them are synced together, by `run`."""
+        raw = b""
+        with closing(self._opener(content, 0)) as reader:
+            while count := reader.readinto(buffer()):
+                raw += buffer()[:count]
+        if hashlib.sha256(raw).hexdigest() != content.sha256:
+            raise ContentMismatch(
+                f"{content.path}: its content is not what the bundle says",
+                hint="Give the same command with --no-tool, or remove the bundle's directory"
+                f" {layout.TOOL}.",
+            )
+        with self._putting:
+            put_file(self._root, content.path, raw)
+        self._report(content, content.size)
+
     def _new_folders(self, folder: Path) -> Iterator[Path]:
         if folder != self._root:
             yield from self._new_folders(folder.parent)
@@ -207,7 +238,7 @@ class _Writer:
         extent = self._storage.extent(content.path)
         if extent is None or extent.size != content.size:
             return False
-        if not self._again:
+        if not (self._again or _is_of_tool(content)):
             return True
         hasher = Digest("sha256", "").hasher()
         try:
@@ -228,6 +259,10 @@ class _Writer:
             if name not in wanted:
                 with writing(self._root / name):
                     (self._root / name).unlink()
+
+
+def _is_of_tool(content: Content) -> bool:
+    return content.path.startswith(f"{layout.TOOL}/")
 
 
 def _note(root: Path) -> bytes:

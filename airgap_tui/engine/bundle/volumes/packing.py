@@ -200,6 +200,8 @@ class _Packing:
                 header = 3 * tar_member.BLOCK
             return header + size + tar_member.padding(size) + listed
         folder = _FOLDER if path.startswith(f"{layout.PIECES}/") else 0
+        if path.startswith(f"{layout.TOOL}/"):
+            folder = _FOLDER_SHARE
         if self._form is Form.DIRECTORY:
             return _rounded(size, 4096) + 512 + folder + listed
         records = 1024 * (1 + size // _ISO_EXTENT)
@@ -211,6 +213,9 @@ _BASE = {Form.DIRECTORY: 256 * 1024, Form.TAR: 16 * 1024, Form.ISO: 1024 * 1024}
 
 _FOLDER = 8192
 """A directory of its own, for the pieces of one blob."""
+
+_FOLDER_SHARE = 2048
+"""A file's share of the tool's directories, of which there is one for every few files."""
 
 _LONGEST_PIECE_PATH = f"{layout.PIECES}/sha512/{'0' * 128}/{'0' * 18}"
 

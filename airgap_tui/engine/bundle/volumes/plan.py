@@ -13,6 +13,7 @@ from airgap_tui.engine.bundle.inventory import MAX_BYTES
 from airgap_tui.engine.bundle.needs import needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.tool_files import tool_sums
 from airgap_tui.engine.bundle.volumes.arrangement import UNKNOWN, VolumeLayout, lay_out
 from airgap_tui.engine.bundle.volumes.medium import Form, Medium
 from airgap_tui.engine.bundle.volumes.packing import BundleFile, Part, pack
@@ -76,9 +77,16 @@ class VolumePlan:
 
 
 def plan_volumes(
-    bundle: BundleReader, medium: Medium, form: Form, signature: Signature, token: CancelToken
+    bundle: BundleReader,
+    medium: Medium,
+    form: Form,
+    signature: Signature,
+    token: CancelToken,
+    *,
+    with_tool: bool = False,
 ) -> VolumePlan:
-    """The volumes of a bundle, which is signed as `signature` says.
+    """The volumes of a bundle, which is signed as `signature` says; the tool that is in the bundle
+    goes onto the first with `with_tool`.
 
     Raises `UsageError` where it is no finished bundle of ours or a volume is too small, and
     `ContentMismatch` where files of it are missing.
@@ -101,24 +109,28 @@ def plan_volumes(
             content = storage.read(name, MAX_BYTES)
             shared.append(BundleFile(name, len(content)))
             sums[name] = Digest.of(content).hex
+    tool = _tool(bundle) if with_tool else {}
     blobs = _needed(bundle, token)
     name = _NOT_IN_NAMES.sub("-", bundle.name).strip("-.")[:_LONGEST_NAME] or "bundle"
     total = sum(blob.size for blob in blobs)
 
     def note(count: int) -> bytes:
-        place = Place(form, _name_of(name, form, 1, count), 1, count)
+        place = Place(form, _name_of(name, form, 1, count), 1, count, bool(tool))
         return start_here(inventory, total, signature, place)
 
     # How long the note is depends on how many volumes there are, which depends on how long it is.
     reserved = max(len(note(1)), len(note(MAX_COUNT)))
-    packed = pack(shared, (BundleFile(layout.START_HERE, reserved),), blobs, medium, form)
+    only_first = (BundleFile(layout.START_HERE, reserved), *tool)
+    packed = pack(shared, only_first, blobs, medium, form)
     text = note(len(packed))
     first = [
         replace(part, size=len(text)) if part.path == layout.START_HERE else part
         for part in packed[0]
     ]
     identity = Volume(
-        set_id=_set_id(sums, blobs, medium, form),
+        set_id=_set_id(
+            {**sums, **{file.path: sha256 for file, sha256 in tool.items()}}, blobs, medium, form
+        ),
         number=1,
         count=len(packed),
         files=(),
@@ -131,10 +143,31 @@ def plan_volumes(
         name=name,
         identity=identity,
         volumes=(tuple(first), *packed[1:]),
-        sums={**sums, layout.START_HERE: Digest.of(text).hex},
+        sums={
+            **sums,
+            **{file.path: sha256 for file, sha256 in tool.items()},
+            layout.START_HERE: Digest.of(text).hex,
+        },
         note=text,
         epoch=_epoch(inventory.updated or inventory.created),
     )
+
+
+def _tool(bundle: BundleReader) -> dict[BundleFile, str]:
+    """The files of the tool that is in the bundle, with their SHA-256 in hex."""
+    storage, tool = bundle.storage, bundle.inventory.carried
+    if tool is None:
+        raise UsageError(f"{storage.location} holds no airgap-tui to carry")
+    sums = {**tool_sums(storage, tool), layout.TOOL_SUMS: tool.sums.hex}
+    sizes = dict(storage.names(f"{layout.TOOL}/"))
+    missing = sorted(sums.keys() - sizes.keys())
+    if missing:
+        raise ContentMismatch(
+            f"{storage.location}: {counted(len(missing), 'file')} of the carried airgap-tui"
+            f" missing, as {missing[0]}",
+            hint=f"Remove the directory {layout.TOOL} there, and give the same command again.",
+        )
+    return {BundleFile(path, sizes[path]): sums[path] for path in sorted(sums)}
 
 
 def _name_of(name: str, form: Form, number: int, count: int) -> str:

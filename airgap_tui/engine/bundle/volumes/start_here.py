@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.inventory import IMAGE, SIGNATURE, Inventory, Item
 from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.signatures.signature import Signature
@@ -25,12 +26,14 @@ _MOST_NAMES = 60
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the text lies: in a directory, or inside `file`; on volume `number` of `count`."""
+    """Where the text lies: in a directory, or inside `file`; on volume `number` of `count`. `tool`
+    says that airgap-tui lies beside it."""
 
     form: Form = Form.DIRECTORY
     file: str = ""
     number: int = 1
     count: int = 1
+    tool: bool = False
 
     @property
     def whole(self) -> bool:
@@ -46,6 +49,7 @@ def start_here(
         _images(inventory),
         *([_assumed(inventory)] if inventory.assumes else []),
         _check(signature, place),
+        *([_tool(inventory.carried, signature, place)] if place.tool and inventory.carried else []),
         _with_us(place),
         _without_us(inventory, place),
     ]
@@ -117,8 +121,28 @@ def _check(signature: Signature, place: Place) -> list[str]:
     return lines
 
 
+def _tool(tool: CarriedTool, signature: Signature, place: Place) -> list[str]:
+    covered = ", which the signature covers," if signature.form else ""
+    unpack = f"    tar -xf {_plain(place.file)} {layout.TOOL} {layout.INVENTORY}"
+    return [
+        f"airgap-tui {_plain(tool.version)} is here",
+        "",
+        *_wrapped(
+            f"In the directory {layout.TOOL}, {size(tool.bytes)}, {_plain(tool.hosts)}. Nothing has"
+            f" to be installed. Check it before you run it: {layout.INVENTORY}{covered} knows its"
+            " list of checksums, for which the grep says 1, and that list knows every file."
+        ),
+        "",
+        *([unpack] if place.form is Form.TAR else []),
+        f'    grep -c "$(sha256sum < {layout.TOOL_SUMS} | cut -c -64)" {layout.INVENTORY}',
+        f"    (cd {layout.TOOL} && sha256sum --quiet -c SHA256SUMS)",
+    ]
+
+
 def _with_us(place: Place) -> list[str]:
-    where = "." if place.form is Form.DIRECTORY else _plain(place.file) or "FILE"
+    us = f"sh {layout.TOOL}/{layout.TOOL_RUN}" if place.tool else "airgap-tui"
+    mounted = place.tool and place.form is Form.ISO
+    where = "." if place.form is Form.DIRECTORY or mounted else _plain(place.file) or "FILE"
     if not place.whole:
         where = "VOLUME..."
     lines = ["With airgap-tui", ""]
@@ -126,10 +150,10 @@ def _with_us(place: Place) -> list[str]:
         lines += [*_wrapped("VOLUME... stands for all of them: directories, files, discs."), ""]
     return [
         *lines,
-        f"    airgap-tui verify {where}",
-        f"    airgap-tui push {where} registry.lan:5000    into a registry",
-        f"    airgap-tui load {where}                      into Docker",
-        f"    airgap-tui serve {where}                     hosts pull from here",
+        f"    {us} verify {where}",
+        f"    {us} push {where} registry.lan:5000    into a registry",
+        f"    {us} load {where}                      into Docker",
+        f"    {us} serve {where}                     hosts pull from here",
     ]
 
 

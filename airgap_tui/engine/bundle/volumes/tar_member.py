@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tarfile
 
+from airgap_tui.engine.bundle import layout
+
 BLOCK = 512
 END = bytes(2 * BLOCK)
 """What a tar ends with (POSIX, pax, "ustar Interchange Format")."""
@@ -18,7 +20,7 @@ def header(name: str, size: int) -> bytes:
     does not fit into it a PAX header before."""
     member = tarfile.TarInfo(name)
     member.size = size
-    member.mode = 0o644
+    member.mode = 0o755 if layout.is_program(name) else 0o644
     return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
