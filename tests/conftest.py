@@ -61,6 +61,8 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in [name for name in os.environ if _PERSONAL.match(name)]:
         del os.environ[name]
     os.environ["HOME"] = str(home)
+    # Tests that carry the tool say so: the others ask no package index for it.
+    os.environ["AIRGAP_TUI_CARRY_TOOL"] = "no"
     yield home
     os.environ.clear()
     os.environ.update(before)

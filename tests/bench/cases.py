@@ -208,7 +208,7 @@ def export(bench: Bench) -> None:
         def ours(form: str = form) -> Measurement:
             with bench.empty_directory("medium") as medium:
                 measure.forget(files)
-                return bench.ours("export", bundle, medium, "--format", form)
+                return bench.ours("export", bundle, medium, "--format", form, "--no-tool")
 
         def peer() -> Measurement:
             with bench.empty_directory("copy") as target:
@@ -388,7 +388,7 @@ def import_volume(bench: Bench) -> None:
     with bench.empty_directory("media") as media, bench.empty_directory("copy") as copy:
         media.mkdir()
         copy.mkdir()
-        bench.ours("export", bench.bundle, media, "--format", "tar")
+        bench.ours("export", bench.bundle, media, "--format", "tar", "--no-tool")
         (tar,) = media.glob("*.tar")
 
         def ours() -> Measurement:

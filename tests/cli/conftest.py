@@ -43,6 +43,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "XDG_STATE_HOME": str(state),
         "LC_ALL": "C.UTF-8",
         "TERM": "dumb",
+        "AIRGAP_TUI_CARRY_TOOL": "no",
     }
 
 

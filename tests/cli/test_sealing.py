@@ -96,3 +96,26 @@ def test_have_that_cannot_be(command: Command, options: tuple[str, ...], said: s
     ended = command("plan", "127.0.0.1:1/a:1", "-b", "new", "--have", "none.json", *options)
     assert ended.code in (2, 4)
     assert said in ended.err
+
+
+def test_the_tool_is_chosen_or_left_out(command: Command, bundle: Path, tmp_path: Path) -> None:
+    """The index of pip is an empty directory."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n")
+    for verb in (("seal", str(bundle)), ("export", str(bundle), "medium")):
+        for options, told in (
+            (("--no-tool", "--tool-for", "all"), "cannot be used together"),
+            (("--tool-for", "3.9"), "cannot be carried for '3.9'"),
+            (("--tool", str(script)), "is no executable program"),
+        ):
+            ended = command(*verb, *options, **offline)
+            assert (ended.code, told in ended.err) == (2, True), ended.err
+        asked = command(*verb, "--tool-for", "3.11/x86_64", **offline)
+        assert asked.code == 4 and "--no-tool" in asked.err
+    assert not (tmp_path / "medium").exists()
+    usual = command("seal", str(bundle), "--json", AIRGAP_TUI_CARRY_TOOL="yes", **offline)
+    assert usual.code == 0 and usual.document["tool"] is None
+    assert "airgap-tui itself is not carried" in usual.err
+    silent = command("seal", str(bundle), "--no-tool", AIRGAP_TUI_CARRY_TOOL="yes", **offline)
+    assert silent.code == 0 and "not carried" not in silent.err

@@ -44,6 +44,7 @@ class Terminal:
             "SHELL": "/bin/sh",
             "PYTHONPATH": str(ROOT),
             "PS1": "shell> ",
+            "AIRGAP_TUI_CARRY_TOOL": "no",
             **(more or {}),
         }
         words = [f"{name}={value}" for name, value in environment.items()]

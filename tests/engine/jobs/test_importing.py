@@ -85,7 +85,7 @@ def files(bundle: Path) -> dict[str, Any]:
         if path.is_file()
     }
     inventory = json.loads(found["bundle.json"])
-    for own in ("id", "name", "created", "updated"):
+    for own in ("id", "name", "created", "updated", "imported"):
         inventory.pop(own, None)
     sums = found["SHA256SUMS"].splitlines()
     found["SHA256SUMS"] = [line for line in sums if not line.endswith(b" bundle.json")]
