@@ -145,7 +145,7 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     result = export.run(numbers)
     record(bundle, spec.settings.state_dir, sink, token)
     if spec.sheets:
-        write_sheets(spec.sheets, Sheet(bundle.inventory, signature, export.sheet_volumes()))
+        write_sheets(spec.sheets, Sheet(bundle.inventory, signature, export.sheet_volumes(), tool))
     ended = ExportResult(
         items=tuple(result),
         set_id=plan.identity.set_id,

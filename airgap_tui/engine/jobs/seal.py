@@ -104,7 +104,7 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
         seal.sync()
         record(seal.bundle, spec.settings.state_dir, sink, token)
         if spec.sheets:
-            write_sheets(spec.sheets, _sheet(seal, signature))
+            write_sheets(spec.sheets, _sheet(seal, signature, tool))
     result = SealResult(
         items,
         signature,
@@ -127,7 +127,7 @@ def _tool(spec: SealSpec, seal: Seal, sink: Sink, token: CancelToken) -> Carried
     return None
 
 
-def _sheet(seal: Seal, signature: Signature) -> Sheet:
+def _sheet(seal: Seal, signature: Signature, tool: CarriedTool | None) -> Sheet:
     """The bundle as a set of one; its checksums stand for all of it."""
     storage = seal.bundle.storage
     sums = seal.read(layout.CHECKSUMS, MAX_BYTES) or b""
@@ -138,7 +138,7 @@ def _sheet(seal: Seal, signature: Signature) -> Sheet:
         layout.CHECKSUMS,
         Digest.of(sums).hex,
     )
-    return Sheet(seal.bundle.inventory, signature, (volume,))
+    return Sheet(seal.bundle.inventory, signature, (volume,), tool)
 
 
 def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemResult, ...]:

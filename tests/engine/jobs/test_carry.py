@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap_tui import __version__
 from airgap_tui.engine import own_program
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -363,3 +364,17 @@ def test_a_worker_gets_the_same_order(bundle: Path, tmp_path: Path) -> None:
     tool = ToolSpec((tmp_path / "file",), parse_targets("3.11"))
     spec = ExportSpec(bundle, tmp_path / "medium", tool=tool)
     assert from_json(ExportSpec, to_json(spec)) == spec
+
+
+@pytest.mark.parametrize("tool", [USUAL, None])
+def test_the_transfer_sheet_names_it(
+    bundle: Path, index: Index, tool: ToolSpec | None, tmp_path: Path
+) -> None:
+    sheets = tmp_path / "sealed.txt", tmp_path / "exported.txt"
+    seal.run(SealSpec(bundle, sheets=sheets[:1], tool=tool), discard, TOKEN)
+    spec = ExportSpec(bundle, tmp_path / "medium", sheets=sheets[1:], tool=tool)
+    export.run(spec, discard, TOKEN)
+    for sheet in sheets:
+        (told,) = (line for line in sheet.read_text().splitlines() if "Executables" in line)
+        expected = "none beside the images" if tool is None else f"airgap-tui {__version__}, "
+        assert told.startswith(f"Executables: {expected}")

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Inventory, Item
 from airgap_tui.engine.bundle.signatures.signature import Signature
 from airgap_tui.engine.errors import UsageError
@@ -77,12 +78,12 @@ class SheetVolume:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Everything that a sheet tells; `tool` says whether executables are carried along."""
+    """Everything that a sheet tells; `tool` is what is carried to be run there, if anything."""
 
     inventory: Inventory
     signature: Signature
     volumes: tuple[SheetVolume, ...]
-    tool: bool = False
+    tool: CarriedTool | None = None
 
     @property
     def images(self) -> tuple[Item, ...]:
@@ -93,6 +94,13 @@ class Sheet:
         """The file; equal facts give equal bytes."""
         write = {SheetFormat.TEXT: _text, SheetFormat.CSV: _csv, SheetFormat.HTML: _html}[form]
         return write(self).encode()
+
+    @property
+    def _executables(self) -> str:
+        if self.tool is None:
+            return "none beside the images"
+        version, hosts = harmless(self.tool.version), harmless(self.tool.hosts)
+        return f"airgap-tui {version}, {size(self.tool.bytes)}, {hosts}"
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -107,7 +115,7 @@ class Sheet:
             ("Signature", harmless(signature.sentence)),
             ("Signer", harmless(signature.signer) or "-"),
             ("Fingerprint", harmless(signature.fingerprint) or "-"),
-            ("Executables", "airgap-tui itself" if self.tool else "none beside the images"),
+            ("Executables", self._executables),
             *(
                 ("Needs", f"layers of {harmless(base.name or base.id)}, which are not on the media")
                 for assumption in inventory.assumes
