@@ -386,6 +386,9 @@ class FakeRegistry:
             return self._session(202, name, session)
         if session not in self.uploads:
             return failure(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+        if seen.method == "DELETE":
+            del self.uploads[session]
+            return Answer(204)
         held = self.uploads[session]
         if seen.method == "GET":
             return self._session(204, name, session)

@@ -116,6 +116,19 @@ class Naming:
         return reference.repository
 
 
+def project_of(repository: str) -> str:
+    """The first component of a repository's path, which some registries keep rights for."""
+    return repository.partition("/")[0]
+
+
+def one_of_each_project(repositories: Iterable[str]) -> dict[str, str]:
+    """Each project with the first of these repositories that is in it."""
+    found: dict[str, str] = {}
+    for repository in repositories:
+        found.setdefault(project_of(repository), repository)
+    return found
+
+
 def parse_registry(text: str) -> str:
     """A registry as references have it; raise `UsageError` for what cannot be one."""
     return DOCKER_HUB if text.strip() in _HUB_HOSTS else Naming.parse(text).registry

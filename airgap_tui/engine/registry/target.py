@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import (
+    AccessDenied,
     AirgapError,
     ConnectionFailure,
     ContentMismatch,
@@ -24,6 +25,7 @@ from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
 from airgap_tui.engine.registry.documents import read_document
+from airgap_tui.engine.registry.harbor import Harbor
 from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.signatures import fallback_tag
@@ -58,6 +60,7 @@ class RegistryTarget:
         sink: Sink = discard,
     ) -> None:
         self.session = Session(registry, network, credentials, sink)
+        self.harbor = Harbor(self.session, network, credentials)
         self._memory = _Memory()
         self._lock = threading.Lock()
         self._referrers_lock = threading.Lock()
@@ -67,8 +70,13 @@ class RegistryTarget:
         return reference.repository
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
-        """See `content.Target.has`. Raises `AccessDenied` where the login may not push."""
-        if not self._there(reference, blob, token):
+        """See `content.Target.has`. Raises `AccessDenied` where the login may not push, and
+        `NotFound` where a Harbor lacks the project."""
+        try:
+            there = self._there(reference, blob, token)
+        except AccessDenied as refused:
+            raise self.harbor.explained(reference.repository, refused, token) from None
+        if not there:
             return False
         self._held(reference, blob)
         return True
@@ -129,6 +137,7 @@ class RegistryTarget:
 
     def close(self) -> None:
         """Drop all connections."""
+        self.harbor.close()
         self.session.close()
 
     def _there(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
