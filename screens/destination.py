@@ -30,9 +30,10 @@ class DestinationScreen(ErrandScreen[None]):
     step = "Destination"
     help_text = (
         "A registry is asked whether it answers, takes the login and lets us write: an upload is"
-        " begun and ended, nothing stays there. An engine needs room for the unpacked layers, and"
-        " for the copy that it makes while loading. Serving copies nothing: hosts pull from the"
-        " medium, which has to stay here."
+        " begun and ended, nothing stays there. Only a project that a Harbor lacks is created,"
+        " with the button beside it. An engine needs room for the unpacked layers, and for the copy"
+        " that it makes while loading. Serving copies nothing: hosts pull from the medium, which"
+        " has to stay here."
     )
     BINDINGS = [key("p", "names", "names")]  # noqa: RUF012
 

@@ -39,6 +39,12 @@ from airgap_tui.engine.errors import UsageError
 @keep_registry_option
 @map_option
 @click.option(
+    "--create-project",
+    "create_projects",
+    is_flag=True,
+    help="In a Harbor, first create the projects that it lacks, visible to their members only.",
+)
+@click.option(
     "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
 )
 @receipt_option
@@ -53,6 +59,7 @@ def push(
     images: tuple[str, ...],
     keep_registry: bool,
     maps: tuple[str, ...],
+    create_projects: bool,
     work: Path | None,
     receipt: Path | None,
     detach: bool,
@@ -76,7 +83,9 @@ def push(
     from airgap_tui.engine.oci.naming import Naming
 
     naming = Naming.parse(registry, keep_registry=keep_registry, maps=maps)
-    spec = job.PushSpec(bundles[0], naming, settings, references, work, receipt, others=bundles[1:])
+    spec = job.PushSpec(
+        bundles[0], naming, settings, references, work, receipt, bundles[1:], create_projects
+    )
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 

@@ -1,4 +1,8 @@
-"""A registry as the destination: where, as whom, how secured, under which names."""
+"""A registry as the destination: where, as whom, how secured, under which names.
+
+The one thing that is done here, and not only asked: a Harbor's missing project is created, when the
+button beside it is pressed.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide import arrival, choices
+from airgap_tui.engine.guide import projects as words
 from airgap_tui.engine.guide.answers import Security
-from airgap_tui.engine.jobs import destination
+from airgap_tui.engine.jobs import destination, projects
 from airgap_tui.engine.jobs.destination import DestinationAnswers
 from airgap_tui.engine.oci.reference import Reference
 from screens.destinations.form import DestinationForm, Said
 from screens.look import Mark
 from screens.modals.login import LoginPrompt, Without
+from screens.widgets.controls import Button
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
 from screens.widgets.select import Select
@@ -35,7 +41,11 @@ class RegistryForm(DestinationForm):
     def compose(self) -> ComposeResult:
         answers, login = self.answers, self._login
         yield Field("Registry", answers.registry, width=26, enter="ask it", id="registry")
-        yield Field("Project", answers.project, width=26, enter="ask it", id="project")
+        create = Button("Create it", id="create")
+        create.display = False
+        yield Field(
+            "Project", answers.project, width=26, enter="ask it", after=[create], id="project"
+        )
         username = login.username if login is not None else ""
         yield Field("Login", username, width=26, enter="give password", id="login")
         yield Select("Security", _SECURITY, current=answers.security.value, id="security")
@@ -100,8 +110,15 @@ class RegistryForm(DestinationForm):
     def _question(self) -> object:
         """What the registry's answer depends on."""
         a = self.answers
-        first = arrival.example(self.images) if self.images else None
-        return (a.registry, a.project, a.security, a.ca_file, a.keep_registry, self._login, first)
+        return (a.registry, a.security, a.ca_file, self._login, self._repositories)
+
+    @property
+    def _repositories(self) -> tuple[str, ...]:
+        """Those to be tried; none where there is nothing to ask."""
+        try:
+            return words.repositories(self.answers, self.images) if self.images else ()
+        except AirgapError:
+            return ()
 
     @property
     def _answer(self) -> DestinationAnswers | None:
@@ -110,31 +127,56 @@ class RegistryForm(DestinationForm):
         return self._asked[1]
 
     def ask(self) -> None:
-        answers, question, images = self.answers, self._question, self.images
+        answers, question, repositories = self.answers, self._question, self._repositories
         under_way = self.desk.under_way("registry") and self._asking == question
         if self._answer is not None or under_way:
             return
         self.desk.call_off("registry")
-        if not answers.registry or not images or self._ca_problem():
+        if not answers.registry or not repositories or self._ca_problem():
             return
         if arrival.of_the_internet(answers.registry):
-            return
-        try:
-            repository = answers.naming.target(arrival.example(images)).repository
-        except AirgapError:
             return
         settings, credentials = answers.network_settings, self.crossing.credentials()
 
         self._asking = question
 
         def work(token: CancelToken) -> DestinationAnswers:
-            return destination.ask(answers.naming, repository, settings, token, credentials)
+            return destination.ask(answers.naming, repositories, settings, token, credentials)
 
         def answered(found: DestinationAnswers) -> None:
             self._asked = (question, found)
             self.changed()
 
         self.desk.send_for("registry", work, answered)
+
+    # Creating a project
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        found, answers = self._answer, self.answers
+        if found is None or not found.missing:
+            return
+        self.field("#project").focus()
+        registry, settings = answers.naming.registry, answers.network_settings
+        missing, credentials = found.missing, self.crossing.credentials()
+
+        def work(token: CancelToken) -> None:
+            projects.create(registry, missing, settings, token, credentials)
+
+        def created(_nothing: None) -> None:
+            self._ask_anew()
+
+        def failed(error: AirgapError) -> None:
+            self._ask_anew()  # one of several may be there now
+            self.desk.wizard.show_error(error)
+
+        self.desk.send_for("project", work, created, failed)
+        self.changed()
+
+    def _ask_anew(self) -> None:
+        self._asked = self._asking = None
+        self.ask()
+        self.changed()
 
     # What came out
 
@@ -174,11 +216,21 @@ class RegistryForm(DestinationForm):
             login = (found.login.finding if found.login.good else refused, found.login.good)
         if found is not None and found.project is not None:
             may = found.project.good
-            project = (found.project.finding if may else "You may read, not write", may)
+            refused = "You may read, not write"
+            refused = words.beside_field(found.missing) if found.missing else refused
+            project = (found.project.finding if may else refused, may)
         elif not answers.project:
             project = ("May be empty", True)
         self._note("#login", *login)
-        self._note("#project", *project)
+        creating = self.desk.under_way("project")
+        if creating:
+            self.field("#project").note("Creating ..", Mark.UNDER_WAY)
+        else:
+            self._note("#project", *project)
+        create = self.query_one("#create", Button)
+        missing = () if creating or found is None else found.missing
+        create.show(words.button(missing))
+        create.display = bool(missing)
         self.select("#security").note(_SECURITY_NOTES[answers.security.value])
         self._note("#ca", self._ca_problem(), not self._ca_problem())
         names, problem = self._assigned()

@@ -49,6 +49,9 @@ class FakeHarbor(FakeRegistry):
         services.passwords.update(users.values())
         super().__init__(tls=tls)
 
+    def __enter__(self) -> FakeHarbor:
+        return self
+
     def _honest(self, seen: Seen) -> Answer:
         path = urlsplit(seen.path).path
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.guide.answers import Destination, Security
@@ -26,6 +27,7 @@ from screens.look import Look
 from screens.modals.login import LoginPrompt
 from screens.modals.pages import TextPage
 from screens.widgets.fields import Field
+from tests.fakes.harbor import FakeHarbor
 from tests.screens.arrivals import PLACE, carried, opened, route, settled, until
 from tests.screens.conftest import ASCII, rows
 from tests.screens.jobs import GB
@@ -46,12 +48,34 @@ WANTS_LOGIN = DestinationAnswers(
 )
 
 
+NO_PROJECT = replace(
+    FINE,
+    project=Answer(
+        False,
+        "Project ngc does not exist",
+        "It can be created here, for its members only.",
+    ),
+    missing=("ngc",),
+)
+PASSWORD = "correct-horse-battery"
+
+
+ask_for_real = destination.ask
+
+
+@pytest.fixture
+def harbor() -> Iterator[FakeHarbor]:
+    users = {"admin": PASSWORD, "ann": PASSWORD}
+    with FakeHarbor(users, admins=frozenset({"admin"})) as harbor:
+        yield harbor
+
+
 class Network:
     """What registries, engines and ports say; tests change it."""
 
     def __init__(self) -> None:
         self.answers = FINE
-        self.asked: list[tuple[Naming, str, Settings, CredentialStore]] = []
+        self.asked: list[tuple[Naming, tuple[str, ...], Settings, CredentialStore]] = []
         self.engines = {"docker": DOCKER, "podman": ABSENT}
         self.engine_hosts: list[tuple[str, str | None]] = []
         self.port: EnvironmentFailure | None = None
@@ -60,12 +84,12 @@ class Network:
     def ask(
         self,
         naming: Naming,
-        repository: str,
+        repositories: tuple[str, ...],
         settings: Settings,
         _token: CancelToken,
         credentials: CredentialStore,
     ) -> DestinationAnswers:
-        self.asked.append((naming, repository, settings, credentials))
+        self.asked.append((naming, repositories, settings, credentials))
         if self.answers is WANTS_LOGIN and credentials.find(naming.registry) is not None:
             return replace(FINE, login=Answer(True, "Accepted, as robot$ngc"))
         return self.answers
@@ -144,10 +168,10 @@ def test_the_registry_used_last_is_asked_and_all_is_said(
         snapshot(pilot.app, name)
 
     drive(wizard, steps, crossing, size=size, look=look)
-    ((naming, repository, _settings, _store),) = network.asked
-    assert (str(naming.registry), repository) == (
+    ((naming, repositories, _settings, _store),) = network.asked
+    assert (str(naming.registry), repositories) == (
         "harbor.pod.lan",
-        "ngc/nim/meta/llama3-8b-instruct",
+        ("ngc/library/registry",),
     )
 
 
@@ -292,6 +316,100 @@ def test_a_login_is_tried_and_kept_for_this_run_only(
         assert "Wanted" in line(shown, "Login") and not crossing.logins
 
     drive(wizard, steps, crossing)
+
+
+@pytest.mark.usefixtures("registry_before")
+def test_a_missing_project_is_created_by_its_button_alone(
+    wizard: Drive,
+    crossing: Crossing,
+    network: Network,
+    snapshot: Callable[..., None],
+    harbor: FakeHarbor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(destination, "ask", ask_for_real)
+    crossing.delivery = replace(crossing.delivery, registry=harbor.host, project="ngc")
+    crossing.logins[harbor.host] = Credential("admin", PASSWORD, "typed")
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await settled(pilot)
+        row = line(shown, "Project")
+        assert "! Does not exist" in row and "[ Create it ]" in row
+        assert "Project ngc does not exist. It can be created here" in "\n".join(shown)
+        assert shown[22].endswith("Not yet: project ngc does not exist.   Next: Review")
+        pilot.app.screen.query_one("#registry", Field).value = "harbor.pod.lan"
+        pilot.app.screen.query_one("#registry", Field).value = harbor.host
+        await pilot.press("tab", "tab", "enter")  # asks again, and creates nothing
+        await settled(pilot)
+        assert not harbor.seen("POST", "/api/")
+        await pilot.press("tab")
+        assert getattr(pilot.app.focused, "id", "") == "create"
+        await pilot.press("enter")
+        shown = await settled(pilot)
+        assert "You may write to it" in line(shown, "Project")
+        assert "Create" not in "\n".join(shown)
+        assert shown[22].endswith("[ Next: Review ]")
+        assert pilot.app.focused is pilot.app.screen.query_one("#project", Field).input
+        assert PASSWORD not in "\n".join(shown)
+
+    drive(wizard, steps, crossing)
+    assert harbor.public == {"ngc": "false"}
+
+
+@pytest.mark.usefixtures("registry_before")
+@pytest.mark.parametrize(
+    ("name", "size", "look"),
+    [
+        ("destination_no_project_80x24", (80, 24), ASCII),
+        ("destination_no_project_120x40", (120, 40), ASCII),
+        ("destination_no_project_no_colour", (80, 24), Look(ascii=False, ansi=True)),
+    ],
+)
+def test_a_missing_project_in_the_picture(
+    wizard: Drive,
+    crossing: Crossing,
+    network: Network,
+    snapshot: Callable[..., None],
+    name: str,
+    size: tuple[int, int],
+    look: Look,
+) -> None:
+    network.answers = NO_PROJECT
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.press("tab", "tab", "tab")
+        await settled(pilot)
+        snapshot(pilot.app, name)
+
+    drive(wizard, steps, crossing, size=size, look=look)
+
+
+@pytest.mark.usefixtures("registry_before")
+def test_who_may_not_create_a_project_is_told_who_may(
+    wizard: Drive,
+    crossing: Crossing,
+    network: Network,
+    harbor: FakeHarbor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(destination, "ask", ask_for_real)
+    crossing.delivery = replace(crossing.delivery, registry=harbor.host, project="")
+    crossing.logins[harbor.host] = Credential("ann", PASSWORD, "what was typed for this run")
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await settled(pilot)
+        row = line(shown, "Project")
+        assert "! 2 missing" in row and "[ Create them ]" in row
+        await pilot.press("tab", "tab", "tab", "enter")
+        text = " ".join(" ".join(await until(pilot, "administrators")).split())
+        assert "does not let ann from what was typed for this run create project" in text
+        await pilot.press("escape")
+        shown = await settled(pilot)
+        assert "[ Create them ]" in line(shown, "Project")
+
+    drive(wizard, steps, crossing)
+    assert harbor.public == {}
 
 
 @pytest.mark.usefixtures("registry_before")

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from airgap_tui.cli.guide.dialogue import Back, sentence
+from airgap_tui.cli.guide import to_registry
+from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
-from airgap_tui.engine.credentials.credential import Credential, without_line_breaks
 from airgap_tui.engine.docker.hosts import Kind
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, choices
-from airgap_tui.engine.guide.answers import Destination, Security
+from airgap_tui.engine.guide.answers import Destination
 from airgap_tui.engine.guide.choices import Choice
-from airgap_tui.engine.jobs import destination, engine_standing, media, serve
-from airgap_tui.engine.jobs.destination import DestinationAnswers
+from airgap_tui.engine.jobs import engine_standing, media, serve
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
 from airgap_tui.engine.jobs.media import Carried
-from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
 
 _EXPLAINED = (
-    "A registry is asked whether it answers, takes the login and lets us write: an upload is begun"
-    " and ended, nothing stays there. An engine needs room for the unpacked layers, and for the"
-    " copy that it makes while loading. Serving copies nothing: hosts pull from the medium, which"
-    " has to stay here."
+    f"{to_registry.EXPLAINED} An engine needs room for the unpacked layers, and for the copy that"
+    " it makes while loading. Serving copies nothing: hosts pull from the medium, which has to stay"
+    " here."
 )
 _KINDS: tuple[Kind, ...] = ("docker", "podman")
 
@@ -53,7 +49,7 @@ def choose_destination(guide: Guide) -> None:
         crossing.delivery = replace(crossing.delivery, destination=place)
         try:
             if place is Destination.REGISTRY:
-                _registry(guide, images)
+                to_registry.choose_registry(guide, images)
             elif place is Destination.SERVE:
                 _serve(guide, images)
             else:
@@ -126,145 +122,6 @@ def _engine(
         if answer == "address":
             host = dialogue.optional(f"Address of {name}", host or "") or None
         standing = _ask_engine(guide, kind, host, images)
-
-
-# A registry
-
-
-def _registry(guide: Guide, images: tuple[Carried, ...]) -> None:
-    """Ends when the registry lets us write; raises `Back` for another place."""
-    dialogue = guide.dialogue
-    _where(guide)
-    while True:
-        try:
-            names = arrival.assigned(guide.crossing.delivery, images)
-        except AirgapError as error:
-            dialogue.error(error)
-            _change(guide, names_first=True)
-            continue
-        found = _ask_registry(guide, names[images[0].reference])
-        if not arrival.registry_missing(guide.crossing.delivery, found):
-            _tell_names(guide, names)
-            return
-        if found is not None and found.first_problem is not None:
-            dialogue.say(f"! {sentence(found.first_problem.finding)}")
-            if found.first_problem.remedy:
-                dialogue.say(found.first_problem.remedy, indent=2)
-        _change(guide, login_first=found is not None and found.registry.good)
-
-
-def _where(guide: Guide) -> None:
-    crossing, dialogue = guide.crossing, guide.dialogue
-    while True:
-        answers = crossing.delivery
-        registry = dialogue.ask(
-            "Registry, as harbor.pod.lan:5000", answers.registry, explanation=_EXPLAINED
-        )
-        if not registry:
-            dialogue.say("Name the registry that takes the images.")
-            continue
-        named = choices.with_registry(answers, registry, "")
-        if not arrival.of_the_internet(named.registry):
-            break
-        dialogue.say(f"! {arrival.registry_refused(named.registry)}.")
-    project = dialogue.optional("Project or path in it", named.project or answers.project)
-    crossing.delivery = choices.with_registry(answers, named.registry, project)
-
-
-def _ask_registry(guide: Guide, first: Reference) -> DestinationAnswers | None:
-    crossing = guide.crossing
-    answers = crossing.delivery
-    if answers.security is Security.OWN_CA and (
-        answers.ca_file is None or not answers.ca_file.is_file()
-    ):
-        guide.dialogue.say(f"! There is no file {answers.ca_file}.")
-        return None
-    settings, credentials = answers.network_settings, crossing.credentials()
-    found = guide.wait(
-        f"Asking {answers.registry}.",
-        lambda token: destination.ask(
-            answers.naming, first.repository, settings, token, credentials
-        ),
-    )
-    for name, answer in (
-        ("Registry", found.registry),
-        ("Login", found.login),
-        ("Project", found.project),
-    ):
-        if answer is not None and answer.good:
-            guide.dialogue.say(f"{name}: {answer.finding}.", indent=2)
-    return found
-
-
-def _change(guide: Guide, *, login_first: bool = False, names_first: bool = False) -> None:
-    """One more try, with something changed; raises `Back` for another place."""
-    offered = [
-        Choice("login", "Give a login"),
-        Choice("security", "Choose how it is secured"),
-        Choice("names", "Choose how names are made"),
-        Choice("where", "Name another registry or project"),
-        Choice("again", "Ask it again"),
-        Choice("other", "Choose another place"),
-    ]
-    usual = "login" if login_first else "names" if names_first else "security"
-    answer = guide.dialogue.choose(offered, usual, explanation=_EXPLAINED)
-    if answer == "other":
-        raise Back
-    try:
-        _CHANGES[answer](guide)
-    except Back:
-        return
-
-
-def _login(guide: Guide) -> None:
-    crossing, dialogue = guide.crossing, guide.dialogue
-    registry = crossing.delivery.registry
-    known = crossing.logins.get(registry)
-    dialogue.say("It is tried at once, and holds for this run only.")
-    user = dialogue.ask(f"User name at {registry}", known.username if known else "")
-    secret = dialogue.secret("Password")
-    origin = "what was typed for this run"
-    crossing.logins[registry] = Credential(user, without_line_breaks(secret), origin)
-
-
-def _security(guide: Guide) -> None:
-    crossing, dialogue = guide.crossing, guide.dialogue
-    answers = crossing.delivery
-    chosen = Security(
-        dialogue.choose(choices.SECURITY, answers.security.value, question="Security")
-    )
-    file = answers.ca_file
-    if chosen is Security.OWN_CA:
-        text = dialogue.ask("PEM file of the authority", "" if file is None else str(file))
-        file = Path(text).expanduser() if text else None
-    crossing.delivery = replace(answers, security=chosen, ca_file=file)
-
-
-def _names(guide: Guide) -> None:
-    crossing = guide.crossing
-    source = arrival.main_source(image.reference for image in _images(guide))
-    now = "with" if crossing.delivery.keep_registry else "without"
-    chosen = guide.dialogue.choose(choices.naming(source), now, question="Names")
-    crossing.delivery = replace(crossing.delivery, keep_registry=chosen == "with")
-
-
-def _nothing(_guide: Guide) -> None:
-    """Only ask again."""
-
-
-_CHANGES: dict[str, Callable[[Guide], None]] = {
-    "login": _login,
-    "security": _security,
-    "names": _names,
-    "where": _where,
-    "again": _nothing,
-}
-
-
-def _tell_names(guide: Guide, names: dict[Reference, Reference]) -> None:
-    source, target = next(iter(names.items()))
-    guide.dialogue.say(f"{source} becomes {target}.")
-    guide.dialogue.say(arrival.new_names(source.registry))
 
 
 # Serving

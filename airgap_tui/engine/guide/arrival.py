@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.errors import AirgapError, NameConflict
+from airgap_tui.engine.guide import projects
 from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
 from airgap_tui.engine.guide.grammar import are
 from airgap_tui.engine.jobs.media import Carried, Contents, weight
@@ -205,6 +206,8 @@ def registry_missing(answers: Delivery, asked: DestinationAnswers | None) -> str
         return "Not yet: the registry cannot be used."
     if asked.login is not None and not asked.login.good:
         return "Not yet: the registry wants a login."
+    if asked.missing:
+        return f"Not yet: {projects.lacking(asked.missing)}."
     if not asked.good:
         return "Not yet: nothing may be written there."
     return ""

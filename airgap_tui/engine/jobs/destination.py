@@ -1,9 +1,12 @@
 """What a registry of the offline side says before anything is pushed: does it answer, is the login
 right, may we write where the images are to go? Nothing is left there: an upload is begun and ended.
+
+Where the answer is no, a Harbor is asked whether it lacks the projects that the images go to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urljoin
@@ -11,7 +14,8 @@ from urllib.parse import urljoin
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, AirgapError, NotFound, Stopped
-from airgap_tui.engine.oci.naming import Naming
+from airgap_tui.engine.oci.naming import Naming, one_of_each_project
+from airgap_tui.engine.registry.harbor import Harbor
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.target import push_scope
@@ -32,11 +36,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class DestinationAnswers:
-    """None stands for what could not be asked, because something before it failed."""
+    """None stands for what could not be asked, because something before it failed. `missing` are
+    the projects that a Harbor lacks."""
 
     registry: Answer
     login: Answer | None = None
     project: Answer | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -55,12 +61,13 @@ class DestinationAnswers:
 
 def ask(
     naming: Naming,
-    repository: str,
+    repositories: Sequence[str],
     settings: Settings,
     token: CancelToken,
     credentials: CredentialStore | None = None,
 ) -> DestinationAnswers:
-    """Ask the registry of `naming`; `repository` is one that will be written. Raises `Stopped`."""
+    """Ask the registry of `naming`; of the `repositories`, which will be written, one of each
+    project is tried. Raises `Stopped`."""
     credentials = credentials or CredentialStore.load()
     with closing(Session(naming.registry, settings.network, credentials)) as session:
         try:
@@ -80,8 +87,26 @@ def ask(
             return DestinationAnswers(Answer(False, error.message, error.hint))
         login = credentials.find(naming.registry)
         known = Answer(True, f"Accepted, as {login.username}" if login else "Not needed")
-        project = _may_write(session, naming, repository, token)
-        return DestinationAnswers(Answer(True, "Answers"), known, project)
+        projects = one_of_each_project(repositories)
+        project = Answer(True, "You may write to it")
+        missing: tuple[str, ...] = ()
+        for repository in projects.values():
+            project = _may_write(session, naming, repository, token)
+            if not project.good:
+                with closing(Harbor(session, settings.network, credentials)) as harbor:
+                    missing = harbor.missing(projects, token)
+                break
+        if missing:
+            project = _missing(missing)
+        return DestinationAnswers(Answer(True, "Answers"), known, project, missing)
+
+
+def _missing(projects: tuple[str, ...]) -> Answer:
+    if len(projects) == 1:
+        finding = f"Project {projects[0]} does not exist"
+        return Answer(False, finding, "It can be created here, for its members only.")
+    finding = f"Projects {', '.join(projects)} do not exist"
+    return Answer(False, finding, "They can be created here, for their members only.")
 
 
 def _may_write(session: Session, naming: Naming, repository: str, token: CancelToken) -> Answer:

@@ -29,6 +29,7 @@ from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.left_out import refuse
 from airgap_tui.engine.jobs.logins import Logins
+from airgap_tui.engine.jobs.projects import create_missing
 from airgap_tui.engine.jobs.registry_base import RegistryBase
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.shipments import Delivery
@@ -49,7 +50,7 @@ class PushSpec:
 
     `others` are further volumes of the set that `bundle` belongs to. `work` is where archives may
     be unpacked, None for beside them. `receipt` is where the receipt for the online side is
-    written besides the state directory.
+    written besides the state directory. `create_projects` has a Harbor make those that it lacks.
     """
 
     bundle: Path
@@ -59,6 +60,7 @@ class PushSpec:
     work: Path | None = None
     receipt: Path | None = None
     others: tuple[Path, ...] = ()
+    create_projects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def run(
     With `logins`, which bring their credentials, a registry that refuses a login in the middle is
     waited for; without, its images fail.
     Raises `NameConflict` before anything is sent where two sources would get one name,
-    `SignatureRefused`, and `TemporaryFailure` where nobody answers at the registry's address.
+    `SignatureRefused`, `AccessDenied` where a project is to be created and may not be, and
+    `TemporaryFailure` where nobody answers at the registry's address.
     """
     started = time.monotonic()
     if spec.settings.trust.required:
@@ -143,6 +146,8 @@ def _push(
         base = RegistryBase(bundle, spec.naming, source, token)
         missing = base.missing(deliveries, target)
         refuse(str(spec.bundle), missing)
+        if spec.create_projects:
+            create_missing(target.harbor, (d.name.repository for d in deliveries), sink, token)
         there = in_parallel(
             lambda d: _is_there(d, source, token), deliveries, spec.settings.transfers, token
         )

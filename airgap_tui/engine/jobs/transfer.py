@@ -129,7 +129,11 @@ class _Loop:
         for shipment in shipments:
             items = tuple(self._deliveries[index].item for index in sorted(shipment.deliveries))
             self._sink(BlobPlanned(str(shipment.blob.digest), shipment.blob.size, items))
-        ready = [index for index, missing in enumerate(self._open) if not missing]
+        ready = [
+            index
+            for index, missing in enumerate(self._open)
+            if not missing and index not in self._results
+        ]
         tasks: list[Callable[[], None]] = [self._naming(index) for index in ready]
         tasks += [self._shipping(shipment) for shipment in shipments]
         self._pool.run(tasks)

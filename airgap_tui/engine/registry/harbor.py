@@ -139,7 +139,7 @@ class Harbor:
         if refused.status not in (401, 403) or not self.missing((project,), token):
             return refused
         return NotFound(
-            f"{repository} has no place: project {project} does not exist in {self.registry}",
+            f"project {project} does not exist in {self.registry}",
             hint="Create the project there, or have push do it with --create-project.",
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests import images
 from tests.cli.conftest import Command
 from tests.cli.guide.conftest import CHOOSE, FIRST, Conversation, Known, Talk
 from tests.conftest import StartDistribution
+from tests.fakes.harbor import FakeHarbor
 from tests.images import SampleImages
 from tests.services import Distribution, DockerEngine
 
@@ -232,6 +235,37 @@ def test_push_to_a_registry(
     conversation.hear(rf"digest\s+{digest}, the same there")
     conversation.choose("Finish")
     assert conversation.end() == 0
+    plain(conversation.text)
+
+
+def test_a_harbors_missing_project_is_created_where_one_says_so(
+    talk: Talk, bundle: Path, two: list[str], tmp_path: Path
+) -> None:
+    with FakeHarbor({"admin": PASSWORD}, admins=frozenset({"admin"})) as harbor:
+        auth = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+        config = tmp_path / "docker"
+        config.mkdir()
+        (config / "config.json").write_text(json.dumps({"auths": {harbor.host: {"auth": auth}}}))
+        conversation = talk(DOCKER_CONFIG=str(config))
+        to_destination(conversation)
+        conversation.choose("An existing registry")
+        conversation.hear(r"Registry, as .*: ")
+        conversation.answer(harbor.host)
+        conversation.hear(r"Project .*: ")
+        conversation.answer("ngc")
+        conversation.hear("Project ngc does not exist")
+        conversation.choose("Ask it again")
+        conversation.hear("Project ngc does not exist")
+        assert "ngc" not in harbor.projects
+        conversation.choose("Create project ngc")
+        conversation.hear("You may write to it")
+        assert harbor.public == {"ngc": "false"}
+        conversation.choose("Push 2 images")
+        conversation.hear(f"All 2 images are in {harbor.host}, not a bit different")
+        conversation.choose("Finish")
+        assert conversation.end() == 0
+        assert len(harbor.manifests) == 2
+        assert PASSWORD not in conversation.text and auth not in conversation.text
     plain(conversation.text)
 
 

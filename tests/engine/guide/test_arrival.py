@@ -129,7 +129,7 @@ def test_every_place_has_its_words(place: Destination) -> None:
 
 def asked(answers: Delivery, token: CancelToken) -> DestinationAnswers:
     settings = answers.network_settings
-    return destination.ask(answers.naming, "a/b", settings, token, CredentialStore())
+    return destination.ask(answers.naming, ("a/b",), settings, token, CredentialStore())
 
 
 def test_what_is_wrong_with_a_real_registry_has_its_words(

@@ -72,6 +72,7 @@ VALUES = [
     VerifySpec(Path("/data/pod"), SETTINGS, 3),
     LoadSpec((Path("/pod"),), "podman", None, Naming.parse("reg.lan:5000/x", maps=("a=b",))),
     PushSpec(Path("/pod"), Naming.parse("reg.lan", keep_registry=True), SETTINGS, (PYTORCH,)),
+    PushSpec(Path("/pod"), Naming.parse("reg.lan/ngc"), create_projects=True),
     SaveSpec((PYTORCH,), Path("/pod"), have=(Path("/r.json"),), codes=("7K3M-Q2ZD-X81A",)),
     SealSpec(Path("/pod"), Path("/keys/id.pub"), SETTINGS, (Path("/sheet.csv"),)),
     SealResult(ITEMS, SIGNATURE, Path("/media/usb1"), ("SHA256SUMS",), 9, 0.5),
