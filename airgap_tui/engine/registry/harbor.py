@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import (
     AccessDenied,
@@ -77,7 +78,8 @@ class Harbor:
         self._client: Client | None = None
         self._lock = threading.RLock()
         self._answers: bool | None = None
-        self._known: dict[str, bool] = {}
+        self._silent = False
+        self._known: dict[tuple[str, Credential | None], bool | None] = {}
 
     def close(self) -> None:
         """Drop the kept connections."""
@@ -96,25 +98,27 @@ class Harbor:
     def has(self, project: str, token: CancelToken) -> bool | None:
         """Whether a Harbor has a project; None where it does not tell this login."""
         with self._lock:
-            if project not in self._known:
+            key = (project, self._login(project))
+            if key not in self._known:
                 path = f"projects?project_name={quote(project, safe='')}"
                 answer = self._ask("HEAD", path, f"project {project}", token, project)
-                if answer.status not in (200, 404):
-                    return None
-                self._known[project] = answer.status == 200
-            return self._known[project]
+                self._known[key] = {200: True, 404: False}.get(answer.status)
+            return self._known[key]
 
     def missing(self, projects: Iterable[str], token: CancelToken) -> tuple[str, ...]:
         """Those that are known not to exist; none where it is no Harbor, or nothing was found out.
         Raises `Stopped`."""
-        try:
-            if not self.answers(token):
+        with self._lock:
+            try:
+                if self._silent or not self.answers(token):
+                    return ()
+                return tuple(one for one in projects if self.has(one, token) is False)
+            except Stopped:
+                raise
+            except AirgapError:
+                # Whoever asks has a refusal to tell already, and may have one for every layer.
+                self._silent = True
                 return ()
-            return tuple(one for one in projects if self.has(one, token) is False)
-        except Stopped:
-            raise
-        except AirgapError:
-            return ()  # whoever asks has a refusal to tell already
 
     def create(self, project: str, token: CancelToken) -> bool:
         """Create a project that only its members see; False where it was there already.
@@ -128,7 +132,7 @@ class Harbor:
             answer = self._ask("POST", "projects", f"project {project}", token, project, body)
             if answer.status not in (200, 201, 409):
                 raise self._refusal(project, answer)
-            self._known[project] = True
+            self._known[project, self._login(project)] = True
         return answer.status != 409
 
     def explained(
@@ -147,7 +151,7 @@ class Harbor:
         said = f": {answer.detail}" if answer.detail else ""
         if answer.status in (401, 403):
             message, hint = f"({answer.status}){said}", _WHO_MAY
-            login = self._credentials.find(self.registry, project)
+            login = self._login(project)
             who = f"{login.username} from {login.origin}" if login else "anybody without a login"
             if login is not None and answer.status == 401:
                 message = f"{self.registry} refused the login {who} {message}"
@@ -168,8 +172,11 @@ class Harbor:
             f" {project}{said}"
         )
 
+    def _login(self, project: str) -> Credential | None:
+        return self._credentials.find(self.registry, project)
+
     def _authorization(self, project: str) -> str:
-        login = self._credentials.find(self.registry, project)
+        login = self._login(project)
         if login is None or not login.secret:
             return ""
         encoded = base64.b64encode(f"{login.username}:{login.secret}".encode()).decode()

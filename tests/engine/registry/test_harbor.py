@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import (
     AccessDenied,
@@ -132,6 +133,26 @@ def test_one_that_does_not_pass_is_said(fake_harbor: FakeHarbor, token: CancelTo
     with opened(fake_harbor.host) as harbor, pytest.raises(TemporaryFailure, match="503"):
         harbor.answers(token)
     assert len(fake_harbor.requests) == 3
+
+
+def test_who_does_not_answer_is_not_asked_for_every_layer(
+    fake_harbor: FakeHarbor, token: CancelToken
+) -> None:
+    fake_harbor.projects["theirs"] = set()
+    refused = AccessDenied("no", registry=fake_harbor.host, status=401)
+    credentials = logins(fake_harbor.host, "ann", PASSWORD)
+    with opened(fake_harbor.host, credentials) as harbor:
+        for _layer in range(5):
+            assert harbor.explained("theirs/x", refused, token) is refused
+        assert len(fake_harbor.seen("HEAD")) == 1
+        credentials.give(fake_harbor.host, Credential("admin", PASSWORD, "given later"))
+        assert harbor.has("theirs", token) is True, "another login may be told more"
+    fake_harbor.script("GET", "/ping", faults.no_answer("reset"), forever=True)
+    with opened(fake_harbor.host) as harbor:
+        before = len(fake_harbor.requests)
+        for _layer in range(5):
+            assert harbor.explained("ngc/x", refused, token) is refused
+        assert len(fake_harbor.requests) - before == 3
 
 
 def test_stopping_stops_it(fake_harbor: FakeHarbor, token: CancelToken) -> None:
