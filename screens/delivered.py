@@ -38,6 +38,8 @@ _STATES = {
     ItemState.FAILED: ("Failed", Mark.NEEDS_YOU),
 }
 _VERBS = ("push", "load")
+_LINE = 57
+"""Cells for the value of a fact, at 80 columns."""
 
 
 def deliver_step(crossing: Crossing) -> WizardScreen[Any]:
@@ -117,7 +119,7 @@ class DeliveredScreen(ErrandScreen[None]):
         self.query_one("#next-command", Line).show(command)
         told = outcome.for_the_online_side(self._ended.result)
         facts = self.query_one("#for-online", Facts)
-        facts.show([Fact(name, value) for name, value in told])
+        facts.show([Fact(name, _in_lines(value)) for name, value in told])
         facts.display = bool(told)
         self._tell_row()
         if self.wizard.route is not None:
@@ -207,6 +209,12 @@ def _row(item: ItemResult, common: str) -> TableRow:
         mark = Mark.DONE if same else Mark.NEEDS_YOU
     here = layer_name(item.digest) if item.digest else "-"
     return TableRow(item.reference, (names.short(item.reference, common), here, words), mark=mark)
+
+
+def _in_lines(value: str) -> str:
+    """A path that is too long for one line in two: it is to be copied by eye."""
+    directory, slash, name = value.rpartition("/")
+    return f"{directory}{slash}\n{name}" if directory and len(value) > _LINE else value
 
 
 def _place(item: ItemResult) -> int:

@@ -148,6 +148,10 @@ class VerifiedScreen(ErrandScreen[None]):
             *signature_facts(result, self._side),
             Fact("Content", outcome.content(result), Mark.NEEDS_YOU if wrong else Mark.DONE),
         ]
+        facts += [
+            Fact("Update", arrival.in_lines(one.sentence), Mark.NEEDS_YOU)
+            for one in result.left_out
+        ]
         if missing := outcome.missing_volumes(result):
             facts.append(Fact("Volumes", missing, Mark.NEEDS_YOU))
         elif lacking and not wrong:

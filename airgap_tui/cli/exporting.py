@@ -60,6 +60,12 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
     help="One volume on each disk: asks for the next one at MEDIUM when one is written.",
 )
 @click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign the bundle first; see sign.")
+@click.option(
+    "--have",
+    multiple=True,
+    metavar="RECEIPT|CODE",
+    help="Leave out what the offline side has, by its receipt or delivery code.",
+)
 @sheet_option
 @tool_options
 @detach_option
@@ -72,6 +78,7 @@ def export(
     only: tuple[int, ...],
     change_disks: bool,
     key: Path | None,
+    have: tuple[str, ...],
     sheets: tuple[Path, ...],
     tool_files: tuple[Path, ...],
     tool_for: str | None,
@@ -85,6 +92,7 @@ def export(
     again; an ISO image is begun again. airgap-tui itself goes onto the first volume, and runs from
     there without being installed.
     """
+    from airgap_tui.engine.bundle.receipts.delivery_code import is_code
     from airgap_tui.engine.bundle.volumes.medium import Form, Medium
     from airgap_tui.engine.jobs import export as job
 
@@ -100,6 +108,8 @@ def export(
         settings=settings,
         sheets=sheets,
         tool=tool_spec(settings, tool_files, tool_for, no_tool),
+        have=tuple(Path(text) for text in have if not is_code(text) or Path(text).exists()),
+        codes=tuple(text for text in have if is_code(text) and not Path(text).exists()),
     )
     if detach:
         from airgap_tui.engine.jobs.chain import Step

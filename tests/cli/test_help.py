@@ -42,7 +42,7 @@ def test_the_short_help_of_a_verb_is_how_its_own_begins(verb: str) -> None:
 def test_no_option_takes_a_secret(verb: str) -> None:
     command = airgap_tui.get_command(click.Context(airgap_tui), verb)
     assert command is not None
-    files = {"key", "client_key", "tls_key", "htpasswd", "vault_password_file"}
+    files = {"key", "client_key", "cosign_key", "tls_key", "htpasswd", "vault_password_file"}
     values = [p.name for p in command.params if not getattr(p, "is_flag", False)]
     assert [n for n in values if n not in files and re.search("pass|secret|token|key$", n)] == []
 

@@ -19,7 +19,7 @@ from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_KEPT, Remembered
 from airgap_tui.engine.jobs import importing, media, outlook, verify, worker
-from airgap_tui.engine.jobs.chain import Chain, Ended
+from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.outlook import Outlook
@@ -204,6 +204,62 @@ def test_the_page_while_a_disc_is_awaited(
         snapshot(pilot.app, "import")
 
     wizard(steps, route=the_route(crossing), host="mgmt01")
+
+
+def test_a_whole_bundle_is_imported_too(
+    wizard: Drive,
+    crossing: Crossing,
+    sample_images: SampleImages,
+    tray: Path,
+    tmp_path: Path,
+    started: list[ImportSpec],
+) -> None:
+    save(tray / "month", sample_images.images[:2])
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, "all 2 images are complete")
+        await settled(pilot)
+        await pilot.press("i")
+        await until(pilot, "[ Import 2 images ]")
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, "nothing more is needed")
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, "all 2 images are complete")
+
+    wizard(steps, route=the_route(crossing), bundle="")
+    assert crossing.delivery.places == (tmp_path / "kept/month",)
+    assert len(started) == 1
+
+
+def test_an_import_that_was_cut_short_goes_on(
+    wizard: Drive,
+    crossing: Crossing,
+    parts: list[tuple[Volume, Contents]],
+    state_dir: Path,
+    tray: Path,
+    tmp_path: Path,
+    started: list[ImportSpec],
+) -> None:
+    insert(tray, parts[0])
+    spec = ImportSpec((tray,), tmp_path / "kept/pod", settings=crossing.settings)
+    job = WrittenJob(state_dir, Chain((Step("import", spec),)))
+    job.now(Snapshot("import"))
+    job.die()
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, "of pod are missing")
+        pilot.app.push_screen(ImportScreen(crossing, job.info))
+        await until(pilot, "The process of this import is gone; nothing finished is lost.")
+        await until(pilot, "[ Continue importing ]")
+        await settled(pilot)
+        pilot.app.screen.query_one("#onward").focus()
+        await pilot.press("enter")
+        await until(pilot, "1 of 3 volumes is read, insert any other.")
+
+    wizard(steps, route=the_route(crossing), bundle="")
+    assert [one.media for one in started] == [(tray,)]
 
 
 def test_too_little_room_shuts_the_way_on(

@@ -465,6 +465,27 @@ def test_another_digest_there_is_shown(wizard: Drive, state_dir: Path) -> None:
     wizard(steps, route=route(jobs.crossing(state_dir, job), Side.OFFLINE), at="Deliver")
 
 
+def test_what_there_is_for_the_online_side_is_told(
+    wizard: Drive, state_dir: Path, snapshot: Callable[..., None]
+) -> None:
+    ended = jobs.push_ended()
+    receipt = Path("/root/.local/state/airgap-tui/receipts/2025-07-03-pod-2025-07.json")
+    result: Any = replace(ended.result, code="7K3M-Q2ZD-X81A", receipt=receipt)  # type: ignore[type-var]
+    job = jobs.WrittenJob(state_dir, jobs.chain("push"))
+    job.end_step(replace(ended, result=result), Snapshot("push"), 0)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        got = await seen(pilot, "Delivery code  7K3M-Q2ZD-X81A")
+        assert any(f"Receipt        {receipt.parent}/" in row for row in got)
+        assert any(row.strip() == receipt.name for row in got)
+        snapshot(pilot.app, "delivered_code")
+        await pilot.press("c")
+        assert "Delivery code: 7K3M-Q2ZD-X81A" in pilot.app.clipboard
+        assert f"Receipt: {receipt}" in pilot.app.clipboard
+
+    wizard(steps, route=route(jobs.crossing(state_dir, job), Side.OFFLINE), at="Deliver")
+
+
 def test_leaving_a_result_with_failures_ends_with_their_code(
     wizard: Drive, state_dir: Path
 ) -> None:

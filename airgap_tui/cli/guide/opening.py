@@ -17,7 +17,6 @@ from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.job_list import JobState, describe
 from airgap_tui.engine.jobs.media import Contents, FoundBundle
-from airgap_tui.engine.jobs.sources import volumes_in
 from airgap_tui.engine.quantities import count, size
 
 _EXPLAINED = (
@@ -93,9 +92,16 @@ def _choose(guide: Guide) -> tuple[Path, ...]:
 
 
 def _places(guide: Guide) -> tuple[Path, ...]:
-    """The path that is typed, or the volumes that are found there."""
+    """The path that is typed, or the volumes that are found there and beside it."""
     path = _path(guide, "Path of the bundle")
-    return volumes_in(path) or (path,)
+    trust = guide.crossing.delivery.settings.trust
+    try:
+        contents = guide.wait(
+            f"Looking into {path}.", lambda token: media.look_further(path, None, token, trust)
+        )
+    except AirgapError:
+        return (path,)  # what is wrong is told where it is opened
+    return (contents.path, *contents.others)
 
 
 def _path(guide: Guide, question: str) -> Path:

@@ -119,6 +119,8 @@ def _tell(guide: Guide, result: VerifyResult, places: Sequence[Path]) -> dict[st
     dialogue.say(f"Read: {outcome.read(result)}.", indent=2)
     if result.signature.standing is not Standing.UNSIGNED:
         dialogue.say(f"Signature: {sentence(result.signature.sentence)}", indent=2)
+    for one in result.left_out:
+        dialogue.say(f"! {sentence(one.sentence)}", indent=2)
     if missing := outcome.missing_volumes(result):
         dialogue.say(f"! {missing}.", indent=2)
     for finding in wrong:

@@ -61,11 +61,13 @@ def opening_missing(contents: Contents, trust: Trust | None = None) -> str:
 
 
 def signed(signature: Signature) -> str:
-    """What the signature says, in lines that fit beside its name: a fingerprint is compared by eye,
-    so it is never cut."""
-    return "\n".join(
-        textwrap.wrap(signature.sentence, 58, break_long_words=False, break_on_hyphens=False)
-    )
+    """What the signature says: a fingerprint is compared by eye, so it is never cut."""
+    return in_lines(signature.sentence)
+
+
+def in_lines(text: str) -> str:
+    """A sentence in lines that fit beside the name of a fact."""
+    return "\n".join(textwrap.wrap(text, 58, break_long_words=False, break_on_hyphens=False))
 
 
 def refused(signature: Signature, trust: Trust | None) -> str:

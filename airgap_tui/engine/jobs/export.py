@@ -7,8 +7,9 @@ to check it as a whole and to know its pieces. What is written stays: the same c
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import sealing
+from airgap_tui.engine.bundle.signatures.signature import Signature
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.bundle.volumes.arrangement import VolumeLayout
 from airgap_tui.engine.bundle.volumes.file_sums import add_file_sums, read_file_sums
@@ -69,7 +71,9 @@ class ExportSpec:
     write, empty for all; `again` reads those that are there and replaces what is wrong in them.
     `key` signs the bundle before, as `SignSpec` says. `sheets` are transfer sheets to write, as
     `SealSpec` says: of all volumes, with the checksums of those that are there. `tool` None leaves
-    the tool out, also where it is in the bundle; `again` takes it as it is there."""
+    the tool out, also where it is in the bundle; `again` takes it as it is there. `have` are
+    receipts of the offline side and `codes` delivery codes from there: layers that it has are left
+    out."""
 
     bundle: Path
     medium: Path
@@ -81,13 +85,15 @@ class ExportSpec:
     settings: Settings = field(default_factory=Settings)
     sheets: tuple[Path, ...] = ()
     tool: ToolSpec | None = None
+    have: tuple[Path, ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """One item for each volume that was asked for, by its name on the medium: done, held where it
     was there, failed, or left out where one before it failed. `count` is how many volumes the set
-    has; `bytes` is what was written."""
+    has; `bytes` is what was written, `left_out` what the offline side has."""
 
     items: tuple[ItemResult, ...]
     set_id: str
@@ -96,6 +102,7 @@ class ExportResult:
     bytes: int
     seconds: float
     tool: CarriedTool | None = None
+    left_out: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -111,6 +118,7 @@ class ExportResult:
             "count": self.count,
             "volumes": volumes,
             "bytes": self.bytes,
+            "leftOut": self.left_out,
             "tool": self.tool.to_json() if self.tool else None,
             "seconds": round(self.seconds, 3),
         }
@@ -119,8 +127,9 @@ class ExportResult:
 def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     """Write the volumes; what is wrong with one of them is in the result.
 
-    Raises as `BundleReader.open` and `plan_volumes` do, `NoRoom` before anything is written,
-    `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and `UsageError`.
+    Raises as `BundleReader.open`, `plan_volumes` and `without_known` do, `NoRoom` before anything
+    is written, `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and
+    `UsageError`.
     """
     started = time.monotonic()
     forms_of(spec.sheets)
@@ -128,9 +137,47 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     if spec.form is Form.ISO:
         find_xorriso()
     tool = _make_ready(spec, sink, token)
+    with _to_carry(spec, sink, token) as carrying:
+        result = _write(spec, medium, carrying, tool, sink, token)
+    result = replace(result, seconds=time.monotonic() - started)
+    sink(JobFinished("export", result.exit_code))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrying:
+    """The bundle as it is carried, and the bytes that it leaves out for it."""
+
+    bundle: BundleReader
+    signature: Signature
+    left_out: int = 0
+
+
+@contextmanager
+def _to_carry(spec: ExportSpec, sink: Sink, token: CancelToken) -> Iterator[_Carrying]:
     bundle = BundleReader.open(spec.bundle)
-    signature = signature_of(bundle, spec.settings.trust, token)
-    check_carried(bundle, signature)
+    if not spec.have and not spec.codes:
+        signature = signature_of(bundle, spec.settings.trust, token)
+        check_carried(bundle, signature)
+        yield _Carrying(bundle, signature)
+        return
+    # Few leave out what another side has, and the others need not import what that takes.
+    from airgap_tui.engine.jobs.lean import without_known
+
+    receipts = (spec.have, spec.codes, spec.key, spec.settings)
+    with without_known(bundle, *receipts, sink, token) as lean:
+        yield _Carrying(lean.bundle, lean.signature, lean.left_out)
+
+
+def _write(
+    spec: ExportSpec,
+    medium: Medium,
+    carrying: _Carrying,
+    tool: CarriedTool | None,
+    sink: Sink,
+    token: CancelToken,
+) -> ExportResult:
+    bundle, signature = carrying.bundle, carrying.signature
     try:
         plan = plan_volumes(bundle, medium, spec.form, signature, token, with_tool=tool is not None)
     except UsageError as error:
@@ -146,17 +193,16 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     record(bundle, spec.settings.state_dir, sink, token)
     if spec.sheets:
         write_sheets(spec.sheets, Sheet(bundle.inventory, signature, export.sheet_volumes(), tool))
-    ended = ExportResult(
+    return ExportResult(
         items=tuple(result),
         set_id=plan.identity.set_id,
         count=plan.count,
         numbers=numbers,
         bytes=export.written,
-        seconds=time.monotonic() - started,
+        seconds=0.0,
         tool=tool,
+        left_out=carrying.left_out,
     )
-    sink(JobFinished("export", ended.exit_code))
-    return ended
 
 
 def _make_ready(spec: ExportSpec, sink: Sink, token: CancelToken) -> CarriedTool | None:

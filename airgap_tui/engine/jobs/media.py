@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
@@ -22,6 +23,9 @@ from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Trust
+
+if TYPE_CHECKING:  # most bundles lie in one directory, and importing what sets need takes time
+    from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium
 
 _MEDIA = ("/media", "/run/media", "/mnt", "/cdrom")
 _DEPTH = 2
@@ -150,16 +154,32 @@ def look_further(
     path: Path, opened: Contents | None, token: CancelToken, trust: Trust | None = None
 ) -> Contents:
     """What is at a path that was named: a bundle, or volumes. With those of the same set that are
-    open already, as one. Raises as `look_inside` does."""
+    open already, or that lie beside it, as one. Raises as `look_inside` does."""
     from airgap_tui.engine.jobs.sources import volumes_in
 
     found = volumes_in(path) or (path,)
     contents = look_inside(found[0], token, found[1:], trust)
-    known, new = opened.volumes if opened is not None else None, contents.volumes
-    if opened is None or known is None or new is None or new.set_id != known.set_id:
+    if contents.volumes is None:
         return contents
-    others = tuple(dict.fromkeys((*opened.others, *contents.places)))
-    return look_inside(opened.path, token, others, trust)
+    first = opened if opened is not None and opened.key == contents.key else contents
+    here = {*first.places, *contents.places}
+    if len({*contents.volumes.numbers, *(first.volumes or contents.volumes).numbers}) < (
+        contents.volumes.count
+    ):
+        here |= {m.location for m in _beside(path) if m.volume.set_id == contents.key}
+    others = tuple(sorted(here - {first.path}))
+    if set(others) == set(contents.others) and first is contents:
+        return contents
+    return look_inside(first.path, token, others, trust)
+
+
+def _beside(path: Path) -> Iterator[VolumeMedium]:
+    """The volumes in the directory where one was named."""
+    parent = path.parent
+    if path.is_block_device() or parent == Path("/"):
+        return
+    for child in (*_images(parent), *_below(parent, 1)):
+        yield from volume_at(child)
 
 
 def _carried(bundle: BundleReader, item: Item) -> tuple[Carried, Closure | None]:

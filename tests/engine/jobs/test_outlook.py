@@ -130,6 +130,18 @@ def test_a_volume_that_is_named_joins_its_set(
     assert (other.path, other.volumes) == (bundle, None)
 
 
+def test_volumes_beside_the_one_that_is_named_are_found(
+    bundle: Path, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    first, second = (as_tar(tmp_path / "discs", *part) for part in parts[:2])
+    third = as_directory(tmp_path / "discs", *parts[2])
+    as_tar(tmp_path / "discs/foreign", *cut(bundle, 2, 60_000, set_id="0" * 32)[0])
+    opened = media.look_further(second, None, TOKEN)
+    assert opened.path == second
+    assert set(opened.others) == {first, third}
+    assert not opened.lacking
+
+
 def test_the_next_volume_is_sought_where_the_last_one_was(
     bundle: Path,
     parts: list[tuple[Volume, Contents]],

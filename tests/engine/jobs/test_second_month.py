@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,24 @@ import pytest
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt
+from airgap_tui.engine.bundle.signatures.signature import Standing
+from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import NotFound, SignatureRefused
+from airgap_tui.engine.errors import NotFound, SignatureRefused, UsageError
 from airgap_tui.engine.events import BlobPlanned, Event, ItemState, Note, discard
-from airgap_tui.engine.jobs import importing, load, plan, push, receipts, save, seal, serve, verify
+from airgap_tui.engine.jobs import (
+    export,
+    importing,
+    load,
+    plan,
+    push,
+    receipts,
+    save,
+    seal,
+    serve,
+    verify,
+)
+from airgap_tui.engine.jobs.export import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.jobs.load import LoadSpec
 from airgap_tui.engine.jobs.push import PushSpec
@@ -30,7 +44,7 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings, Trust
 from tests.conftest import StartDistribution
 from tests.images import SampleImage, build_image, layer, push_image, remote_digest
-from tests.services import Distribution, DockerEngine
+from tests.services import Distribution, DockerEngine, program
 from tests.signing import make_key
 
 pytestmark = pytest.mark.distribution
@@ -354,3 +368,48 @@ def test_an_import_leaves_a_receipt_of_what_is_there(sides: Sides) -> None:
         TOKEN,
     )
     assert planned.left_out == len(BASE.blob) + len(OLD.blob)
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_an_export_leaves_out_what_the_offline_side_has(sides: Sides, form: Form) -> None:
+    if form is Form.ISO:
+        program("xorriso")
+    receipt, medium = sides.work / "receipt.json", sides.work / "medium"
+    sides.push("first", receipt=receipt)
+    sides.save("second", *NEW)
+    whole = (sides.work / "second" / layout.INVENTORY).read_bytes()
+    medium.mkdir()
+    spec = ExportSpec(sides.work / "second", medium, form, settings=sides.settings, have=(receipt,))
+    told: list[Event] = []
+    result = export.run(spec, told.append, TOKEN)
+    assert result.left_out == len(BASE.blob) + len(OLD.blob)
+    assert any("are left out" in event.text for event in told if isinstance(event, Note))
+    (volume,) = (medium / item.reference for item in result.items)
+    assert stored(volume) == new_content()
+    checked = verify.run(VerifySpec(volume, sides.settings), discard, TOKEN)
+    assert checked.ok
+    assert [one.base for one in checked.left_out] == ["first"]
+    again = export.run(spec, discard, TOKEN)
+    assert [item.state for item in again.items] == [ItemState.HELD], "the same volume every time"
+    pushed = push.run(PushSpec(volume, sides.naming, sides.settings), discard, TOKEN)
+    assert pushed.exit_code == 0
+    for image in NEW:
+        assert there(sides, image) == image.digest
+    assert (sides.work / "second" / layout.INVENTORY).read_bytes() == whole
+    assert not list(sides.settings.state_dir.glob("lean-*"))
+
+
+def test_what_is_left_out_of_a_signed_bundle_is_signed_anew(sides: Sides, tmp_path: Path) -> None:
+    receipt, key = sides.work / "receipt.json", make_key(tmp_path / "key").file
+    sides.push("first", receipt=receipt)
+    sides.save("second", *NEW)
+    seal.run(SealSpec(sides.work / "second", key, sides.settings), discard, TOKEN)
+    spec = ExportSpec(
+        sides.work / "second", sides.work / "medium", settings=sides.settings, have=(receipt,)
+    )
+    with pytest.raises(UsageError, match="signed as a whole"):
+        export.run(spec, discard, TOKEN)
+    result = export.run(replace(spec, key=key), discard, TOKEN)
+    volume = sides.work / "medium" / result.items[0].reference
+    checked = verify.run(VerifySpec(volume, sides.settings), discard, TOKEN)
+    assert checked.signature.standing is Standing.UNKNOWN_KEY
