@@ -46,7 +46,8 @@ from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 
 _NOTE = f"{layout.PARTIAL}/volume"
-_THREADS = 2
+_THREADS = 4
+"""Each reads, hashes and writes past the cache in turn: with two, a quick disk waits for them."""
 _LONGEST_NOTE = 1000
 
 
