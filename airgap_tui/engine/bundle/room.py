@@ -9,18 +9,24 @@ from pathlib import Path
 
 from airgap_tui.engine.bundle.media.extent import reading
 
-_FAT = frozenset({"vfat", "msdos"})
+_FAT = frozenset({"vfat", "msdos", "fuse.fusefat"})
 _FAT_LARGEST = 4 * 1024**3 - 1
+_FAT_FOLDER = 2 * 1024**2 // 32 // 6
+"""A directory of FAT has at most 2 MiB, and a name of 64 characters takes 6 entries of 32 bytes."""
+
+_UNTOLD = 2**62
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """`free` bytes for this user; `largest_file` in bytes, None where the limit does not matter."""
+    """`free` bytes for this user; `largest_file` in bytes and `largest_folder` in blobs are None
+    where the limit does not matter."""
 
     free: int
     file_system: str = ""
     largest_file: int | None = None
+    largest_folder: int | None = None
 
     @classmethod
     def at(cls, path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Room:
@@ -32,8 +38,11 @@ class Room:
             existing = existing.resolve()
             status = os.statvfs(existing)
         file_system = _file_system(existing, mounts)
-        largest = _FAT_LARGEST if file_system in _FAT else None
-        return cls(status.f_bavail * status.f_frsize, file_system, largest)
+        # Some file systems in user space do not tell how large they are.
+        free = status.f_bavail * status.f_frsize if status.f_blocks else _UNTOLD
+        if file_system in _FAT:
+            return cls(free, file_system, _FAT_LARGEST, _FAT_FOLDER)
+        return cls(free, file_system)
 
 
 def mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Path:

@@ -1,7 +1,7 @@
 """A long file written from front to back, past the page cache where that works.
 
-One thread hashes and writes a buffer while the next one is filled: reading and a first hash run
-beside writing and a second.
+While a buffer is filled, the one before it is hashed and the one before that is written, each by a
+thread of its own: none of them waits for the sum of the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airgap_tui.engine.buffer import BUFFER
 from airgap_tui.engine.bundle.durable import disk_failure, write_all, writing
 from airgap_tui.engine.oci.digest import Hasher
 
-_BUFFERS = 3
+_BUFFERS = 5
 _BLOCK = 4096
 _DIRECT: int = getattr(os, "O_DIRECT", 0)
 
@@ -45,8 +45,13 @@ class StreamFile:
         self._limit = BUFFER - position % _BLOCK
         self._direct = False
         self._refused = not _DIRECT
-        self._thread = threading.Thread(target=self._write, name="write-volume", daemon=True)
-        self._thread.start()
+        self._hashed: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+        self._threads = (
+            threading.Thread(target=self._hash, name="hash-volume", daemon=True),
+            threading.Thread(target=self._write, name="write-volume", daemon=True),
+        )
+        for thread in self._threads:
+            thread.start()
 
     def room(self) -> memoryview:
         """Where the next bytes are put; never empty. Raises `NoRoom` and what else the disk said
@@ -96,15 +101,21 @@ class StreamFile:
             raise disk_failure(self._error, self.path) from self._error
 
     def _end_thread(self) -> None:
-        if self._thread.is_alive():
+        if self._threads[0].is_alive():
             self._full.put(None)
-            self._thread.join()
+        for thread in self._threads:
+            thread.join()
+
+    def _hash(self) -> None:
+        while (data := self._full.get()) is not None:
+            self.hasher.update(data)
+            self._hashed.put(data)
+        self._hashed.put(None)
 
     def _write(self) -> None:
-        while (data := self._full.get()) is not None:
+        while (data := self._hashed.get()) is not None:
             if self._error is None:
                 try:
-                    self.hasher.update(data)
                     self._put(data)
                 except OSError as error:
                     self._error = error

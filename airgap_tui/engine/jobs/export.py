@@ -156,6 +156,7 @@ class _Carrying:
 @contextmanager
 def _to_carry(spec: ExportSpec, sink: Sink, token: CancelToken) -> Iterator[_Carrying]:
     bundle = BundleReader.open(spec.bundle)
+    _check_whole(bundle, spec.form)
     if not spec.have and not spec.codes:
         signature = signature_of(bundle, spec.settings.trust, token)
         check_carried(bundle, signature)
@@ -234,6 +235,15 @@ def _numbers(only: Sequence[int], plan: VolumePlan) -> tuple[int, ...]:
             f"there is no volume {wrong[0]}: the bundle goes onto {counted(plan.count, 'volume')}"
         )
     return tuple(sorted(set(only))) or tuple(range(1, plan.count + 1))
+
+
+def _check_whole(bundle: BundleReader, form: Form) -> None:
+    """xorriso takes a file from one place only: what lies in pieces cannot go into an image."""
+    if form is Form.ISO and bundle.volumes is not None and bundle.volumes.cut:
+        raise UsageError(
+            f"{bundle.storage.location} holds layers in pieces, which an ISO image cannot take",
+            hint="Import it into a bundle first, and export that; or choose --format dir or tar.",
+        )
 
 
 def _check_place(spec: ExportSpec, plan: VolumePlan) -> None:

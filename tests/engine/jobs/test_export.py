@@ -39,6 +39,7 @@ from airgap_tui.engine.progress import Progress
 from tests import services
 from tests.conftest import Run
 from tests.engine.bundle.sample_source import save
+from tests.engine.bundle.volumes import volumes
 from tests.images import build_image, layer_of, tar_of
 
 FORMS = list(Form)
@@ -567,3 +568,20 @@ def test_without_xorriso_the_package_is_named(
         export.run(ExportSpec(bundle, medium, Form.ISO), discard, CancelToken())
     assert "package xorriso" in caught.value.hint
     assert not medium.exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_volume_whose_layers_are_cut_is_exported_again(
+    bundle: Path, medium: Path, tmp_path: Path, form: Form
+) -> None:
+    """What fat32 made of a bundle: all of it on one medium, its largest layers in pieces."""
+    ((volume, contents),) = volumes.cut(bundle, 1, 500_000)
+    source = volumes.as_directory(tmp_path, volume, contents)
+    if form is Form.ISO:
+        with pytest.raises(UsageError, match="in pieces, which an ISO image cannot take"):
+            run(source, medium, form)
+        assert not medium.exists()
+        return
+    assert run(source, medium, form).exit_code == 0
+    (directory,) = unpacked(medium, form, tmp_path / "unpacked")
+    assert content_of(directory) == content_of(bundle)

@@ -46,7 +46,8 @@ from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 
 _NOTE = f"{layout.PARTIAL}/volume"
-_THREADS = 2
+_THREADS = 4
+"""Each reads, hashes and writes past the cache in turn: with two, a quick disk waits for them."""
 _LONGEST_NOTE = 1000
 
 
@@ -85,7 +86,7 @@ def volume_at(root: Path) -> Volume | None:
 
 def is_finished(root: Path, laid: VolumeLayout) -> bool:
     """Whether the volume is there, each file with its size; content is not read."""
-    found = None if (root / _NOTE).exists() else volume_at(root)
+    found = None if (root / layout.PARTIAL).exists() else volume_at(root)
     if found is None or not laid.is_described_by(found):
         return False
     try:
@@ -187,21 +188,7 @@ class _Writer:
             self._write_tool(content)
             return
         digest = layout.digest_of_path(content.path) or Digest("sha256", content.sha256)
-        blob, target = Descriptor("", digest, content.size), self._root / content.path
-
-        def opener(offset: int) -> Reader:
-            self._report(content, offset)
-            return self._opener(content, offset)
-
-        try:
-            whole = self._store.download(
-                blob, opener, lambda count: self._report(content, count), self._token
-            )
-        except (ContentMismatch, TemporaryFailure) as error:
-            raise ContentMismatch(
-                f"{content.part.source if content.part else content.path}: {error.message}",
-                hint="Run the save again: it fetches that file anew.",
-            ) from None
+        target, whole = self._root / content.path, self._copied(content, digest)
         if target.parent == self._store.path(digest).parent:
             self._store.keep(whole, digest)
             return
@@ -227,6 +214,33 @@ class _Writer:
         with self._putting:
             put_file(self._root, content.path, raw)
         self._report(content, content.size)
+
+    def _copied(self, content: Content, digest: Digest) -> Path:
+        """The file, whole in its partial file. What an earlier run left of it may be wrong, where
+        the power failed; then it is begun again."""
+        begun, reported = self._store.partial(digest).exists(), 0
+
+        def report(count: int) -> None:
+            nonlocal reported
+            reported += count
+            self._report(content, count)
+
+        def opener(offset: int) -> Reader:
+            report(offset)
+            return self._opener(content, offset)
+
+        blob = Descriptor("", digest, content.size)
+        while True:
+            try:
+                return self._store.download(blob, opener, report, self._token)
+            except (ContentMismatch, TemporaryFailure) as error:
+                if not begun or isinstance(error, TemporaryFailure):
+                    raise ContentMismatch(
+                        f"{content.part.source if content.part else content.path}: {error.message}",
+                        hint="Run the save again: it fetches that file anew.",
+                    ) from None
+                begun = False
+                report(-reported)
 
     def _new_folders(self, folder: Path) -> Iterator[Path]:
         if folder != self._root:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.volumes.arrangement import VolumeLayout
 from airgap_tui.engine.bundle.volumes.medium import Form
@@ -42,6 +43,15 @@ def check_room(directory: Path, volumes: Sequence[VolumeLayout]) -> None:
             f" one of {size(largest)} is to be written",
             hint="Cut what is larger: --volume-size fat32. Or use a disk with ext4, XFS or exFAT.",
         )
+    most = max((_blobs(laid) for laid in volumes), default=0)
+    if room.largest_folder is not None and most > room.largest_folder:
+        limit = count(room.largest_folder, "file")
+        raise NoRoom(
+            f"{directory} is {room.file_system}, which takes {limit} in one directory; {most} are"
+            " to be written",
+            hint="Choose --format tar, or a smaller --volume-size. Or use a disk with ext4, XFS or"
+            " exFAT.",
+        )
 
 
 def _size(laid: VolumeLayout) -> int:
@@ -49,6 +59,13 @@ def _size(laid: VolumeLayout) -> int:
     if laid.form is Form.TAR:
         return laid.size + _PER_FILE
     return laid.size + len(laid.contents) * _PER_FILE + _PER_VOLUME
+
+
+def _blobs(laid: VolumeLayout) -> int:
+    """Files in one directory, which a tar or an image does not make."""
+    if laid.form is not Form.DIRECTORY:
+        return 0
+    return sum(layout.digest_of_path(content.path) is not None for content in laid.contents)
 
 
 def _largest_file(laid: VolumeLayout) -> int:
