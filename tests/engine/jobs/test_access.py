@@ -79,10 +79,10 @@ def test_a_destination_says_what_may_be_done_there(
     registry = start_distribution(htpasswd={USER: PASSWORD})
     naming = Naming.parse(f"{registry.host}/ngc")
     right = CredentialStore({registry.host: Credential(USER, PASSWORD, "the test")})
-    answers = destination.ask(naming, "ngc/nvidia/cuda", ONCE, token, right)
+    answers = destination.ask(naming, ["ngc/nvidia/cuda"], ONCE, token, right)
     assert answers.good, answers
     wrong = CredentialStore({registry.host: Credential(USER, "no", "the test")})
-    answers = destination.ask(naming, "ngc/nvidia/cuda", ONCE, token, wrong)
+    answers = destination.ask(naming, ["ngc/nvidia/cuda"], ONCE, token, wrong)
     assert not answers.good and answers.registry.good
     assert answers.login is not None and not answers.login.good
     begun = [path for path in registry.root.rglob("_uploads/*/data") if path.stat().st_size]
