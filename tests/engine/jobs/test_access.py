@@ -90,7 +90,7 @@ def test_a_destination_says_what_may_be_done_there(
 
 
 def test_a_closed_port_is_told(token: CancelToken) -> None:
-    answers = destination.ask(Naming.parse("127.0.0.1:1"), "a/b", ONCE, token, CredentialStore())
+    answers = destination.ask(Naming.parse("127.0.0.1:1"), ["a/b"], ONCE, token, CredentialStore())
     assert not answers.good and answers.first_problem is answers.registry
     assert "127.0.0.1:1" in answers.registry.finding
 
