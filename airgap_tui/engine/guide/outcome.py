@@ -260,6 +260,11 @@ def carried_message(name: str, bundle: Path, total: int) -> str:
     return f"{name} is ready to carry: {bundle}, {size(total)}."
 
 
+def saved_message(name: str, bundle: Path, total: int) -> str:
+    """What stands in the shell where the online side is left before Export."""
+    return f"{name} is saved and whole: {bundle}, {size(total)}. It is not exported yet."
+
+
 def delivered(ended: Ended, target: str) -> str:
     """The top of the offline side's result."""
     items = ended.result.items if ended.result is not None else ()

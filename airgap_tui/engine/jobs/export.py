@@ -69,7 +69,8 @@ class ExportSpec:
     write, empty for all; `again` reads those that are there and replaces what is wrong in them.
     `key` signs the bundle before, as `SignSpec` says. `sheets` are transfer sheets to write, as
     `SealSpec` says: of all volumes, with the checksums of those that are there. `tool` None leaves
-    the tool out, also where it is in the bundle; `again` takes it as it is there."""
+    the tool out, also where it is in the bundle; `again` takes it as it is there. `one_per_disk`
+    writes the first of `only`, or of all, and leaves the next ones for other disks."""
 
     bundle: Path
     medium: Path
@@ -81,13 +82,14 @@ class ExportSpec:
     settings: Settings = field(default_factory=Settings)
     sheets: tuple[Path, ...] = ()
     tool: ToolSpec | None = None
+    one_per_disk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """One item for each volume that was asked for, by its name on the medium: done, held where it
     was there, failed, or left out where one before it failed. `count` is how many volumes the set
-    has; `bytes` is what was written."""
+    has; `bytes` is what was written; `following` are volumes that wait for further disks."""
 
     items: tuple[ItemResult, ...]
     set_id: str
@@ -96,6 +98,7 @@ class ExportResult:
     bytes: int
     seconds: float
     tool: CarriedTool | None = None
+    following: tuple[int, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -123,10 +126,8 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     `NotFound` without xorriso where ISO images are wanted, `SignatureRefused`, and `UsageError`.
     """
     started = time.monotonic()
-    forms_of(spec.sheets)
-    medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
-    if spec.form is Form.ISO:
-        find_xorriso()
+    check(spec)
+    medium = medium_of(spec)
     tool = _make_ready(spec, sink, token)
     bundle = BundleReader.open(spec.bundle)
     signature = signature_of(bundle, spec.settings.trust, token)
@@ -138,8 +139,8 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
             raise
         plan, tool = plan_volumes(bundle, medium, spec.form, signature, token), None
         leave_out(error.message, sink)
-    numbers = _numbers(spec.only, plan)
-    _check_place(spec, plan)
+    numbers, following = numbers_of(spec, plan)
+    check_place(spec, plan)
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
     export = _Export(spec, bundle, plan, sink, token)
     result = export.run(numbers)
@@ -154,6 +155,7 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
         bytes=export.written,
         seconds=time.monotonic() - started,
         tool=tool,
+        following=following,
     )
     sink(JobFinished("export", ended.exit_code))
     return ended
@@ -181,16 +183,32 @@ def _make_ready(spec: ExportSpec, sink: Sink, token: CancelToken) -> CarriedTool
         return None
 
 
-def _numbers(only: Sequence[int], plan: VolumePlan) -> tuple[int, ...]:
-    wrong = [number for number in only if not 1 <= number <= plan.count]
+def check(spec: ExportSpec) -> None:
+    """Raise `UsageError` for a size or sheet that is none, and `NotFound` without xorriso where
+    ISO images are wanted."""
+    forms_of(spec.sheets)
+    medium_of(spec)
+    if spec.form is Form.ISO:
+        find_xorriso()
+
+
+def medium_of(spec: ExportSpec) -> Medium:
+    return Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
+
+
+def numbers_of(spec: ExportSpec, plan: VolumePlan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The volumes to write now, and those that are left for further disks."""
+    wrong = [number for number in spec.only if not 1 <= number <= plan.count]
     if wrong:
         raise UsageError(
             f"there is no volume {wrong[0]}: the bundle goes onto {counted(plan.count, 'volume')}"
         )
-    return tuple(sorted(set(only))) or tuple(range(1, plan.count + 1))
+    numbers = tuple(sorted(set(spec.only))) or tuple(range(1, plan.count + 1))
+    return (numbers[:1], numbers[1:]) if spec.one_per_disk else (numbers, ())
 
 
-def _check_place(spec: ExportSpec, plan: VolumePlan) -> None:
+def check_place(spec: ExportSpec, plan: VolumePlan) -> None:
+    """Raise `UsageError` where the volumes would lie in the bundle, or in its place."""
     bundle, medium = spec.bundle.resolve(), spec.medium.resolve()
     if bundle == medium or bundle in medium.parents:
         raise UsageError(
