@@ -149,9 +149,10 @@ def said_of(snapshot: Snapshot, name: str, *, over: bool = False) -> str:
     return f"Digest {item.digest}" if item.digest else ""
 
 
-def layer_name(digest: str) -> str:
-    """The beginning of a digest, as people compare it."""
-    return digest.partition(":")[2][:12] or digest
+def layer_name(blob: str) -> str:
+    """The beginning of a digest, as people compare it; of another file its name."""
+    name = blob.rpartition("/")[2] if "/" in blob else blob.partition(":")[2].strip()
+    return name[:12] or blob
 
 
 def _retries(snapshot: Snapshot) -> dict[str, str]:

@@ -235,11 +235,6 @@ def verified(result: VerifyResult) -> str:
     return f"{files}, {size(result.bytes)}, every byte read in {took}"
 
 
-def ready(name: str, whole: int, total: int) -> str:
-    """The top of the online side's result."""
-    return f"{name} is ready to carry: {count(whole, 'image')}, {size(total)}."
-
-
 def carry(total: int) -> str:
     return f"{media(total)}."
 
@@ -253,11 +248,6 @@ def offline_commands(bundle: Path) -> tuple[tuple[str, str], ...]:
         (f"{PROGRAM} push {there} REGISTRY", "into a registry"),
         (f"{PROGRAM} load {there}", "into Docker there"),
     )
-
-
-def carried_message(name: str, bundle: Path, total: int) -> str:
-    """What stands in the shell after the online side."""
-    return f"{name} is ready to carry: {bundle}, {size(total)}."
 
 
 def saved_message(name: str, bundle: Path, total: int) -> str:

@@ -18,6 +18,8 @@ _LISTS = 64 * 1024
 _PER_FILE = 400
 """Bytes that a file has in the lists which every volume repeats, about."""
 
+_MOST_PACKED = 4000
+
 
 def files_of_bundle(path: Path, token: CancelToken) -> tuple[BundleFile, ...]:
     """What goes onto media of a finished bundle. Raises as `BundleReader.open` and
@@ -34,12 +36,19 @@ def files_of_plan(blobs: Iterable[PlannedBlob]) -> tuple[BundleFile, ...]:
 def volumes(files: Sequence[BundleFile], medium: Medium, form: Form) -> int:
     """Whole volumes, packed as an export packs them; 0 where a volume would be too small.
 
-    About: how long the lists are that every volume repeats is known once they are written."""
+    About: how long the lists are that every volume repeats is known once they are written. Of very
+    many files the largest are packed; the others fill what these leave."""
     lists = (BundleFile(layout.INVENTORY, _LISTS + _PER_FILE * len(files)),)
+    packed = sorted(files, key=lambda file: -file.size)[:_MOST_PACKED]
     try:
-        return len(pack(lists, (), files, medium, form))
+        number = len(pack(lists, (), packed, medium, form))
     except UsageError:
         return 0
+    of_a_file = None if form is Form.DIRECTORY else medium.largest_file
+    capacity = medium.capacity or of_a_file
+    if len(packed) == len(files) or capacity is None:
+        return number
+    return max(number, -(-sum(file.size for file in files) // capacity))
 
 
 def counts(files: Sequence[BundleFile], form: Form) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ import pytest
 
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.volumes.medium import MEDIA, Form, Medium
+from airgap_tui.engine.bundle.volumes.packing import BundleFile
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NotFound, UsageError
 from airgap_tui.engine.events import discard
@@ -133,3 +134,12 @@ def test_what_is_written_is_found_with_how_to_burn_it(bundle: Path, tmp_path: Pa
         assert f"count={one.bytes // 2048} " in one.burning[1]
     held = written.look(spec, export.run(spec, discard, TOKEN))
     assert [one.sha256 for one in held.volumes] == [one.sha256 for one in found.volumes]
+
+
+@pytest.mark.parametrize(("size", "form"), [("dvd", Form.ISO), ("fat32", Form.TAR)])
+def test_very_many_files_are_counted_soon(size: str, form: Form) -> None:
+    files = tuple(BundleFile(f"blobs/sha256/{number:064x}", 5_000_000) for number in range(20_000))
+    medium = Medium.parse(size)
+    capacity = medium.capacity or medium.largest_file or 0
+    least = -(-20_000 * 5_000_000 // capacity)
+    assert least <= media_needed.volumes(files, medium, form) <= least + 1
