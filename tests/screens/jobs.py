@@ -247,7 +247,7 @@ def export_ended(failed: int = 0, *, following: bool = False) -> Ended:
     items = tuple(_volume(number, failed) for number in numbers)
     rest = tuple(range(2, 16)) if following else ()
     done = sum(item.bytes for item in items if item.succeeded)
-    result = ExportResult(items, "0" * 32, 15, numbers, done, 421.0, rest)
+    result = ExportResult(items, "0" * 32, 15, numbers, done, 421.0, following=rest)
     return Ended("export", result.exit_code, result)
 
 
