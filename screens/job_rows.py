@@ -32,6 +32,7 @@ _WORDS = {
 }
 _WITH_SHARE = (
     ItemState.SAVING,
+    ItemState.EXPORTING,
     ItemState.IMPORTING,
     ItemState.LOADING,
     ItemState.PUSHING,
@@ -56,11 +57,16 @@ class JobRows:
     def columns(self, snapshot: Snapshot) -> list[Column]:
         """The columns, with the registry that the names leave out."""
         return [
-            Column(names.heading(self._registry(snapshot)), 42, grow=1),
+            Column(self._heading(snapshot), 42, grow=1),
             Column("State", 12, gap=1),
             Column("Done", 7, gap=1, right=True),
             Column("Of", 7, gap=2, right=True),
         ]
+
+    def _heading(self, snapshot: Snapshot) -> str:
+        if sentences.noun(snapshot.verb) != "image":
+            return sentences.noun(snapshot.verb).capitalize()
+        return names.heading(self._registry(snapshot))
 
     def rows(self, snapshot: Snapshot, *, over: bool = False) -> list[TableRow]:
         """The rows now; `over` for a job that works no more."""
@@ -143,9 +149,10 @@ def said_of(snapshot: Snapshot, name: str, *, over: bool = False) -> str:
     return f"Digest {item.digest}" if item.digest else ""
 
 
-def layer_name(digest: str) -> str:
-    """The beginning of a digest, as people compare it."""
-    return digest.partition(":")[2][:12] or digest
+def layer_name(blob: str) -> str:
+    """The beginning of a digest, as people compare it; of another file its name."""
+    name = blob.rpartition("/")[2] if "/" in blob else blob.partition(":")[2].strip()
+    return name[:12] or blob
 
 
 def _retries(snapshot: Snapshot) -> dict[str, str]:

@@ -10,26 +10,30 @@ from textual.widget import Widget
 
 from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.bundle.volumes.medium import MEDIA, Form
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.guide import chains, choices, commands, sentences
+from airgap_tui.engine.guide import chains, choices, commands, departure, sentences
 from airgap_tui.engine.guide.answers import Collection
+from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
-from airgap_tui.engine.jobs import plan, worker
+from airgap_tui.engine.jobs import media_needed, plan, worker, zstd_gain
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
 from airgap_tui.engine.jobs.survival import Survival, survival
+from airgap_tui.engine.jobs.zstd_gain import Gain
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
 from screens import names
 from screens.errands import ErrandScreen
+from screens.export import ExportScreen
 from screens.keys import key
 from screens.look import Mark
 from screens.modals.question import Question
 from screens.steps import StepState
-from screens.widgets.controls import Checkbox
+from screens.widgets.controls import Checkbox, Row
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
 from screens.widgets.rows import Column, TableRow
@@ -48,6 +52,7 @@ class ReviewScreen(ErrandScreen[None]):
     help_text = (
         "Size is all of an image; Shared is what images above it bring already; Held is in the"
         " bundle from before. GB are decimal, as on the labels of disks; df -H counts the same way."
+        " What zstd would gain is tried on the first megabyte of the six largest layers."
     )
     BINDINGS = [key("s", "sort", "sort")]  # noqa: RUF012
 
@@ -57,6 +62,8 @@ class ReviewScreen(ErrandScreen[None]):
         self._sorted = self._warned = False
         self._surviving = Survival()
         self._planned_for: Path | None = None
+        self._dvds = 0
+        self._gains: tuple[Gain, ...] = ()
 
     def body(self) -> ComposeResult:
         answers = self._crossing.collection
@@ -65,7 +72,10 @@ class ReviewScreen(ErrandScreen[None]):
         yield Field("Save to", str(place), width=26, enter="take", id="place")
         yield Select("Platform", _PLATFORMS, current=platform, id="platform")
         yield Select("Layers", _LAYERS, note=_LAYERS[0].about, id="layers")
-        yield Checkbox("Verify", True, label="Then", id="verify")
+        yield Row(
+            Checkbox("Verify", answers.verify_after, label="Then", id="verify"),
+            Checkbox(departure.then_in_words(answers.then), bool(answers.then), id="export"),
+        )
         yield Gap()
         yield Table([_NAME], filters=False, reachable=False, more="more rows", id="images")
 
@@ -80,8 +90,15 @@ class ReviewScreen(ErrandScreen[None]):
         self._surviving = surviving
 
     def on_return(self) -> None:
-        if self._crossing.plan is None and not self.under_way("plan"):
+        result = self._crossing.plan
+        if result is None and not self.under_way("plan"):
             self._plan()
+        elif result is not None:
+            self._sample(result)
+
+    def on_screen_suspend(self) -> None:
+        super().on_screen_suspend()
+        self.call_off("gain")
 
     def likeliest(self) -> Widget | None:
         return self.way_on
@@ -152,13 +169,25 @@ class ReviewScreen(ErrandScreen[None]):
         else:
             chosen = Compression.parse(event.key)
             self._change(replace(answers, compression=chosen))
-            about = next(option.about for option in _LAYERS if option.key == event.key)
-            self.query_one("#layers", Select).note(about)
+            self._tell_layers()
         self._plan()
 
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         checked = event.control.checked
-        self._crossing.collection = replace(self._crossing.collection, verify_after=checked)
+        if event.control.id == "verify":
+            self._crossing.collection = replace(self._crossing.collection, verify_after=checked)
+            self._say_command()
+        elif checked and self._crossing.collection.bundle is not None:
+            self.app.push_screen(ExportScreen(self._crossing, ahead=True), self._carry)
+        else:
+            self._carry(None)
+
+    def _carry(self, answers: Carrying | None) -> None:
+        """What is done with the bundle once it is saved."""
+        self._crossing.collection = replace(self._crossing.collection, then=answers)
+        box = self.query_one("#export", Checkbox)
+        box.checked = answers is not None
+        box.show(departure.then_in_words(answers))
         self._say_command()
 
     def _take_place(self, text: str) -> None:
@@ -194,8 +223,10 @@ class ReviewScreen(ErrandScreen[None]):
         self.excerpt = f"Looking up {count(len(spec.references), 'image')} .."
         self.not_yet = "Not yet: the sizes are being looked up."
 
-        def work(token: CancelToken) -> PlanResult:
-            return plan.run(spec, discard, token, crossing.credentials())
+        def work(token: CancelToken) -> tuple[PlanResult, int]:
+            result = plan.run(spec, discard, token, crossing.credentials())
+            files = media_needed.files_of_plan(result.blobs)
+            return result, media_needed.volumes(files, MEDIA["dvd"], Form.ISO) if files else 0
 
         def failed(error: AirgapError) -> None:
             self.excerpt, self.not_yet = error.message, "Not yet: this cannot be saved so."
@@ -203,12 +234,44 @@ class ReviewScreen(ErrandScreen[None]):
 
         self.send_for("plan", work, self._planned, failed)
 
-    def _planned(self, result: PlanResult) -> None:
+    def _planned(self, found: tuple[PlanResult, int]) -> None:
+        result, self._dvds = found
         self._crossing.plan = result
         self._show_plan(result)
+        self._sample(result)
         if self.focused is None:
             self.refresh_frame()
             self.focus_likeliest()
+
+    def _sample(self, result: PlanResult) -> None:
+        """Find out what zstd would gain; reads a megabyte of each of the largest layers."""
+        crossing = self._crossing
+        answers = crossing.collection
+        if self._gains or not result.blobs or answers.compression is not None:
+            return
+        network = answers.settings.network
+
+        def work(token: CancelToken) -> tuple[Gain, ...]:
+            return zstd_gain.of_plan(result.blobs, network, crossing.credentials(), token)
+
+        self.send_for("gain", work, self._gain_known, lambda _error: None)
+
+    def _gain_known(self, gains: tuple[Gain, ...]) -> None:
+        self._gains = gains
+        self._tell_layers()
+
+    def _tell_layers(self) -> None:
+        """What the chosen form of layers means, and what the other would gain by the sample."""
+        layers, gain = self.query_one("#layers", Select), departure.gain_in_short(self._gains)
+        options = [
+            Option(one.key, one.text, f"{gain}; {one.about.partition('; ')[2]}")
+            if gain and one.key == "zstd"
+            else one
+            for one in _LAYERS
+        ]
+        layers.show(options)
+        about = next(option.about for option in options if option.key == layers.current)
+        layers.note(gain if gain and layers.current == "keep" else about)
 
     def _show_plan(self, result: PlanResult) -> None:
         there = len(result.images)
@@ -257,7 +320,7 @@ class ReviewScreen(ErrandScreen[None]):
             rows,
             columns=columns,
             total=(f"All {count(len(images), 'image')}", *map(_number, total)),
-            left=sentences.media(result.unique),
+            left=sentences.media(result.carried, self._dvds),
         )
 
     def action_sort(self) -> None:

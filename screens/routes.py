@@ -9,6 +9,7 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.steps import Side
 from screens.delivered import deliver_step
 from screens.destination import DestinationScreen
+from screens.exporting import export_step
 from screens.images import ImagesScreen
 from screens.logins import LoginsScreen
 from screens.open import OpenScreen
@@ -27,6 +28,7 @@ def online(crossing: Crossing) -> Route:
         partial(ReviewScreen, crossing),
         partial(SavingScreen, crossing),
         partial(verify_step, crossing, Side.ONLINE),
+        partial(export_step, crossing),
     )
     return Route(Side.ONLINE.heading, dict(zip(Side.ONLINE.steps, makers, strict=True)))
 

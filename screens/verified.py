@@ -22,7 +22,6 @@ from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.settings import Trust
 from screens import names
-from screens.collected import CollectedScreen
 from screens.errands import ErrandScreen
 from screens.finding_rows import (
     facts_of,
@@ -207,7 +206,7 @@ class VerifiedScreen(ErrandScreen[None]):
         if self.under_way("read") or self.under_way("start"):
             return
         whole = sum(item.succeeded for item in self._result.items)
-        following = "Next: Result" if self._side is Side.ONLINE else "Next: Destination"
+        following = "Next: Export" if self._side is Side.ONLINE else "Next: Destination"
         fetch = "Fetch it again" if outcome.findings(self._result) else "Try again"
         words = {
             READ_AGAIN: "Read it again",
@@ -245,10 +244,7 @@ class VerifiedScreen(ErrandScreen[None]):
         else:
             self._leave_out()
             self._mark_step()
-            if self._side is Side.ONLINE:
-                self.app.push_screen(CollectedScreen(self._crossing))
-            else:
-                self.wizard.step_on(self)
+            self.wizard.step_on(self)
 
     def _leave_out(self) -> None:
         """On the offline side only what is whole goes on."""

@@ -11,7 +11,6 @@ from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
 from screens.base import WizardScreen
-from screens.collected import CollectedScreen
 from screens.verified import VerifiedScreen, places_of
 from screens.watch import Seen
 from screens.working import WorkingScreen
@@ -28,8 +27,6 @@ def verify_step(crossing: Crossing, side: Side) -> WizardScreen[Any]:
         crossing.verified = result
     if crossing.verified is None:
         return VerifyingScreen(crossing, side)
-    if side is Side.ONLINE and crossing.verified.ok:
-        return CollectedScreen(crossing)
     return VerifiedScreen(crossing, side)
 
 
@@ -42,7 +39,7 @@ class VerifyingScreen(WorkingScreen):
     def __init__(self, crossing: Crossing, side: Side) -> None:
         super().__init__(crossing)
         self._side = side
-        self.following = "Result" if side is Side.ONLINE else "Destination"
+        self.following = "Export" if side is Side.ONLINE else "Destination"
 
     def on_open(self) -> None:
         super().on_open()
@@ -63,4 +60,10 @@ class VerifyingScreen(WorkingScreen):
         return ended.result is not None
 
     def move_on(self) -> None:
-        self.wizard.renew_step(self.step)
+        """To what came of it; where all is whole and the job goes on with it, on with the job."""
+        seen, following = self.seen, self.step
+        ended = self.ended(seen) if seen is not None else None
+        if seen is not None and ended is not None and ended.exit_code == 0:
+            more = len(seen.job.order.verbs) > self.index(seen.job) + 1
+            following = self.following if more else self.step
+        self.wizard.renew_step(following)

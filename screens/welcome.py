@@ -17,6 +17,7 @@ from textual.widget import Widget
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import choices, commands, welcome
+from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_SIDE
 from airgap_tui.engine.jobs.check import Check, Standing
@@ -73,6 +74,8 @@ class WelcomeScreen(ErrandScreen[None]):
         self._crossing = crossing
         self._openings = openings
         self._jobs: tuple[JobInfo, ...] = ()
+        self._to_carry: tuple[JobInfo, ...] = ()
+        self._exported: tuple[JobInfo, ...] = ()
         self._found: tuple[FoundBundle, ...] = ()
         self._checks: tuple[Check, ...] = ()
         self._touched = False
@@ -103,10 +106,12 @@ class WelcomeScreen(ErrandScreen[None]):
 
         self.send_for("checks", work, self._checked)
         self.send_for("media", lambda _token: find_bundles(), self._media_seen)
+        self._ask_what_to_carry()
         self.send_for("steps", lambda _token: self._openings.prepare(), lambda _nothing: None)
 
     def on_return(self) -> None:
         self._look_around()
+        self._ask_what_to_carry()
 
     def likeliest(self) -> Widget | None:
         return self.query_one("#menu")
@@ -117,13 +122,26 @@ class WelcomeScreen(ErrandScreen[None]):
         self._jobs = welcome.jobs_to_go_on_with(self._crossing.settings.state_dir)
         self._fill()
 
+    def _ask_what_to_carry(self) -> None:
+        state_dir = self._crossing.settings.state_dir
+        self.send_for(
+            "carry",
+            lambda _token: (welcome.jobs_to_carry(state_dir), welcome.jobs_exported(state_dir)),
+            self._carry_known,
+        )
+
+    def _carry_known(self, found: tuple[tuple[JobInfo, ...], tuple[JobInfo, ...]]) -> None:
+        self._to_carry, self._exported = found
+        self._fill()
+
     def _media_seen(self, found: tuple[FoundBundle, ...]) -> None:
         self._found = found[: welcome.MOST_CONTINUED]
         self._fill()
 
     def _fill(self) -> None:
+        jobs = self._all_jobs
         going_on = [
-            *(Option(f"job:{job.id}", job.name, welcome.job_in_words(job)) for job in self._jobs),
+            *(Option(f"job:{job.id}", job.name, welcome.job_in_words(job)) for job in jobs),
             *(Option(f"bundle:{b.key}", b.name, welcome.bundle_in_words(b)) for b in self._found),
         ]
         options: list[Option] = []
@@ -138,9 +156,18 @@ class WelcomeScreen(ErrandScreen[None]):
         menu.show(options, None if self._touched else self._likeliest_key(going_on))
         self._say()
 
+    @property
+    def _all_jobs(self) -> tuple[JobInfo, ...]:
+        """Those that run or were cut short, those whose bundles are to be carried, those that
+        carried one."""
+        found = (*self._jobs, *self._to_carry, *self._exported)
+        return tuple({job.id: job for job in found}.values())[: welcome.MOST_CONTINUED]
+
     def _likeliest_key(self, going_on: Sequence[Option]) -> str:
-        if going_on:
-            return going_on[0].key
+        exported = {f"job:{job.id}" for job in self._exported}
+        to_do = [option.key for option in going_on if option.key not in exported]
+        if to_do:
+            return to_do[0]
         return self.wizard.remembered.get(LAST_SIDE, "online")
 
     def on_options_moved(self, _event: Menu.Moved) -> None:
@@ -153,7 +180,10 @@ class WelcomeScreen(ErrandScreen[None]):
         if job is not None:
             running = job.state is JobState.RUNNING
             self.onward = welcome.opening(job)
+            over = job.state is JobState.FINISHED and not welcome.carries(job)
             self.command = commands.attach(job.name) if running else job.order.command
+            if over:
+                self.command = commands.carry(Carrying(), job.order.place)
         elif bundle is not None:
             self.onward, self.command = "Bring images in", commands.verify(*bundle.places)
         else:
@@ -164,7 +194,7 @@ class WelcomeScreen(ErrandScreen[None]):
             }.get(current, commands.rehearse())
 
     def _job(self, current: str) -> JobInfo | None:
-        return next((job for job in self._jobs if current == f"job:{job.id}"), None)
+        return next((job for job in self._all_jobs if current == f"job:{job.id}"), None)
 
     def _bundle(self, current: str) -> FoundBundle | None:
         return next((b for b in self._found if current == f"bundle:{b.key}"), None)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.guide.crossing import Crossing
-from airgap_tui.engine.jobs.job_list import JobInfo
+from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
 from screens.look import Look
 from screens.steps import Route, StepState
 from screens.welcome import Openings, WelcomeScreen
 
-_COLLECTING = ("save", "verify")
+_CARRYING = frozenset({"export", "seal"})
 
 
 class Wizard:
@@ -62,21 +63,37 @@ class Wizard:
             self._begin_at(self.online_route(), "Save")
         elif job.order.verbs[0] == "import":
             self._import(job)
+        elif job.order.verbs[0] in _CARRYING:
+            self._at_export(job)
         else:
             self._take_places(job)
             step = "Verify" if job.order.verbs == ("verify",) else "Deliver"
             self._begin_at(self.offline_route(), step)
 
     def _resume(self, job: JobInfo) -> None:
-        """A job that was cut short: its answers are there, and the next step asks what it lacks."""
+        """A job that was cut short: its answers are there, and the next step asks what it lacks. Or
+        a save that came to its end, and whose bundle is to be carried now."""
         self.app.bundle = job.name
-        if job.order.verbs[0] == "save" and self._take_collection(job):
+        if job.state is JobState.FINISHED:
+            self._take_collection(job)
+            self._at_export(job)
+        elif job.order.verbs[0] in _CARRYING:
+            self._at_export(job)
+        elif job.order.verbs[0] == "save" and self._take_collection(job):
             self._begin_at(self.online_route(), "Logins")
         elif job.order.verbs[0] == "import":
             self._import(job)
         else:
             self._take_places(job)
             self._offline(())
+
+    def _at_export(self, job: JobInfo) -> None:
+        """Step Export with the job's bundle, at the job where it carries."""
+        if _CARRYING & set(job.order.verbs):
+            self.crossing.job = job
+        collection = self.crossing.collection
+        self.crossing.collection = replace(collection, bundle=job.order.place)
+        self._begin_at(self.online_route(), "Export")
 
     def _rehearse(self) -> None:
         from screens.rehearsal import RehearsalPage

@@ -6,6 +6,8 @@ ends, the wizard goes on to the next by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -52,7 +54,7 @@ class WorkingScreen(WatchingScreen):
             id="items",
         )
         self._said, self._again = Paragraph(id="said"), Button("Try again", id="again")
-        self._choices = Row(self._again)
+        self._choices = Row(self._again, *self.further())
 
     def body(self) -> ComposeResult:
         yield self._bar
@@ -62,6 +64,10 @@ class WorkingScreen(WatchingScreen):
         yield Gap()
         yield self._said
         yield self._choices
+
+    def further(self) -> Sequence[Button]:
+        """Ways on beside trying again, where the work came to nothing."""
+        return ()
 
     def on_open(self) -> None:
         self._choices.display = False
@@ -144,6 +150,9 @@ class WorkingScreen(WatchingScreen):
 
     def _draw_end(self, seen: Seen, snapshot: Snapshot) -> None:
         job, ended = seen.job, self.ended(seen)
+        nothing = ended is None or ended.result is None
+        self._choices.display = nothing and len(self._choices.children) > 1
+        self._again.display = not nothing
         self.back, self.command = "Back", job.order.command or commands.attach(job.name)
         if ended is None:
             self._draw_cut_short(job, snapshot)
@@ -196,7 +205,8 @@ class WorkingScreen(WatchingScreen):
     def _focus_end(self) -> None:
         """The likeliest now: to try again what failed, else the way on."""
         if self.is_current:
-            again = self._choices.display and not self._again.shut
+            offered = self._choices.display and self._again.display
+            again = offered and not self._again.shut
             (self._again if again else self.way_on).focus()
 
     def _mark_step(self, ended: Ended | None) -> None:
@@ -273,4 +283,6 @@ class SavingScreen(WorkingScreen):
     following = "Verify"
 
     def move_on(self) -> None:
-        self.wizard.renew_step(self.following)
+        job = self.job
+        verified = job is None or "verify" in job.order.verbs or len(job.order.verbs) == 1
+        self.wizard.renew_step(self.following if verified else "Export")

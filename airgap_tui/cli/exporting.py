@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from dataclasses import replace
@@ -21,6 +20,7 @@ from airgap_tui.engine.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
     from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+    from airgap_tui.engine.jobs.next_disk import DiskChange
 
 _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at once."
 
@@ -68,6 +68,11 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
 )
 @sheet_option
 @tool_options
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Tell the volumes and the room for them, and what zstd would gain; write nothing.",
+)
 @detach_option
 def export(
     output: Output,
@@ -83,6 +88,7 @@ def export(
     tool_files: tuple[Path, ...],
     tool_for: str | None,
     no_tool: bool,
+    dry_run: bool,
     detach: bool,
 ) -> int:
     """Write a bundle onto disks or discs, as volumes of a chosen size.
@@ -111,6 +117,8 @@ def export(
         have=tuple(Path(text) for text in have if not is_code(text) or Path(text).exists()),
         codes=tuple(text for text in have if is_code(text) and not Path(text).exists()),
     )
+    if dry_run:
+        return _plan(output, replace(spec, one_per_disk=change_disks))
     if detach:
         from airgap_tui.engine.jobs.chain import Step
 
@@ -123,6 +131,29 @@ def export(
     return result.exit_code
 
 
+def _plan(output: Output, spec: ExportSpec) -> int:
+    """What would be written, and what a smaller bundle would need."""
+    from airgap_tui.engine.cancel import CancelToken
+    from airgap_tui.engine.events import Sink
+    from airgap_tui.engine.guide import departure
+    from airgap_tui.engine.jobs import export_plan, zstd_gain
+    from airgap_tui.engine.jobs.export_plan import ExportPlan
+    from airgap_tui.engine.jobs.zstd_gain import Gain
+
+    def work(_sink: Sink, token: CancelToken) -> tuple[ExportPlan, tuple[Gain, ...]]:
+        return export_plan.run(spec, token), zstd_gain.of_bundle(spec.bundle, token)
+
+    planned, gains = run_job(output, work, stopping="Stopping; nothing was written.")
+    output.document({**planned.to_json(), "gains": [gain.to_json() for gain in gains]})
+    for line in departure.each(planned):
+        output.data(line)
+    output.say(f"{departure.room(planned)}. Nothing is written yet.")
+    output.say(departure.gain(gains, saved=True))
+    if planned.problem is not None:
+        narrate(f"! {planned.problem.message}\n  {planned.problem.hint}")
+    return planned.exit_code
+
+
 def _run(output: Output, spec: ExportSpec) -> ExportResult:
     from airgap_tui.engine.jobs import export as job
 
@@ -132,8 +163,10 @@ def _run(output: Output, spec: ExportSpec) -> ExportResult:
 def _one_disk_after_the_other(output: Output, spec: ExportSpec) -> int:
     """Each volume onto the disk that is at the medium then; on a terminal the next disk is asked
     for, elsewhere the command that goes on is told."""
+    from airgap_tui.engine.jobs.next_disk import DiskChange, mounted_at
+
     done: ExportResult | None = None
-    mounted = _mount_point(spec.medium)
+    mounted = mounted_at(spec.medium)
     wanted = list(spec.only)
     number = wanted.pop(0) if wanted else 1
     while True:
@@ -156,35 +189,25 @@ def _one_disk_after_the_other(output: Output, spec: ExportSpec) -> int:
             )
             return Stopped.exit_code
         try:
-            _next_disk(spec.medium, mounted, name, number, done.count)
+            _next_disk(DiskChange(spec.medium, mounted, name, number, done.count))
         except KeyboardInterrupt:
             hint = f"To go on: {_command_for(number, *wanted)}"
             raise Stopped("stopped before the next disk", hint=hint) from None
 
 
-def _next_disk(medium: Path, mounted: Path, last: str, number: int, count: int) -> None:
+def _next_disk(change: DiskChange) -> None:
     """Return when another disk is there. Raises `KeyboardInterrupt`, also where nobody answers."""
-    place = medium if mounted == Path("/") else mounted
     while True:
         narrate(
-            f"Volume {number} of {count}: insert the next disk at {place}, and press Enter."
-            " Ctrl-C stops."
+            f"Volume {change.number} of {change.count}: insert the next disk at {change.place}, and"
+            " press Enter. Ctrl-C stops."
         )
         if not sys.stdin.readline():
             raise KeyboardInterrupt
-        if mounted != Path("/") and not os.path.ismount(mounted):
-            narrate(f"! nothing is mounted at {mounted}")
-        elif (medium / last).exists():
-            narrate(f"! this disk still holds {last}")
-        else:
+        in_the_way = change.in_the_way
+        if not in_the_way:
             return
-
-
-def _mount_point(path: Path) -> Path:
-    path = path.absolute()
-    while not os.path.ismount(path):
-        path = path.parent
-    return path
+        narrate(f"! {in_the_way}")
 
 
 def _command_for(*numbers: int) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airgap_tui.engine.jobs.chain import Step
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.save_spec import SaveSpec
+    from airgap_tui.engine.jobs.zstd_gain import Gain
 
 _ORIGINS = ("registry", "docker", "podman")
 
@@ -163,16 +164,22 @@ def _spec(
     "airgap-tui plan nvcr.io/nvidia/pytorch:25.06-py3 -b /data/pod --json",
 )
 @_save_options
-def plan(output: Output, **values: Any) -> int:
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="Also read the first megabyte of the largest layers, and say what zstd would gain.",
+)
+def plan(output: Output, sample: bool, **values: Any) -> int:
     """Tell what save would do, in numbers; write nothing.
 
     Per image its platform, digest and size, what is shared with the images above it, what the
-    bundle already holds and what is to be fetched; then whether the disk has room for it.
+    bundle already holds and what is to be fetched; then whether the disk has room for it, and on
+    how many media of the usual sizes it would fit.
     """
-    return _plan(output, _spec(**values))
+    return _plan(output, _spec(**values), sample=sample)
 
 
-def _plan(output: Output, spec: SaveSpec) -> int:
+def _plan(output: Output, spec: SaveSpec, *, sample: bool = False) -> int:
     from airgap_tui.engine.jobs import plan as job
 
     result = run_job(
@@ -180,12 +187,46 @@ def _plan(output: Output, spec: SaveSpec) -> int:
         lambda sink, token: job.run(spec, sink, token),
         stopping="Stopping; nothing was written.",
     )
-    output.document(result.to_json())
+    media = _media(result)
+    gains = _sampled(output, spec, result) if sample else ()
+    document = {**result.to_json(), "media": media}
+    if sample:
+        document["gains"] = [gain.to_json() for gain in gains]
+    output.document(document)
     _show_plan(output, result)
+    if media:
+        from airgap_tui.engine.guide import sentences
+
+        output.say(f"{sentences.media(result.carried, media.get('dvd', 0))}.")
+    if sample:
+        from airgap_tui.engine.guide import departure
+
+        output.say(departure.gain(gains, saved=False) or "No layer could be tried.")
     tell_failures(output, [image.result for image in result.images])
     for problem in result.problems:
         narrate(f"! {problem.message}\n  {problem.hint}")
     return result.exit_code
+
+
+def _media(result: PlanResult) -> dict[str, int]:
+    """How many ISO images of each usual size the bundle would fill."""
+    if not result.blobs:
+        return {}
+    from airgap_tui.engine.bundle.volumes.medium import Form
+    from airgap_tui.engine.jobs import media_needed
+
+    counted = media_needed.counts(media_needed.files_of_plan(result.blobs), Form.ISO)
+    return {name: number for name, number in counted.items() if name}
+
+
+def _sampled(output: Output, spec: SaveSpec, result: PlanResult) -> tuple[Gain, ...]:
+    from airgap_tui.engine.credentials.store import CredentialStore
+    from airgap_tui.engine.jobs import zstd_gain
+
+    network, logins = spec.settings.network, CredentialStore.load()
+    return run_job(
+        output, lambda _sink, token: zstd_gain.of_plan(result.blobs, network, logins, token)
+    )
 
 
 def _show_plan(output: Output, result: PlanResult) -> None:

@@ -152,6 +152,12 @@ class Checkbox(Control):
             self._checked = checked
             self.redraw()
 
+    def show(self, text: str) -> None:
+        """Another text."""
+        if text != self._text:
+            self._text = text
+            self.redraw(layout=True)
+
     def draw(self, width: int) -> Sequence[Pieces]:
         box = "[x]" if self._checked else "[ ]"
         return [[*self.head(), (f"{box} {self._text}", self.body_tone())]]

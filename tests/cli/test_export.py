@@ -49,6 +49,20 @@ def test_what_it_shows(command: Command, bundle: Path, tmp_path: Path) -> None:
     assert (tmp_path / "new" / name).read_bytes() == (tmp_path / "discs" / name).read_bytes()
 
 
+def test_a_dry_run_writes_nothing(command: Command, bundle: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(bundle), "discs", "--format", "tar", "--volume-size", "2MB"]
+    told = command(*arguments, "--dry-run", "--json").document
+    assert told["count"] == 2 and told["problem"] is None
+    assert [one["name"] for one in told["volumes"]] == ["pod-1-of-2.tar", "pod-2-of-2.tar"]
+    assert told["room"]["needed"] >= told["bytes"]
+    assert [gain["compress"] for gain in told["gains"]] == ["zstd", "zstd:12"]
+    for_people = command(*arguments, "--dry-run")
+    assert for_people.out.startswith("pod-1-of-2.tar: 2 MB, ")
+    assert "Nothing is written yet." in for_people.err
+    assert "zstd would not make them smaller" in for_people.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_script_is_told_how_to_go_on(command: Command, bundle: Path, tmp_path: Path) -> None:
     arguments = ["export", str(bundle), "disk", "--volume-size", "2MB", "--change-disks"]
     first = command(*arguments, "--json")

@@ -257,3 +257,18 @@ def _answer(terminal: int, answers: dict[bytes, bytes]) -> str:
             os.write(terminal, answers.pop(question))
     os.close(terminal)
     return seen.decode()
+
+
+def test_plan_counts_media_and_samples_layers(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("plan", f"{host}/samples/tools:1", "-b", str(tmp_path / "pod"))
+    shown = Shown(capsys, *arguments)
+    assert "Fits on one 32 GB disk, or on one DVD." in shown.err
+    assert "zstd" not in shown.err
+    told = Shown(capsys, *arguments, "--sample", "--json").document
+    assert told["media"]["dvd"] == told["media"]["bd100"] == 1
+    assert [gain["compress"] for gain in told["gains"]] == ["zstd", "zstd:12"]
+    assert all(gain["sampledBytes"] > 0 for gain in told["gains"])
+    assert "zstd" in Shown(capsys, *arguments, "--sample").err
+    assert not (tmp_path / "pod").exists()

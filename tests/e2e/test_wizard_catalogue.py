@@ -17,6 +17,7 @@ import pytest
 
 from tests import services
 from tests.e2e import command
+from tests.e2e.online_walk import seal
 from tests.e2e.terminal import Terminal
 
 
@@ -108,8 +109,8 @@ def test_from_a_search_to_a_bundle(terminal: Terminal, ngc: dict[str, Any]) -> N
     terminal.wait("free, ", "needed")
     terminal.reach("[ Save 3 images ]")
     terminal.press("Enter")
-    terminal.wait("is ready to carry")
-    terminal.reach("[ Finish ]")
+    terminal.wait("every byte read")
+    seal(terminal)
     terminal.press("Enter")
     assert terminal.ended() == 0
     items = command.airgap_tui("verify", bundle, "--json").document["items"]

@@ -18,6 +18,7 @@ import pytest
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
 from tests import images, services
 from tests.e2e.command import airgap_tui
+from tests.e2e.online_walk import seal
 from tests.e2e.terminal import Terminal
 from tests.fakes.link import Link
 from tests.fakes.registry import FakeRegistry, Tokens
@@ -118,11 +119,10 @@ def half_way(terminal: Terminal, link: Link, count: int = 4 * MEGABYTE) -> None:
 
 
 def finish(terminal: Terminal, bundle: Path) -> None:
-    """The wizard goes on by itself to the Result; leave it, and look at the bundle."""
-    result = terminal.wait("is ready to carry", "Type there, with the disk mounted")
+    """The wizard goes on by itself to what Verify found; seal the bundle, and look at it."""
+    result = terminal.wait("every byte read", "[ Next: Export ]")
     assert re.search(r"[✓+] Save\b", result)
-    assert "every byte read" in result
-    terminal.reach("[ Finish ]")
+    seal(terminal)
     terminal.press("Enter")
     assert terminal.ended() == 0
     assert f"{bundle.name} is ready to carry" in terminal.screen
@@ -145,8 +145,8 @@ def test_from_welcome_to_result(
     terminal.wait("S stop")
     link.rate = None
     finish(terminal, home / "pod")
-    assert job_in(home).order.verbs == ("save", "verify")
-    assert job_in(home).exit_code == 0
+    assert [job.order.verbs for job in jobs_in(home)] == [("seal",), ("save", "verify")]
+    assert {job.exit_code for job in jobs_in(home)} == {0}
 
 
 def test_stopped_half_way_and_continued(
@@ -296,3 +296,56 @@ def test_a_login_wrong_then_right_then_revoked(
                 content = path.read_bytes()
                 assert OLD_KEY.encode() not in content, path
                 assert NEW_KEY.encode() not in content, path
+
+
+def test_a_night_ends_on_volumes(
+    terminal: Terminal, link: Link, large: SampleImage, home: Path
+) -> None:
+    """Saved, verified and exported by one job that nobody watches; then one volume again."""
+
+    def choose() -> None:
+        terminal.reach("[ ] Export to a disk")
+        terminal.press("Space")
+        terminal.wait("Once it is saved, pod", "Another disk", "Not by itself")
+        terminal.wait("Not yet: no place to write to")
+        terminal.press("Down")
+        terminal.reach("Write to")
+        terminal.type(str(home / "discs"))
+        terminal.reach("Volumes")
+        terminal.press("Enter")
+        terminal.wait("Another size")
+        terminal.press("End")
+        terminal.wait("(*) Another size")
+        terminal.press("Enter")
+        terminal.reach("Size")
+        terminal.type("7MB")
+        terminal.press("Enter")
+        terminal.reach("[ Take it ]")
+        terminal.press("Enter")
+        terminal.wait("[x] Tar files, 7MB")
+        terminal.reach("[ Save 1 image ]")
+
+    to_logins(terminal, f"{link.host}/{large.name}")
+    terminal.wait("can be read. No login is missing.")
+    to_save(terminal, home / "pod", choose)
+    shown = terminal.wait("is ready to carry: 2 volumes", "▸ [ Finish ]")
+    assert "every byte read" in shown
+    (first, second) = (home / f"discs/pod-{n}-of-2.tar" for n in (1, 2))
+    before = second.read_bytes()
+    assert airgap_tui("verify", first, second, "--json").document["ok"] is True
+    second.unlink()
+    terminal.reach("[ Write one again ]")
+    terminal.press("Enter")
+    terminal.wait("2 volumes, 1 there already")
+    terminal.reach("Which")
+    terminal.press("Enter")
+    terminal.wait("Volume 2 alone")
+    terminal.press("End")
+    terminal.wait("(*) Volume 2 alone")
+    terminal.press("Enter")
+    terminal.reach("[ Write volume 2 again ]")
+    terminal.press("Enter")
+    terminal.wait("Volume 2 of 2 is written.", "▸ [ Finish ]")
+    terminal.press("Enter")
+    assert terminal.ended() == 0
+    assert second.read_bytes() == before

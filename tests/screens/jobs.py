@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -9,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.events import ItemState, Note
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.directory import JobDirectory, Occupant
+from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
 from airgap_tui.engine.jobs.identity import Identity
 from airgap_tui.engine.jobs.job_list import JobInfo, describe
 from airgap_tui.engine.jobs.journal import line_of
@@ -21,6 +25,7 @@ from airgap_tui.engine.jobs.push import PushResult, PushSpec
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.jobs.save_spec import SaveSpec
+from airgap_tui.engine.jobs.seal import SealResult, SealSpec
 from airgap_tui.engine.jobs.verify import VerifyResult, VerifySpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
@@ -29,6 +34,7 @@ from airgap_tui.engine.snapshot import ItemProgress, LoginWanted, Pause, Snapsho
 
 GB, MB = 10**9, 10**6
 BUNDLE = Path("/data/pod-2025-07")
+DISCS = Path("/data/discs")
 FAILURE = "nvcr.io answered 503 (Service Unavailable) five times"
 NAMES = (
     "nvcr.io/nvidia/cuda:12.9.1-base-ubuntu24.04",
@@ -189,6 +195,8 @@ def chain(*verbs: str) -> Chain:
     specs = {
         "save": SaveSpec(references, BUNDLE),
         "verify": VerifySpec(BUNDLE),
+        "seal": SealSpec(BUNDLE),
+        "export": ExportSpec(BUNDLE, DISCS, Form.ISO, "dvd", sheets=(DISCS / "sheet.html",)),
         "push": PushSpec(BUNDLE, Naming.parse("harbor.pod.lan/ngc")),
         "load": LoadSpec((BUNDLE,)),
     }
@@ -223,6 +231,36 @@ def load_ended() -> Ended:
         for number, (name, size) in enumerate(zip(NAMES, SIZES, strict=True))
     )
     return Ended("load", 0, LoadResult(items, "Docker 20.10.24", 58_900 * MB, 300.0))
+
+
+def seal_ended() -> Ended:
+    """The bundle sealed where it lies."""
+    items = verify_result().items
+    mounted = Path("/media/usb1")
+    return Ended("seal", 0, SealResult(items, Signature(), mounted, (), 67_500 * MB, 3.0))
+
+
+def export_ended(failed: int = 0, *, following: bool = False) -> Ended:
+    """Fifteen DVD images; the volume `failed` could not be written, and none after it. With
+    `following` the first alone, the others wait for further disks."""
+    numbers = (1,) if following else tuple(range(1, 16))
+    items = tuple(_volume(number, failed) for number in numbers)
+    rest = tuple(range(2, 16)) if following else ()
+    done = sum(item.bytes for item in items if item.succeeded)
+    result = ExportResult(items, "0" * 32, 15, numbers, done, 421.0, following=rest)
+    return Ended("export", result.exit_code, result)
+
+
+def _volume(number: int, failed: int) -> ItemResult:
+    name = f"pod-2025-07-{number:02}-of-15.iso"
+    if failed and number > failed:
+        return ItemResult(name, ItemState.LEFT_OUT, error="a volume before it failed")
+    if number == failed:
+        error, hint = "/data/discs has no room left", "Choose a disk with more room."
+        return ItemResult(name, ItemState.FAILED, error=error, hint=hint, exit_code=4)
+    size = 4_699_000_000 if number < 15 else 1_714_000_000
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    return ItemResult(name, ItemState.DONE, f"sha256:{sha256}", size)
 
 
 class WrittenJob:

@@ -26,7 +26,7 @@ from screens.look import Look
 from screens.wizard import Wizard
 from tests.screens import arrivals, jobs, key_list
 from tests.screens.drawn import Frame, draw
-from tests.screens.staged import KEY, Stage, carried, ended, under_way, until
+from tests.screens.staged import KEY, Stage, carried, ended, exporting, under_way, until
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES, README = ROOT / ".github" / "screens", ROOT / "README.md"
@@ -98,8 +98,29 @@ class Play:
         await until(pilot, "Verifying 13 images")
         await self.see(pilot, 1.2)
         self._job.end_step(ended("verify"), Snapshot("verify"), 0)
+        await until(pilot, "every byte read")
+        await self.see(pilot, 2.5)
+        _screen(pilot).go_on()
+        await self._export(pilot)
+
+    async def _export(self, pilot: Pilot[None]) -> None:
+        """Onto DVDs: written as ISO images, burned by the commands that are told then."""
+        await until(pilot, "Another disk")
+        await pilot.press("end", "tab")
+        await _type(pilot, str(jobs.DISCS))
+        await pilot.press("tab")
+        await until(pilot, "Write 15 volumes")
+        _screen(pilot).way_on.focus()
+        await self.see(pilot, 4.0, name="export")
+        await pilot.press("enter")
+        await until(pilot, "Starting")
+        snapshot = exporting(6)
+        self._job.now(snapshot)
+        await until(pilot, sentences.tally(snapshot))
+        await self.see(pilot, 2.0)
+        self._job.end_step(jobs.export_ended(), Snapshot("export"), 0)
         await until(pilot, "is ready to carry")
-        await self.see(pilot, 5.0, name="collected")
+        await self.see(pilot, 5.0, name="exported")
 
     async def _find_in_use(self, pilot: Pilot[None]) -> None:
         """Look at what a cluster runs, and go back without adding any of it."""

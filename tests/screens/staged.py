@@ -18,9 +18,13 @@ from unittest.mock import patch
 from textual.pilot import Pilot
 
 from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.volumes.packing import BundleFile
+from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetVolume
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.guide.departure import Lying
 from airgap_tui.engine.jobs.access import (
     AccessResult,
     AccessSpec,
@@ -33,6 +37,8 @@ from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
 from airgap_tui.engine.jobs.doctor import DoctorResult
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
+from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export_plan import ExportPlan, PlannedVolume
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
@@ -42,11 +48,22 @@ from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.survival import Survival
 from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.jobs.written import Written, WrittenVolume
+from airgap_tui.engine.jobs.zstd_gain import LEVELS, Gain
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 from tests.screens import arrivals, cluster
-from tests.screens.jobs import GB, MB, NAMES, SIZES, WrittenJob, digest, saving
+from tests.screens.jobs import (
+    GB,
+    MB,
+    NAMES,
+    SIZES,
+    WrittenJob,
+    digest,
+    export_ended,
+    saving,
+)
 
 PRIVATE = "nvcr.io/nim/meta/llama3-8b-instruct:1.0.3"
 KEY = "nvapi-example"
@@ -73,6 +90,9 @@ _HARBOR = DestinationAnswers(
 )
 
 
+_GAIN = Gain(LEVELS[1], 8_100 * MB, UNIQUE, 24 * MB, 6)
+
+
 class Stage:
     """What the wizard meets. `job` is the one that was started last; the play moves it on."""
 
@@ -91,6 +111,12 @@ class Stage:
             f"{jobs}.access.run": self._access,
             f"{jobs}.discovery.discover.run": cluster.at_once,
             f"{jobs}.plan.run": self._plan,
+            f"{jobs}.export_plan.run": self._export_plan,
+            f"{jobs}.media_needed.files_of_bundle": lambda *_rest: _files(),
+            f"{jobs}.zstd_gain.of_bundle": lambda *_rest: (_GAIN,),
+            f"{jobs}.written.look": _written,
+            "airgap_tui.engine.bundle.signatures.signing_keys.keys_in_agent": lambda *_rest: (),
+            f"{guide}.departure.Lying.of": lambda *_rest: Lying(Path("/data"), "xfs"),
             f"{jobs}.worker.start": self._start,
             f"{jobs}.media.find_bundles": lambda *_rest: self.found,
             f"{jobs}.media.mount_points": lambda *_rest: (),
@@ -107,7 +133,8 @@ class Stage:
                 stack.enter_context(patch(name, answer))
             # What is said for four seconds would make a picture depend on the moment.
             stack.enter_context(patch("screens.base.WizardScreen.say", lambda *_rest: None))
-            for name in ("screens.review_delivery.survival", f"{jobs}.survival.survival"):
+            surviving = ("screens.review_delivery", "screens.export", f"{jobs}.survival")
+            for name in (f"{module}.survival" for module in surviving):
                 stack.enter_context(patch(name, lambda *_rest: Survival()))
             stack.enter_context(patch.dict(os.environ, {"HOME": str(home)}, clear=False))
             os.chdir(home)
@@ -157,6 +184,17 @@ class Stage:
         needed = sum(image.to_fetch for image in images)
         return PlanResult(tuple(images), Room(1_800 * GB, "xfs"), needed, (), ())
 
+    def _export_plan(self, spec: ExportSpec, _token: object) -> ExportPlan:
+        items = export_ended().result
+        assert items is not None
+        volumes = tuple(
+            PlannedVolume(number, item.reference, item.bytes, 35)
+            for number, item in enumerate(items.items, start=1)
+        )
+        volumes = volumes if spec.volume_size else volumes[:1]
+        needed = sum(one.bytes for one in volumes)
+        return ExportPlan(volumes, Room(1_800 * GB, "xfs"), needed, Signature())
+
     def _engine(self, kind: str, *_rest: object) -> EngineStanding:
         return _DOCKER if kind == "docker" else _PODMAN
 
@@ -183,6 +221,44 @@ def _contents() -> Contents:
         for n, (name, size) in enumerate(sorted(zip(NAMES, SIZES, strict=True)))
     )
     return Contents(arrivals.PLACE, arrivals.PLACE.name, images, "2025-07-02")
+
+
+def _files() -> tuple[BundleFile, ...]:
+    return tuple(BundleFile(f"blobs/sha256/{n:064x}", size) for n, size in enumerate(SIZES))
+
+
+def _written(spec: ExportSpec, result: ExportResult) -> Written:
+    """The ISO images, each with the commands that burn it."""
+    volumes = []
+    for number, item in zip(result.numbers, result.items, strict=True):
+        path, sha256 = spec.medium / item.reference, item.digest.removeprefix("sha256:")
+        sheet = SheetVolume(number, spec.form.value, item.bytes, str(path), sha256)
+        volumes.append(WrittenVolume(number, path, item, item.bytes, sha256, sheet.burning))
+    return Written(tuple(volumes), spec.medium / "SHA256SUMS")
+
+
+def exporting(done: int) -> Snapshot:
+    """An export at work: so many volumes are written."""
+    result = export_ended().result
+    assert result is not None
+    items = []
+    for number, item in enumerate(result.items):
+        state = ItemState.EXPORTING if number == done else ItemState.WAITING
+        moved = item.bytes if number < done else item.bytes // 3 * (number == done)
+        state = ItemState.DONE if number < done else state
+        items.append(ItemProgress(item.reference, state, "", "", item.bytes, item.bytes, moved))
+    total, moved = sum(item.to_do for item in items), sum(item.done for item in items)
+    return replace(
+        saving(),
+        verb="export",
+        items=tuple(items),
+        transfers=(),
+        done=moved,
+        total=total,
+        rate=160e6,
+        time_left=(total - moved) / 160e6,
+        elapsed=moved / 160e6,
+    )
 
 
 def under_way(verb: str, done: int, state: ItemState) -> Snapshot:

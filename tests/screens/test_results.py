@@ -150,7 +150,7 @@ OUTCOMES = {
     "offline_volumes_damaged": (Side.OFFLINE, on_volumes(4), "1.9 GB"),
     "offline_volume_missing": (Side.OFFLINE, one_missing(), "A volume is missing."),
     "offline_altered": (Side.OFFLINE, altered(), "Do not use it."),
-    "online_whole": (Side.ONLINE, jobs.verify_result(), "is ready to carry"),
+    "online_whole": (Side.ONLINE, jobs.verify_result(), "All 13 images are whole"),
     "online_damaged": (Side.ONLINE, damaged(), "Fetch this layer again, 1.9 GB"),
     "offline_whole": (Side.OFFLINE, jobs.verify_result(), "All 13 images are whole"),
     "offline_damaged": (Side.OFFLINE, damaged(), "7c1d0f93a6b2, 1.9 GB"),
@@ -334,13 +334,13 @@ def test_online_the_damaged_layer_is_fetched_again(
     assert [chain.verbs for chain in started] == [("save", "verify")]
 
 
-def test_online_going_on_says_what_is_carried(wizard: Drive, state_dir: Path) -> None:
+def test_online_going_on_leads_to_export(wizard: Drive, state_dir: Path) -> None:
     crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.ONLINE, damaged()))
 
     async def steps(pilot: Pilot[None]) -> None:
         await seen(pilot, "> (*) Fetch")
         await pilot.press("down", "down", "tab", "enter")
-        await seen(pilot, "pod-2025-07 is ready to carry: 11 images")
+        await seen(pilot, "[6 Export]")
         await pilot.press("escape")
         await seen(pilot, "What to do")
 
@@ -355,23 +355,6 @@ def test_nothing_whole_shuts_the_way_on(wizard: Drive, state_dir: Path) -> None:
         await seen(pilot, "Not yet: no image is whole.")
 
     wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify")
-
-
-# --- the online side's end
-
-
-def test_the_online_result_says_what_to_carry_and_to_type(wizard: Drive, state_dir: Path) -> None:
-    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.ONLINE, jobs.verify_result()))
-
-    async def steps(pilot: Pilot[None]) -> None:
-        got = "\n".join(await seen(pilot, "is ready to carry"))
-        assert "/data/pod-2025-07" in got
-        assert "Fits on one 128 GB disk, or on 15 DVDs." in got
-        assert "airgap-tui verify /media/DISK/pod-2025-07" in got
-        await pilot.press("c")
-        assert "airgap-tui load /media/DISK/pod-2025-07" in pilot.app.clipboard
-
-    wizard(steps, route=route(crossing, Side.ONLINE), at="Verify")
 
 
 # --- the offline side's end

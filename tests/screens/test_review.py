@@ -15,14 +15,20 @@ from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.errors import BundleLocked, NoRoom
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.guide import chains
 from airgap_tui.engine.guide.answers import Collection, Wish
+from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.crossing import Crossing
-from airgap_tui.engine.jobs import plan, worker
+from airgap_tui.engine.jobs import plan, worker, zstd_gain
 from airgap_tui.engine.jobs.chain import Chain
-from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
+from airgap_tui.engine.jobs.plan import PlannedBlob, PlannedImage, PlanResult
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.survival import Survival
+from airgap_tui.engine.jobs.zstd_gain import LEVELS, Gain
+from airgap_tui.engine.oci.descriptor import Descriptor
+from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.media_types import OCI_LAYER_GZIP
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
@@ -34,7 +40,7 @@ from screens.review import ReviewScreen
 from screens.steps import Route
 from screens.widgets.controls import Checkbox
 from screens.widgets.select import Select
-from tests.screens.arrivals import settled
+from tests.screens.arrivals import settled, until
 from tests.screens.conftest import ASCII, rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
@@ -91,7 +97,7 @@ def route(crossing: Crossing) -> Route:
         name: partial(PlaceholderScreen, name) for name in ("Images", "Logins")
     }
     makers["Review"] = partial(ReviewScreen, crossing)
-    for name in ("Save", "Verify"):
+    for name in ("Save", "Verify", "Export"):
         makers[name] = partial(PlaceholderScreen, name)
     return Route("Online side", makers)
 
@@ -134,6 +140,57 @@ def test_platform_and_layers_are_planned_anew(
         assert "--platform linux/arm64 --compress zstd" in screen.command
 
     wizard(steps, route=route(crossing), at="Review")
+
+
+def test_saving_is_chained_with_an_export(wizard: Drive, crossing: Crossing) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, ReviewScreen)
+        screen.query_one("#export", Checkbox).focus()
+        await pilot.press("space")
+        shown = "\n".join(await until(pilot, "Once it is saved, pod-2025-07"))
+        assert "[3 Review]" in shown and "[ Not by itself ]" in shown
+        await settled(pilot)
+        await pilot.press("escape")
+        await until(pilot, "[ ] Export to a disk, DVDs or ISO files")
+        assert crossing.collection.then is None
+        await pilot.press("space")
+        await settled(pilot)
+        await pilot.press("end", "tab", "slash", *"discs", "tab")
+        shown = "\n".join(await settled(pilot))
+        assert "1.8 TB free" in shown and "[ Take it ]" in shown
+        pilot.app.screen.query_one("#onward").focus()
+        await pilot.press("enter")
+        await until(pilot, "[x] ISO images, dvd in /discs")
+        assert crossing.collection.then == Carrying(Way.ISO, Path("/discs"), "dvd")
+        assert chains.saving(crossing.collection).verbs == ("save", "verify", "export")
+        assert "&& airgap-tui export /data/pod-2025-07 /discs --format iso" in screen.command
+        await pilot.press("space")
+        await until(pilot, "[ ] Export to a disk, DVDs or ISO files")
+        assert crossing.collection.then is None
+
+    wizard(steps, route=route(crossing), at="Review")
+
+
+def test_a_sample_says_what_zstd_would_gain(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = Descriptor(OCI_LAYER_GZIP, Digest.of(b"layer"), 20 * GB)
+    blobs = (PlannedBlob(Reference.parse("nvcr.io/nvidia/nemo:25.04"), blob),)
+    gains = tuple(Gain(level, 5 * GB, 40 * GB, 1_000_000, 1) for level in LEVELS)
+    monkeypatch.setattr(plan, "run", lambda *_rest: replace(planned(), blobs=blobs))
+    monkeypatch.setattr(zstd_gain, "of_plan", lambda *_rest: gains)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = "\n".join(await settled(pilot))
+        assert "zstd: about 12% smaller" in shown
+        assert "or on 5 DVDs" in shown
+        pilot.app.screen.query_one("#layers", Select).focus()
+        await pilot.press("enter")
+        await until(pilot, "zstd: about 12% smaller; digests")
+
+    wizard(steps, route=route(crossing), at="Review", size=(120, 40))
 
 
 def test_without_room_next_is_shut_and_says_how_much_is_missing(

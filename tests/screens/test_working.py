@@ -23,6 +23,7 @@ from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.snapshot import Snapshot
 from screens.app import WizardApp
 from screens.base import WizardScreen
+from screens.exporting import export_step
 from screens.look import Look
 from screens.steps import Route, StepState
 from screens.verifying import verify_step
@@ -46,6 +47,7 @@ def online(crossing: Crossing) -> Route:
         **{name: partial(PlaceholderScreen, name) for name in Side.ONLINE.steps[:3]},
         "Save": partial(SavingScreen, crossing),
         "Verify": partial(verify_step, crossing, Side.ONLINE),
+        "Export": partial(export_step, crossing),
     }
     return Route(Side.ONLINE.heading, makers)
 
@@ -391,12 +393,31 @@ def test_a_chain_moves_on_by_itself_to_the_result(watched: Drive, job: jobs.Writ
         await seen(pilot, "[5 Verify]")
         await seen(pilot, "+ Save")
         job.end_step(jobs.verify_ended(), verifying, 0)
+        await seen(pilot, "All 13 images are whole: 486 files, 67.5 GB")
+        await seen(pilot, "> [ Next: Export ]")
+
+    watched(steps)
+
+
+def test_a_chain_to_the_media_ends_in_what_is_carried(wizard: Drive, state_dir: Path) -> None:
+    job = jobs.WrittenJob(state_dir, jobs.chain("save", "verify", "seal"))
+    job.now(jobs.saving())
+    crossing = jobs.crossing(state_dir, job)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "70%")
+        job.end_step(jobs.save_ended(), Snapshot("verify", str(jobs.BUNDLE), jobs.over().items))
+        await seen(pilot, "[5 Verify]")
+        job.end_step(jobs.verify_ended(), Snapshot("seal", str(jobs.BUNDLE), jobs.over().items))
+        await seen(pilot, "[6 Export]")
+        await seen(pilot, "Sealing 13 images.")
+        job.end_step(jobs.seal_ended(), Snapshot("seal"), 0)
         await seen(pilot, "pod-2025-07 is ready to carry: 13 images, 67.5 GB.")
         await seen(pilot, "> [ Finish ]")
         await pilot.press("enter")
         assert "pod-2025-07 is ready to carry" in said_to_the_shell(pilot)
 
-    assert watched(steps).return_code == 0
+    assert wizard(steps, route=online(crossing), at="Save").return_code == 0
 
 
 def test_back_from_verify_does_not_throw_forward_again(

@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.cli.guide import watching
+from airgap_tui.cli.guide.carrying import ask_how_to_carry
 from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.bundle.room import Room
+from airgap_tui.engine.bundle.volumes.medium import MEDIA, Form
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
-from airgap_tui.engine.guide import chains, choices, commands, sentences
+from airgap_tui.engine.guide import chains, choices, commands, departure, sentences
 from airgap_tui.engine.guide.answers import Collection
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
-from airgap_tui.engine.jobs import plan
+from airgap_tui.engine.jobs import media_needed, plan, zstd_gain
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
@@ -67,7 +69,9 @@ def _tell(guide: Guide) -> str:
     result = crossing.plan
     failed = [image for image in result.images if image.result.error]
     dialogue.say(sentences.review(result))
-    dialogue.say(f"{sentences.room(result)}. {sentences.media(result.unique)}.")
+    files = media_needed.files_of_plan(result.blobs)
+    dvds = media_needed.volumes(files, MEDIA["dvd"], Form.ISO) if files else 0
+    dialogue.say(f"{sentences.room(result)}. {sentences.media(result.carried, dvds)}.")
     for image in failed:
         dialogue.say(f"! {image.result.error}")
     for problem in result.problems:
@@ -83,12 +87,15 @@ def _choices(answers: Collection, result: PlanResult | None, reason: str) -> lis
     start = [] if reason else [Choice("save", f"Save {count(there, 'image')}")]
     platform = _text(choices.PLATFORMS, choices.platform_key(answers.settings.platform))
     layers = _text(choices.LAYERS, choices.layers_key(answers))
+    wanted = answers.then is not None
+    then = f"now yes: {departure.then_in_words(answers.then)}" if wanted else "now no"
     return [
         *start,
         Choice("place", "Save to another place", f"now {answers.bundle}"),
         Choice("platform", "Another platform", f"now {platform}"),
         Choice("layers", "Layers in another form", f"now {layers}"),
         Choice("verify", "Verify afterwards", "now yes" if answers.verify_after else "now no"),
+        Choice("then", "Make it ready to carry then", then),
         Choice("images", "Show the size of each image"),
     ]
 
@@ -127,6 +134,7 @@ def _platform(guide: Guide) -> None:
 
 def _layers(guide: Guide) -> None:
     crossing = guide.crossing
+    _tell_gain(guide)
     key = guide.dialogue.choose(
         choices.LAYERS, choices.layers_key(crossing.collection), question="Layers"
     )
@@ -134,10 +142,39 @@ def _layers(guide: Guide) -> None:
     crossing.plan = None
 
 
+def _tell_gain(guide: Guide) -> None:
+    """What zstd would gain, by a sample: asked only here, where somebody wants to know. Ctrl-C goes
+    on without."""
+    crossing = guide.crossing
+    blobs = crossing.plan.blobs if crossing.plan is not None else ()
+    if not blobs or crossing.collection.compression is not None:
+        return
+    network = crossing.collection.settings.network
+    try:
+        gains = guide.wait(
+            "Trying how small the layers can be: reads a megabyte of the largest ones.",
+            lambda token: zstd_gain.of_plan(blobs, network, crossing.credentials(), token),
+        )
+    except (AirgapError, Back):
+        return
+    said = departure.gain(gains, saved=False)
+    if said:
+        guide.dialogue.say(said)
+
+
 def _verify(guide: Guide) -> None:
     crossing = guide.crossing
     wanted = not crossing.collection.verify_after
     crossing.collection = replace(crossing.collection, verify_after=wanted)
+
+
+def _then(guide: Guide) -> None:
+    crossing = guide.crossing
+    before, bundle = crossing.collection.then, crossing.collection.bundle
+    then = None
+    if before is None and bundle is not None:
+        then = ask_how_to_carry(guide, bundle, ahead=True)
+    crossing.collection = replace(crossing.collection, then=then)
 
 
 def _images(guide: Guide) -> None:
@@ -158,5 +195,6 @@ _ACTIONS = {
     "platform": _platform,
     "layers": _layers,
     "verify": _verify,
+    "then": _then,
     "images": _images,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -84,17 +85,24 @@ def _lead(guide: Guide) -> NoReturn:
 
 
 def _welcome(guide: Guide) -> None:
-    jobs = welcome.jobs_to_go_on_with(guide.settings.state_dir)
+    state_dir = guide.settings.state_dir
+    unfinished, to_carry = welcome.jobs_to_go_on_with(state_dir), welcome.jobs_to_carry(state_dir)
+    to_do = (*unfinished, *to_carry)[: welcome.MOST_CONTINUED]
+    jobs = (*to_do, *welcome.jobs_exported(state_dir))
     bundles = [one for one in find_bundles() if not one.problem][: welcome.MOST_CONTINUED]
     dialogue = guide.dialogue
     dialogue.say()
     offered = [
-        *(Choice(f"job {job.id}", job.name, welcome.job_in_words(job)) for job in jobs),
+        *(Choice(f"job {job.id}", job.name, welcome.job_in_words(job)) for job in to_do),
         *(Choice(f"bundle {b.key}", b.name, welcome.bundle_in_words(b)) for b in bundles),
+        *(
+            Choice(f"job {job.id}", job.name, welcome.job_in_words(job))
+            for job in jobs[len(to_do) :]
+        ),
         *choices.STARTS,
     ]
     usual = guide.remembered.get(LAST_SIDE, "online")
-    first = offered[0].key if jobs or bundles else usual
+    first = offered[0].key if to_do or bundles else usual
     try:
         answer = dialogue.choose(offered, first, explanation=_EXPLAINED)
     except Back:
@@ -125,6 +133,8 @@ def _show(guide: Guide, job: JobInfo) -> None:
         collect(guide, "Save")
     elif job.order.verbs[0] == "import":
         go_on_importing(guide, job)
+    elif welcome.carries(job):
+        collect(guide, "Export")
     else:
         step = "Verify" if job.order.verbs == ("verify",) else "Deliver"
         bring_in(guide, chains.places_of(job), step)
@@ -132,7 +142,13 @@ def _show(guide: Guide, job: JobInfo) -> None:
 
 def _resume(guide: Guide, job: JobInfo) -> None:
     """A job that was cut short: its answers are there, and the next step asks what it lacks."""
-    if _take_collection(guide, job):
+    if job.state is JobState.FINISHED or job.order.verbs[0] in ("export", "seal"):
+        _take_collection(guide, job)
+        collection = guide.crossing.collection
+        guide.crossing.collection = replace(collection, bundle=job.order.place)
+        guide.crossing.job = job if welcome.carries(job) else None
+        collect(guide, "Export")
+    elif _take_collection(guide, job):
         collect(guide, "Logins")
     elif job.order.verbs[0] == "import":
         go_on_importing(guide, job)

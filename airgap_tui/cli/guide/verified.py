@@ -55,7 +55,7 @@ def see_verified(guide: Guide, side: Side) -> None:
         if elsewhere:
             dialogue.say(elsewhere)
         if not offered:
-            following = "Result" if side is Side.ONLINE else "Destination"
+            following = "Export" if side is Side.ONLINE else "Destination"
             offered = [Choice("next", f"Go on to {following}")]
         if refused := arrival.refused(result.signature, trust) if side is Side.OFFLINE else "":
             dialogue.say(refused)

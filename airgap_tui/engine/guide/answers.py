@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle.encoding.codec import Compression
 from airgap_tui.engine.errors import AirgapError, InvalidReference, UsageError
+from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
@@ -75,7 +76,8 @@ def found_in_words(places: tuple[Origination, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """The online side's answers. `list_file` is the list that was read, if any."""
+    """The online side's answers. `list_file` is the list that was read, if any; `then` how the
+    bundle is made ready to carry as soon as it is saved, None for not by itself."""
 
     wishes: tuple[Wish, ...] = ()
     bundle: Path | None = None
@@ -83,6 +85,7 @@ class Collection:
     compression: Compression | None = None
     verify_after: bool = True
     list_file: Path | None = None
+    then: Carrying | None = None
 
     @property
     def chosen(self) -> tuple[Reference, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Wish
+from airgap_tui.engine.guide.carrying import Carrying, carrying_of
 from airgap_tui.engine.jobs.chain import Chain, Step
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.save_spec import SaveSpec
@@ -14,12 +16,30 @@ from airgap_tui.engine.settings import Settings
 
 
 def saving(answers: Collection) -> Chain:
-    """The save, and its verify where that is wanted; `bundle` has to be chosen by then."""
+    """The save, then its verify and what makes it ready to carry, where these are wanted. Raises
+    `UsageError` before their places are chosen."""
     spec = answers.save_spec()
     steps = [Step("save", spec)]
     if answers.verify_after:
         steps.append(Step("verify", VerifySpec(spec.bundle, answers.settings)))
+    if answers.then is not None:
+        steps.append(answers.then.step(spec.bundle, answers.settings))
     return Chain(tuple(steps))
+
+
+def carrying(answers: Carrying, bundle: Path, settings: Settings) -> Chain:
+    """The seal or export of a finished bundle. Raises as `Carrying.step`."""
+    return Chain((answers.step(bundle, settings),))
+
+
+def onto_next_disk(job: JobInfo, following: tuple[int, ...]) -> Chain:
+    """The export of a job again, for the volumes that it left for further disks: of the bundle as
+    it is, signature and tool included, so that they are of one set.
+
+    Raises as `JobDirectory.chain`."""
+    step = next(one for one in job.directory.chain.steps if one.verb == "export")
+    spec = replace(step.spec, only=following, again=True, key=None)
+    return Chain((Step("export", spec),))
 
 
 def verifying(answers: Delivery) -> Chain:
@@ -52,14 +72,16 @@ def places_of(job: JobInfo) -> tuple[Path, ...]:
 
 
 def fetching_again(answers: Collection, job: JobInfo | None) -> Chain:
-    """The save again, which fetches just what a verify noted as damaged; then the verify again.
+    """The save again, which fetches just what a verify noted as damaged; then the verify again, and
+    what the job made ready to carry.
 
     Raises as `saving`, and as `JobDirectory.chain`.
     """
     chain = job.directory.chain if job is not None and "save" in job.order.verbs else None
     steps = [step for step in (chain or saving(answers)).steps if step.verb == "save"]
     verify = VerifySpec(steps[0].place, answers.settings)
-    return Chain((*steps, Step("verify", verify)))
+    carried = [step for step in (chain.steps if chain else ()) if step.verb in ("seal", "export")]
+    return Chain((*steps, Step("verify", verify), *carried))
 
 
 def delivering(answers: Delivery) -> Chain:
@@ -81,4 +103,5 @@ def collection_of(job: JobInfo) -> Collection | None:
         return None
     wishes = tuple(Wish(reference) for reference in spec.references)
     verified = "verify" in job.order.verbs
-    return Collection(wishes, spec.bundle, spec.settings, spec.compression, verified)
+    then = carrying_of(job.directory.chain.steps)
+    return Collection(wishes, spec.bundle, spec.settings, spec.compression, verified, then=then)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
+from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.where import Asked
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
 from airgap_tui.engine.settings import Trust
@@ -24,8 +25,29 @@ def plan(answers: Collection) -> str:
 
 
 def save(answers: Collection) -> str:
-    verify = ["--then", "verify"] if answers.verify_after else []
-    return _line("save", *_save_arguments(answers), *verify)
+    """The save with what follows it: a second command where that needs more than `--then` says."""
+    then = ["--then", "verify"] if answers.verify_after else []
+    carried = answers.then
+    if carried == Carrying():
+        return _line("save", *_save_arguments(answers), *then, "--then", "seal")
+    saving = _line("save", *_save_arguments(answers), *then)
+    return saving if carried is None else f"{saving} && {carry(carried, answers.bundle)}"
+
+
+def carry(answers: Carrying, bundle: Path | None) -> str:
+    """The `seal` or `export` that the answers of step Export ask for."""
+    options = [*_option("--sign", answers.key), *_option("--sheet", answers.sheet)]
+    place = str(bundle or "BUNDLE")
+    if answers.way is Way.SEAL:
+        return _line("seal", place, *options)
+    arguments = [place, str(answers.medium or "MEDIUM")]
+    if answers.way is not Way.DIRECTORY:
+        arguments += ["--format", answers.way.value]
+    arguments += _option("--volume-size", answers.volume_size or None)
+    arguments += _option("--only-volume", answers.only or None)
+    if answers.one_per_disk and not answers.only:
+        arguments.append("--change-disks")
+    return _line("export", *arguments, *options)
 
 
 def ngc_search(words: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.guide.answers import Collection, Delivery
+from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.guide.ngc_answers import NgcAnswers
 from airgap_tui.engine.guide.where import Where
 from airgap_tui.engine.settings import Settings
@@ -28,13 +29,15 @@ if TYPE_CHECKING:  # the first screen is drawn before any of these is there
 class Crossing:
     """One crossing as it is decided. `access`, `plan`, `contents` and `verified` are the latest
     answers from the engine, None while there are none for the present choices; `job` is the one to
-    watch. `where` and `searched` are of the search for images in use; `not_taken` are logins of
-    files that were named, which cannot be used."""
+    watch. `carrying` is what was chosen in step Export, None before. `where` and `searched` are of
+    the search for images in use; `not_taken` are logins of files that were named, which cannot be
+    used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.collection = Collection(settings=settings)
         self.ngc = NgcAnswers()
+        self.carrying: Carrying | None = None
         self.delivery = Delivery(settings=settings)
         self.where = Where()
         self.searched: Searched | None = None

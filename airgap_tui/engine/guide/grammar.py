@@ -11,7 +11,12 @@ def are(number: int) -> str:
 
 def all_images(number: int) -> str:
     """`All 13 images`, or `The image` where it is one."""
-    return "The image" if number == 1 else f"All {count(number, 'image')}"
+    return all_of(number, "image")
+
+
+def all_of(number: int, noun: str) -> str:
+    """`All 13 images`, or `The image` where it is one."""
+    return f"The {noun}" if number == 1 else f"All {count(number, noun)}"
 
 
 def sentence(text: str) -> str:

@@ -235,11 +235,6 @@ def verified(result: VerifyResult) -> str:
     return f"{files}, {size(result.bytes)}, every byte read in {took}"
 
 
-def ready(name: str, whole: int, total: int) -> str:
-    """The top of the online side's result."""
-    return f"{name} is ready to carry: {count(whole, 'image')}, {size(total)}."
-
-
 def carry(total: int) -> str:
     return f"{media(total)}."
 
@@ -255,9 +250,9 @@ def offline_commands(bundle: Path) -> tuple[tuple[str, str], ...]:
     )
 
 
-def carried_message(name: str, bundle: Path, total: int) -> str:
-    """What stands in the shell after the online side."""
-    return f"{name} is ready to carry: {bundle}, {size(total)}."
+def saved_message(name: str, bundle: Path, total: int) -> str:
+    """What stands in the shell where the online side is left before Export."""
+    return f"{name} is saved and whole: {bundle}, {size(total)}. It is not exported yet."
 
 
 def delivered(ended: Ended, target: str) -> str:

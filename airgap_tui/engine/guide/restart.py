@@ -10,10 +10,10 @@ from airgap_tui.engine.jobs import worker
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.jobs.job_list import JobInfo
 
+Start = Callable[[CancelToken], JobInfo]
 
-def starting(
-    crossing: Crossing, chain: Chain, command: str = ""
-) -> Callable[[CancelToken], JobInfo]:
+
+def starting(crossing: Crossing, chain: Chain, command: str = "") -> Start:
     """What starts a worker on this chain; it raises as `worker.start` does."""
     state_dir = crossing.settings.state_dir
 
@@ -23,7 +23,7 @@ def starting(
     return work
 
 
-def from_step(crossing: Crossing, job: JobInfo, index: int) -> Callable[[CancelToken], JobInfo]:
+def from_step(crossing: Crossing, job: JobInfo, index: int) -> Start:
     """What starts a job's steps again from this one on. Raises as `JobDirectory.chain` does."""
     steps = job.directory.chain.steps[index:]
     return starting(crossing, Chain(steps), job.order.command)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.answers import Collection
-from airgap_tui.engine.guide.grammar import all_images, are
+from airgap_tui.engine.guide.grammar import all_images, all_of, are
 from airgap_tui.engine.quantities import count, elapsed, rate, size, time_left
 from airgap_tui.engine.snapshot import Snapshot
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:  # the first screen is drawn before any of these is there
 
 _USUAL_RATE = 100_000_000
 _DISKS = (32, 64, 128, 256, 512, 1000, 2000, 4000)
-_DVD = 4_700_000_000
+_DVD = 4_700_372_992
 _DOING = {
     "save": "Saving",
     "verify": "Verifying",
+    "seal": "Sealing",
     "export": "Exporting",
     "import": "Importing",
     "push": "Pushing",
@@ -36,11 +37,14 @@ _DOING = {
 _DONE = {
     "save": "saved",
     "verify": "whole",
+    "seal": "sealed",
     "export": "written",
     "import": "imported",
     "push": "pushed",
     "load": "loaded",
 }
+_NOUNS = {"export": "volume"}
+"""What a job's items are, where they are no images."""
 _UNDER_WAY = (
     ItemState.RESOLVING,
     ItemState.SAVING,
@@ -89,10 +93,11 @@ def room_missing(plan: PlanResult) -> str:
     return f"Not yet: {plan.problems[0].message}." if plan.problems else ""
 
 
-def media(total: int) -> str:
-    """Which usual media hold this many bytes: `Fits on one 128 GB disk, or on 15 DVDs`."""
+def media(total: int, dvds: int = 0) -> str:
+    """Which usual media hold this many bytes: `Fits on one 128 GB disk, or on 15 DVDs`; `dvds`
+    where the files are known that are to be packed."""
     disk = next((gb for gb in _DISKS if total <= gb * 10**9), None)
-    dvds = max(1, math.ceil(total / _DVD))
+    dvds = dvds or max(1, math.ceil(total / _DVD))
     plural = "one DVD" if dvds == 1 else f"{dvds} DVDs"
     if disk is None:
         return f"Larger than one 4 TB disk; {plural}"
@@ -102,8 +107,7 @@ def media(total: int) -> str:
 
 def working(snapshot: Snapshot) -> str:
     doing = _DOING.get(snapshot.verb, "Working on")
-    images_there = count(len(snapshot.items), "image")
-    return f"{doing} {images_there}. You may close this window; the work goes on without it."
+    return f"{doing} {_counted(snapshot)}. You may close this window; the work goes on without it."
 
 
 def worked(snapshot: Snapshot) -> str:
@@ -113,13 +117,20 @@ def worked(snapshot: Snapshot) -> str:
     good = sum(item.state in (ItemState.DONE, ItemState.HELD) for item in snapshot.items)
     done = _DONE.get(snapshot.verb, "done")
     if not failed and good == everything:
-        return f"{all_images(everything)} {are(everything)} {done}."
+        return f"{all_of(everything, noun(snapshot.verb))} {are(everything)} {done}."
     if failed:
         again = "and can be tried again" if snapshot.verb != "verify" else "are not"
-        return (
-            f"{good} of {count(everything, 'image')} {are(good)} {done}. {failed} failed {again}."
-        )
-    return f"Stopped: {good} of {count(everything, 'image')} {are(good)} {done}; it can continue."
+        return f"{good} of {_counted(snapshot)} {are(good)} {done}. {failed} failed {again}."
+    return f"Stopped: {good} of {_counted(snapshot)} {are(good)} {done}; it can continue."
+
+
+def noun(verb: str) -> str:
+    """What the items of a job are: `image`, or `volume`."""
+    return _NOUNS.get(verb, "image")
+
+
+def _counted(snapshot: Snapshot) -> str:
+    return count(len(snapshot.items), noun(snapshot.verb))
 
 
 def amounts(snapshot: Snapshot) -> tuple[str, str, str, str]:
@@ -185,8 +196,7 @@ def cut_short(verb: str, snapshot: Snapshot, *, died: bool = False, rebooted: bo
     if died:
         return f"The process of this {verb} is gone; nothing finished is lost."
     good = sum(item.state in (ItemState.DONE, ItemState.HELD) for item in snapshot.items)
-    there = count(len(snapshot.items), "image")
-    kept = f"{good} of {there} {are(good)} {_DONE.get(verb, 'done')}; it can continue."
+    kept = f"{good} of {_counted(snapshot)} {are(good)} {_DONE.get(verb, 'done')}; it can continue."
     return f"Stopped: {kept}" if snapshot.items else "Stopped before it began; it can continue."
 
 

@@ -19,5 +19,5 @@ class Side(str, Enum):
     def steps(self) -> tuple[str, ...]:
         """The names of the steps, in order: one screen's worth of decisions, or a job to watch."""
         if self is Side.ONLINE:
-            return ("Images", "Logins", "Review", "Save", "Verify")
+            return ("Images", "Logins", "Review", "Save", "Verify", "Export")
         return ("Open", "Verify", "Destination", "Review", "Deliver")

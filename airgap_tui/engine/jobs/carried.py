@@ -82,6 +82,18 @@ def records(state_dir: Path) -> Iterator[Receipt]:
             continue
 
 
+def was_carried(bundle: Path, since: float, state_dir: Path) -> bool:
+    """Whether the bundle was made ready to carry here after that moment, in seconds since 1970.
+
+    Raises as `BundleReader.open`."""
+    identity = BundleReader.open(bundle).inventory.id
+    try:
+        found = [*(state_dir / _CARRIED).glob(f"{_fit(identity)}-*.json")]
+    except OSError:
+        return False
+    return any(-_age(path) >= since for path in found)
+
+
 def keep_receipt(receipt: Receipt, state_dir: Path, beside: Path | None, sink: Sink) -> Path | None:
     """Keep a receipt in the state directory, and where it was asked for; where it lies then.
 

@@ -73,7 +73,8 @@ class ExportSpec:
     `SealSpec` says: of all volumes, with the checksums of those that are there. `tool` None leaves
     the tool out, also where it is in the bundle; `again` takes it as it is there. `have` are
     receipts of the offline side and `codes` delivery codes from there: layers that it has are left
-    out."""
+    out. `one_per_disk` writes the first of `only`, or of all, and leaves the next ones for other
+    disks."""
 
     bundle: Path
     medium: Path
@@ -87,13 +88,15 @@ class ExportSpec:
     tool: ToolSpec | None = None
     have: tuple[Path, ...] = ()
     codes: tuple[str, ...] = ()
+    one_per_disk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """One item for each volume that was asked for, by its name on the medium: done, held where it
     was there, failed, or left out where one before it failed. `count` is how many volumes the set
-    has; `bytes` is what was written, `left_out` what the offline side has."""
+    has; `bytes` is what was written, `left_out` what the offline side has; `following` are volumes
+    that wait for further disks."""
 
     items: tuple[ItemResult, ...]
     set_id: str
@@ -103,6 +106,7 @@ class ExportResult:
     seconds: float
     tool: CarriedTool | None = None
     left_out: int = 0
+    following: tuple[int, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -132,10 +136,8 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     `UsageError`.
     """
     started = time.monotonic()
-    forms_of(spec.sheets)
-    medium = Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
-    if spec.form is Form.ISO:
-        find_xorriso()
+    check(spec)
+    medium = medium_of(spec)
     tool = _make_ready(spec, sink, token)
     with _to_carry(spec, sink, token) as carrying:
         result = _write(spec, medium, carrying, tool, sink, token)
@@ -186,8 +188,8 @@ def _write(
             raise
         plan, tool = plan_volumes(bundle, medium, spec.form, signature, token), None
         leave_out(error.message, sink)
-    numbers = _numbers(spec.only, plan)
-    _check_place(spec, plan)
+    numbers, following = numbers_of(spec, plan)
+    check_place(spec, plan)
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
     export = _Export(spec, bundle, plan, sink, token)
     result = export.run(numbers)
@@ -203,6 +205,7 @@ def _write(
         seconds=0.0,
         tool=tool,
         left_out=carrying.left_out,
+        following=following,
     )
 
 
@@ -228,13 +231,28 @@ def _make_ready(spec: ExportSpec, sink: Sink, token: CancelToken) -> CarriedTool
         return None
 
 
-def _numbers(only: Sequence[int], plan: VolumePlan) -> tuple[int, ...]:
-    wrong = [number for number in only if not 1 <= number <= plan.count]
+def check(spec: ExportSpec) -> None:
+    """Raise `UsageError` for a size or sheet that is none, and `NotFound` without xorriso where
+    ISO images are wanted."""
+    forms_of(spec.sheets)
+    medium_of(spec)
+    if spec.form is Form.ISO:
+        find_xorriso()
+
+
+def medium_of(spec: ExportSpec) -> Medium:
+    return Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
+
+
+def numbers_of(spec: ExportSpec, plan: VolumePlan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The volumes to write now, and those that are left for further disks."""
+    wrong = [number for number in spec.only if not 1 <= number <= plan.count]
     if wrong:
         raise UsageError(
             f"there is no volume {wrong[0]}: the bundle goes onto {counted(plan.count, 'volume')}"
         )
-    return tuple(sorted(set(only))) or tuple(range(1, plan.count + 1))
+    numbers = tuple(sorted(set(spec.only))) or tuple(range(1, plan.count + 1))
+    return (numbers[:1], numbers[1:]) if spec.one_per_disk else (numbers, ())
 
 
 def _check_whole(bundle: BundleReader, form: Form) -> None:
@@ -246,7 +264,8 @@ def _check_whole(bundle: BundleReader, form: Form) -> None:
         )
 
 
-def _check_place(spec: ExportSpec, plan: VolumePlan) -> None:
+def check_place(spec: ExportSpec, plan: VolumePlan) -> None:
+    """Raise `UsageError` where the volumes would lie in the bundle, or in its place."""
     bundle, medium = spec.bundle.resolve(), spec.medium.resolve()
     if bundle == medium or bundle in medium.parents:
         raise UsageError(

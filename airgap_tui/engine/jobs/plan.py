@@ -22,6 +22,7 @@ from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
+from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import size as in_words
 from airgap_tui.engine.registry.source import RateLimit, RegistrySource
 
@@ -60,14 +61,24 @@ class PlannedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedBlob:
+    """A file that the bundle would hold, and one of the images that it is of."""
+
+    reference: Reference
+    descriptor: Descriptor
+
+
+@dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan. `problems` are the reasons why a save would refuse to start."""
+    """A plan. `problems` are the reasons why a save would refuse to start. `blobs` are the files
+    that the bundle would hold; none where they are known only as they pass."""
 
     images: tuple[PlannedImage, ...]
     room: Room
     needed: int
     problems: tuple[NoRoom, ...]
     rate_limits: tuple[RateLimit, ...]
+    blobs: tuple[PlannedBlob, ...] = ()
 
     @property
     def unique(self) -> int:
@@ -82,6 +93,11 @@ class PlanResult:
     def left_out(self) -> int:
         """Bytes that the offline side has."""
         return sum(image.left_out for image in self.images)
+
+    @property
+    def carried(self) -> int:
+        """Bytes that go onto media."""
+        return self.unique - self.left_out
 
     @property
     def exit_code(self) -> int:
@@ -167,7 +183,20 @@ def measure(
         largest = sorted((blob.size for blob in missing), reverse=True)
         needed += sum(largest[: spec.settings.transfers])
     problems = tuple(_problems(spec.bundle, room, needed, missing))
-    return PlanResult(images, room, needed, problems, rate_limits)
+    blobs = tuple(_blobs(planned, assumed))
+    return PlanResult(images, room, needed, problems, rate_limits, blobs)
+
+
+def _blobs(planned: Iterable[Planned], assumed: Collection[Digest]) -> Iterator[PlannedBlob]:
+    """Each file of the images once, without those that the offline side has."""
+    seen = set(assumed)
+    for image in planned:
+        closure = image.closure
+        documents = [document.descriptor for document in closure.documents] if closure else []
+        for blob in (*documents, *(closure.needed if closure else ())):
+            if blob.digest not in seen:
+                seen.add(blob.digest)
+                yield PlannedBlob(image.reference, blob)
 
 
 def _holds_nothing(_blob: Descriptor) -> bool:

@@ -62,6 +62,19 @@ class Conversation:
         self.hear(question)
         self.answer(number)
 
+    def seal(self) -> None:
+        """From Verify to the end: the bundle is carried on the disk that it is on."""
+        self.choose("Go on to Export")
+        self.hear("step 6 of 6: Export")
+        self.choose("This disk is carried")
+        self.hear(r"Signature \[1\]: ")
+        self.answer()
+        self.hear("Transfer sheet.*: ")
+        self.answer()
+        self.choose("Seal it")
+        self.hear("is ready to carry")
+        self.choose("Finish")
+
     def press(self, key: bytes) -> None:
         os.write(self._screen, key)
 

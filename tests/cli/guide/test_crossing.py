@@ -40,7 +40,7 @@ def bundle(command: Command, two: list[str], tmp_path: Path) -> Path:
 def to_images(conversation: Conversation) -> None:
     conversation.hear(FIRST)
     conversation.answer("1")
-    conversation.hear("step 1 of 5: Images")
+    conversation.hear("step 1 of 6: Images")
 
 
 def to_destination(conversation: Conversation) -> None:
@@ -87,19 +87,18 @@ def test_the_online_side(talk: Talk, two: list[str], tmp_path: Path, known: Know
     conversation.hear("to download")
     conversation.hear(r"airgap-tui save .* --then verify")
     conversation.choose("Save 2 images")
-    conversation.hear("step 4 of 5: Save")
+    conversation.hear("step 4 of 6: Save")
     conversation.hear("All 2 images are saved")
-    conversation.hear("step 5 of 5: Verify")
+    conversation.hear("step 5 of 6: Verify")
     conversation.hear("All 2 images are whole")
-    conversation.choose("Go on to Result")
-    conversation.hear("pod is ready to carry: 2 images")
-    conversation.hear("airgap-tui push /media/DISK/pod REGISTRY")
-    conversation.choose("Finish")
+    conversation.seal()
+    assert "airgap-tui push /media/DISK/pod REGISTRY" in conversation.text
     assert conversation.end() == 0
     assert conversation.text.rstrip().endswith(" kB.")
     plain(conversation.text)
     assert {str(item.reference) for item in BundleReader.open(tmp_path / "pod").items} == set(two)
-    assert [job.order.verbs for job in known()] == [("save", "verify")]
+    assert [job.order.verbs for job in known()] == [("seal",), ("save", "verify")]
+    assert (tmp_path / "pod/START-HERE.txt").is_file()
 
 
 def test_going_back_keeps_the_answers(talk: Talk, two: list[str], tmp_path: Path) -> None:
@@ -121,10 +120,10 @@ def test_going_back_keeps_the_answers(talk: Talk, two: list[str], tmp_path: Path
     conversation.hear(r"--compress zstd\n")
     conversation.hear(CHOOSE)
     conversation.answer("b")
-    conversation.hear("step 2 of 5: Logins")
+    conversation.hear("step 2 of 6: Logins")
     conversation.hear(CHOOSE)
     conversation.answer("b")
-    conversation.hear("step 1 of 5: Images")
+    conversation.hear("step 1 of 6: Images")
     conversation.hear("2 of 3 are chosen")
     conversation.choose("Choose images or leave them out")
     conversation.hear(r"none\]: ")
@@ -183,8 +182,7 @@ def test_a_wrong_key_then_the_right_one(
     conversation.hear(r"Save to \[")
     conversation.answer("pod")
     conversation.choose("Save 2 images")
-    conversation.choose("Go on to Result")
-    conversation.choose("Finish")
+    conversation.seal()
     assert conversation.end() == 0
     for text in (PASSWORD, WRONG):
         assert text not in conversation.text

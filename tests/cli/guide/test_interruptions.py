@@ -57,8 +57,7 @@ def save(conversation: Conversation, image: str) -> None:
 
 def finish(conversation: Conversation) -> None:
     conversation.hear("The image is whole")
-    conversation.choose("Go on to Result")
-    conversation.choose("Finish")
+    conversation.seal()
     assert conversation.end() == 0
 
 
@@ -73,7 +72,7 @@ def test_left_running_and_shown_again(talk: Talk, image: str, valve: Valve, know
     assert known()[0].state is JobState.RUNNING
     back = talk()
     back.choose("pod: Save is running now", r"Choose \[1\]: ")
-    back.hear("step 4 of 5: Save")
+    back.hear("step 4 of 6: Save")
     back.hear("Ctrl-C asks")
     valve.opened.set()
     finish(back)
@@ -119,7 +118,9 @@ def test_stopped_and_continued(talk: Talk, image: str, valve: Valve, known: Know
     conversation.hear("it can continue")
     conversation.choose("Continue saving")
     finish(conversation)
-    assert [job.state for job in known()] == [JobState.FINISHED, JobState.STOPPED]
+    states = [(job.verb, job.state) for job in known()]
+    assert states[0] == ("seal", JobState.FINISHED)
+    assert [state for _verb, state in states[1:]] == [JobState.FINISHED, JobState.STOPPED]
 
 
 def test_a_job_that_died_is_offered_with_its_answers(
@@ -131,7 +132,7 @@ def test_a_job_that_died_is_offered_with_its_answers(
     valve.opened.set()
     conversation = talk()
     conversation.choose("pod: Save was ended at")
-    conversation.hear("step 2 of 5: Logins")
+    conversation.hear("step 2 of 6: Logins")
     conversation.choose("Go on to Review")
     conversation.hear(r"airgap-tui save .* --then verify")
     conversation.choose("Save 1 image")
@@ -199,7 +200,7 @@ def test_looking_up_can_be_called_off(
     conversation.press(b"\x03")
     held.opened.set()
     conversation.hear("Called off")
-    conversation.hear("step 1 of 5: Images")
+    conversation.hear("step 1 of 6: Images")
     conversation.hear("1 of 2 is chosen")
     conversation.hear(CHOOSE)
     conversation.press(b"\x04")

@@ -37,9 +37,14 @@ _CODECS = {
 }
 
 
+def codec_of(blob: Descriptor) -> Codec | None:
+    """How a layer of a known kind is compressed, by its media type; None for anything else."""
+    return _CODECS.get(blob.media_type)
+
+
 def wants_reencoding(blob: Descriptor, compression: Compression | None) -> bool:
     """Whether this is a layer of a known kind with another codec than the wanted one."""
-    codec = _CODECS.get(blob.media_type)
+    codec = codec_of(blob)
     return compression is not None and codec is not None and codec is not compression.codec
 
 

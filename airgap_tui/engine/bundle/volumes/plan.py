@@ -110,7 +110,7 @@ def plan_volumes(
             shared.append(BundleFile(name, len(content)))
             sums[name] = Digest.of(content).hex
     tool = _tool(bundle) if with_tool else {}
-    blobs = _needed(bundle, token)
+    blobs = needed_blobs(bundle, token)
     name = _NOT_IN_NAMES.sub("-", bundle.name).strip("-.")[:_LONGEST_NAME] or "bundle"
     total = sum(blob.size for blob in blobs)
 
@@ -175,8 +175,8 @@ def _name_of(name: str, form: Form, number: int, count: int) -> str:
     return text if form is Form.DIRECTORY else f"{text}.{form.value}"
 
 
-def _needed(bundle: BundleReader, token: CancelToken) -> list[BundleFile]:
-    """The blobs that finished items need."""
+def needed_blobs(bundle: BundleReader, token: CancelToken) -> list[BundleFile]:
+    """The blobs that finished items need. Raises `ContentMismatch` where files are missing."""
     needs = needs_of(bundle, token)
     assumed = bundle.inventory.assumed
     missing = [

@@ -20,20 +20,19 @@ _PER_VOLUME = 1024 * 1024
 def check_room(directory: Path, volumes: Sequence[VolumeLayout]) -> None:
     """Raise `NoRoom` where the volumes do not all fit, or one of their files is larger than the
     file system takes. What is there of them from an earlier run counts."""
-    room = Room.at(directory)
-    needed = sum(_size(laid) for laid in volumes)
-    there = sum(_there(directory, laid) for laid in volumes)
-    if needed - there > room.free:
-        one = max(_size(laid) for laid in volumes)
+    room, needed = Room.at(directory), room_needed(directory, volumes)
+    if needed > room.free:
         hint = "Choose a disk with more room."
-        if len(volumes) > 1 and one <= room.free + there:
+        if len(volumes) > 1 and room_of_largest(volumes) <= room.free + _all_there(
+            directory, volumes
+        ):
             hint = (
                 "One of them fits: --change-disks writes one onto each disk in turn,"
                 " --only-volume just those that are named."
             )
         raise NoRoom(
             f"{directory} has {size(room.free, down=True)} free, and"
-            f" {size(needed - there, up=True)} are needed for {count(len(volumes), 'volume')}",
+            f" {size(needed, up=True)} are needed for {count(len(volumes), 'volume')}",
             hint=hint,
         )
     largest = max((_largest_file(laid) for laid in volumes), default=0)
@@ -52,6 +51,20 @@ def check_room(directory: Path, volumes: Sequence[VolumeLayout]) -> None:
             hint="Choose --format tar, or a smaller --volume-size. Or use a disk with ext4, XFS or"
             " exFAT.",
         )
+
+
+def room_needed(directory: Path, volumes: Sequence[VolumeLayout]) -> int:
+    """Bytes that the volumes still take there."""
+    return sum(_size(laid) for laid in volumes) - _all_there(directory, volumes)
+
+
+def room_of_largest(volumes: Sequence[VolumeLayout]) -> int:
+    """Bytes that the largest volume takes on an empty disk."""
+    return max((_size(laid) for laid in volumes), default=0)
+
+
+def _all_there(directory: Path, volumes: Sequence[VolumeLayout]) -> int:
+    return sum(_there(directory, laid) for laid in volumes)
 
 
 def _size(laid: VolumeLayout) -> int:

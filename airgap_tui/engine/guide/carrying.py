@@ -1,0 +1,106 @@
+"""How a saved bundle gets onto what is carried: the answers of step Export, and their job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.settings import Settings
+
+if TYPE_CHECKING:  # the first screen is drawn before any job is
+    from airgap_tui.engine.jobs.carry import ToolSpec
+    from airgap_tui.engine.jobs.chain import Step
+    from airgap_tui.engine.jobs.export import ExportSpec
+
+
+class Way(str, Enum):
+    """What is made of the bundle; all but the first are written anew, as volumes of that form."""
+
+    SEAL = "seal"
+    DIRECTORY = "dir"
+    TAR = "tar"
+    ISO = "iso"
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """The answers. `volume_size` is a name or size, empty for one volume; `only` the number of the
+    one volume to write again, 0 for all; `one_per_disk` asks for the next disk after each volume.
+    """
+
+    way: Way = Way.SEAL
+    medium: Path | None = None
+    volume_size: str = ""
+    only: int = 0
+    one_per_disk: bool = False
+    key: Path | None = None
+    sheet: Path | None = None
+
+    @property
+    def sheets(self) -> tuple[Path, ...]:
+        return () if self.sheet is None else (self.sheet,)
+
+    def without_key(self) -> Carrying:
+        return replace(self, key=None)
+
+    def export_spec(self, bundle: Path, settings: Settings) -> ExportSpec:
+        """Raises `UsageError` before a place is chosen."""
+        from airgap_tui.engine.bundle.volumes.medium import Form
+        from airgap_tui.engine.jobs.export import ExportSpec
+
+        if self.medium is None:
+            raise UsageError("no place to write to is chosen", hint="Give a directory.")
+        return ExportSpec(
+            bundle,
+            self.medium,
+            Form(self.way.value),
+            self.volume_size,
+            (self.only,) if self.only else (),
+            bool(self.only),
+            self.key,
+            settings,
+            self.sheets,
+            _tool(settings),
+            one_per_disk=self.one_per_disk and not self.only,
+        )
+
+    def step(self, bundle: Path, settings: Settings) -> Step:
+        """Raises as `export_spec`."""
+        from airgap_tui.engine.jobs.chain import Step
+
+        if self.way is not Way.SEAL:
+            return Step("export", self.export_spec(bundle, settings))
+        from airgap_tui.engine.jobs.seal import SealSpec
+
+        return Step("seal", SealSpec(bundle, self.key, settings, self.sheets, _tool(settings)))
+
+
+def _tool(settings: Settings) -> ToolSpec | None:
+    """The tool itself, as the commands carry it where they are not told otherwise."""
+    from airgap_tui.engine.jobs.carry import ToolSpec
+
+    return ToolSpec() if settings.carry_tool else None
+
+
+def carrying_of(steps: tuple[Step, ...]) -> Carrying | None:
+    """The answers that a job was started with; None where it carries nothing."""
+    from airgap_tui.engine.jobs.export import ExportSpec
+    from airgap_tui.engine.jobs.seal import SealSpec
+
+    for step in steps:
+        spec = step.spec
+        if isinstance(spec, SealSpec):
+            return Carrying(key=spec.key, sheet=next(iter(spec.sheets), None))
+        if isinstance(spec, ExportSpec):
+            return Carrying(
+                Way(spec.form.value),
+                spec.medium,
+                spec.volume_size,
+                one_per_disk=spec.one_per_disk,
+                key=spec.key,
+                sheet=next(iter(spec.sheets), None),
+            )
+    return None
