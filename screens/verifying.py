@@ -25,6 +25,8 @@ def verify_step(crossing: Crossing, side: Side) -> WizardScreen[Any]:
         if not isinstance(result, VerifyResult):
             return VerifyingScreen(crossing, side)
         crossing.verified = result
+        if result.exit_code == 0 and job.order.verbs[-1] != "verify":
+            return VerifyingScreen(crossing, side)  # which goes on to what the job does after it
     if crossing.verified is None:
         return VerifyingScreen(crossing, side)
     return VerifiedScreen(crossing, side)

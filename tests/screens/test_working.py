@@ -420,6 +420,26 @@ def test_a_chain_to_the_media_ends_in_what_is_carried(wizard: Drive, state_dir: 
     assert wizard(steps, route=online(crossing), at="Save").return_code == 0
 
 
+def test_a_chain_that_is_far_ahead_is_caught_up_with(wizard: Drive, state_dir: Path) -> None:
+    job = jobs.WrittenJob(state_dir, jobs.chain("save", "verify", "seal"))
+    job.end_step(jobs.save_ended(), Snapshot("verify"))
+    job.end_step(jobs.verify_ended(), Snapshot("seal", str(jobs.BUNDLE), jobs.over().items))
+    crossing = jobs.crossing(state_dir, job)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "[6 Export]")
+        await seen(pilot, "Sealing 13 images.")
+        job.end_step(jobs.seal_ended(), Snapshot("seal"), 0)
+        await seen(pilot, "pod-2025-07 is ready to carry")
+        await pilot.press("escape")
+        await seen(pilot, "[5 Verify]")
+        await seen(pilot, "All 13 images are whole.")
+        await pilot.press("enter")
+        await seen(pilot, "pod-2025-07 is ready to carry")
+
+    wizard(steps, route=online(crossing), at="Save")
+
+
 def test_back_from_verify_does_not_throw_forward_again(
     watched: Drive, job: jobs.WrittenJob
 ) -> None:
