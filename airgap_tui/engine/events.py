@@ -2,15 +2,15 @@
 
 A job never draws. Front ends fold events into a `progress.Snapshot` and draw that when they like.
 Items and blobs are named by text here (an item by its full reference, a blob by its digest), so
-that an event serialises to JSON as it is: `as_json()`.
+that an event serialises to JSON as it is: `as_json()`. They are named tuples, because every program
+start defines them all and every chunk of a layer makes one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ItemState(str, Enum):
@@ -35,8 +35,7 @@ class ItemState(str, Enum):
         return self in (ItemState.HELD, ItemState.LEFT_OUT, ItemState.FAILED, ItemState.DONE)
 
 
-@dataclass(frozen=True, slots=True)
-class JobStarted:
+class JobStarted(NamedTuple):
     """A verb begins on these items; `subject` is the bundle, registry or engine it works on."""
 
     verb: str
@@ -44,8 +43,7 @@ class JobStarted:
     items: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ItemChanged:
+class ItemChanged(NamedTuple):
     """An item entered a state. `reason` says why for failed, left-out, held and retrying."""
 
     item: str
@@ -54,8 +52,7 @@ class ItemChanged:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemSized:
+class ItemSized(NamedTuple):
     """An item is resolved: `size` bytes in all, of which `to_do` are not there yet."""
 
     item: str
@@ -63,8 +60,7 @@ class ItemSized:
     to_do: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPlanned:
+class BlobPlanned(NamedTuple):
     """A distinct blob has to be moved or read; the total grows by `size` bytes."""
 
     blob: str
@@ -72,24 +68,21 @@ class BlobPlanned:
     items: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BlobStarted:
+class BlobStarted(NamedTuple):
     """A transfer is under way; `offset` bytes of it were there from an earlier run."""
 
     blob: str
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BlobProgress:
-    """`count` more bytes of a blob went over the wire or the disk."""
+class BlobProgress(NamedTuple):
+    """So many more `bytes` of a blob went over the wire or the disk."""
 
     blob: str
-    count: int
+    bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlobRetrying:
+class BlobRetrying(NamedTuple):
     """A transfer broke and is tried again in `delay` seconds from `offset` bytes on."""
 
     blob: str
@@ -98,23 +91,20 @@ class BlobRetrying:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlobDone:
+class BlobDone(NamedTuple):
     """A blob is where it belongs, whole and checked."""
 
     blob: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlobDropped:
+class BlobDropped(NamedTuple):
     """A blob will not be moved after all (failed, or only failed items need it)."""
 
     blob: str
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HostPaused:
+class HostPaused(NamedTuple):
     """A host asked for a pause; every transfer with it waits `seconds`."""
 
     host: str
@@ -122,32 +112,28 @@ class HostPaused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPaused:
+class BlobPaused(NamedTuple):
     """A transfer waits for a login to its registry; what it has stays."""
 
     blob: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoginNeeded:
+class LoginNeeded(NamedTuple):
     """A registry refuses the login in the middle: its items wait for another one."""
 
     registry: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoginSettled:
+class LoginSettled(NamedTuple):
     """The wait for a login is over: one was `given`, or the registry's items are left out."""
 
     registry: str
     given: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """What was served until now: requests, those of them refused, bytes of answers."""
 
     requests: int
@@ -165,8 +151,7 @@ class SourceState(str, Enum):
     """It is there, or was named, and could not be read, or not whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRead:
+class SourceRead(NamedTuple):
     """A source of images in use has been read, or not, and named `found` of them. `host` is empty
     for this machine; `reason` says why of every state but read."""
 
@@ -186,16 +171,14 @@ class Level(str, Enum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One sentence for a person: the narration of a job."""
 
     text: str
     level: Level = Level.INFO
 
 
-@dataclass(frozen=True, slots=True)
-class JobFinished:
+class JobFinished(NamedTuple):
     """A verb has ended with this exit code."""
 
     verb: str
@@ -231,7 +214,7 @@ def discard(_event: Event) -> None:
 
 def as_json(event: Event) -> dict[str, Any]:
     """The event as a JSON object; `event` names its kind in kebab case."""
-    return {"event": name_of(type(event)), **asdict(event)}
+    return {"event": name_of(type(event)), **event._asdict()}
 
 
 def name_of(kind: type) -> str:

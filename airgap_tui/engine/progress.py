@@ -182,16 +182,16 @@ class Progress:
 
     def _blob_progress(self, event: BlobProgress, now: float) -> None:
         job = self._job
-        if event.count > 0:
-            job.moved += event.count
+        if event.bytes > 0:
+            job.moved += event.bytes
             job.last_moved = now
             job.first_moved = now if job.first_moved is None else job.first_moved
             self._sample(now)
         blob = self._known(event.blob)
         if blob is not None:
-            if event.count > 0:
+            if event.bytes > 0:
                 blob.retry_at, blob.reason = None, ""
-            self._set_done(blob, blob.done + event.count)
+            self._set_done(blob, blob.done + event.bytes)
 
     def _blob_retrying(self, event: BlobRetrying, now: float) -> None:
         self._job.retries += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
 from airgap_tui.engine.errors import TemporaryFailure
@@ -39,5 +38,7 @@ class Attempts:
             if failure.retry_after > policy.longest_wait:
                 raise failure
             return failure.retry_after
+        import random  # most runs never wait
+
         backoff = min(policy.longest_backoff, policy.first_wait * 2 ** (self._failed - 1))
         return random.uniform(backoff / 2, backoff)  # noqa: S311 - jitter, not a secret

@@ -119,7 +119,12 @@ class Snapshot:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; states and levels by their words."""
-        return asdict(self)
+        served = self.served and self.served._asdict()
+        return {
+            **asdict(replace(self, notes=(), served=None)),
+            "notes": [note._asdict() for note in self.notes],
+            "served": served,
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Snapshot:

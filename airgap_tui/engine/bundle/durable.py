@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import stat
@@ -97,6 +96,8 @@ def sync_file_system(path: Path) -> None:
     """Return when everything on the file system of a directory is on the disk, whoever wrote it.
 
     Raises `EnvironmentFailure` where the disk refused something since it was opened."""
+    import ctypes  # only what makes a disk ready to be unplugged needs it
+
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         libc = ctypes.CDLL(None, use_errno=True)

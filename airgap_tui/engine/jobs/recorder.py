@@ -131,11 +131,10 @@ def _open(value: dict[str, Any]) -> str:
 
 def _redacted(event: Event) -> Event:
     changes: dict[str, Any] = {}
-    for field in fields(event):
-        value = getattr(event, field.name)
+    for name, value in zip(event._fields, event, strict=True):
         if type(value) is str and redact(value) != value:
-            changes[field.name] = redact(value)
-    return replace(event, **changes) if changes else event
+            changes[name] = redact(value)
+    return event._replace(**changes) if changes else event
 
 
 def _log_line(entry: Event | Ended, at: float) -> str:

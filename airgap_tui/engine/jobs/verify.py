@@ -26,7 +26,6 @@ from airgap_tui.engine.bundle.needs import needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
-from airgap_tui.engine.bundle.tool_files import check_tool
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentError
 from airgap_tui.engine.events import (
@@ -149,7 +148,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         reading = VolumesReading(reader, volumes, needs, stored, sink, token)
         reading.run(threads)
         file_findings = check_volumes(volumes, sink, token)
-    file_findings += check_tool(reader.storage, reader.inventory, token)
+    file_findings += _check_tool(reader, token)
     file_findings += check_archive_twin(reader)
     if not volumes and reader.inventory.id and reader.storage.extent(layout.CHECKSUMS) is None:
         text = f"There is no {layout.CHECKSUMS}: the last save did not come to its end"
@@ -195,6 +194,16 @@ def _narrate(
         total = sum(stored[Digest.parse(text)] for text in result.unreferenced)
         files = counted(len(result.unreferenced), "file")
         sink(Note(f"No finished item needs {files} of the bundle ({in_words(total)})"))
+
+
+def _check_tool(reader: BundleReader, token: CancelToken) -> list[Finding]:
+    """Where a bundle neither lists the tool nor holds files of it, nothing is imported for that."""
+    there = next(reader.storage.names(f"{layout.TOOL}/"), None)
+    if reader.inventory.carried is None and there is None:
+        return []
+    from airgap_tui.engine.bundle.tool_files import check_tool
+
+    return check_tool(reader.storage, reader.inventory, token)
 
 
 def _note_damage(reader: BundleReader, reading: Reading) -> None:

@@ -157,7 +157,7 @@ def test_compressing_existing_archives(
     assert checksum is not None
     assert checksum.md5 == md5
     planned = sum(event.size for event in events.of(BlobPlanned))
-    assert sum(event.count for event in events.of(BlobProgress)) == planned
+    assert sum(event.bytes for event in events.of(BlobProgress)) == planned
 
 
 def test_what_is_not_compressed(sample_images: SampleImages, tmp_path: Path) -> None:

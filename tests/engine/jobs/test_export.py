@@ -356,7 +356,7 @@ left = int(left)
 def sink(event):
     global left
     if isinstance(event, BlobProgress) and "check" not in event.blob:
-        left -= event.count
+        left -= event.bytes
         if left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 export.run(export.ExportSpec(Path(bundle), Path(medium), Form(form), size), sink, CancelToken())
@@ -411,7 +411,7 @@ def test_stopped_and_continued(bundle: Path, medium: Path, tmp_path: Path, form:
 
     def sink(event: Event) -> None:
         nonlocal moved
-        moved += event.count if isinstance(event, BlobProgress) else 0
+        moved += event.bytes if isinstance(event, BlobProgress) else 0
         if moved > 2_000_000:
             token.cancel()
 

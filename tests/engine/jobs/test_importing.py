@@ -102,7 +102,7 @@ def test_all_volumes_at_once_are_the_bundle(
     assert files(kept) == files(bundle)
     assert verify.run(VerifySpec(kept), discard, CancelToken()).ok
     assert result.copied + result.linked == sum(e.size for e in events.of(BlobPlanned))
-    assert result.copied + result.linked == sum(e.count for e in events.of(BlobProgress))
+    assert result.copied + result.linked == sum(e.bytes for e in events.of(BlobProgress))
     assert not (kept / ".partial").exists()
     json.dumps(result.to_json())
 

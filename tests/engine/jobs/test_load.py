@@ -98,7 +98,7 @@ def test_a_whole_bundle_in_one_stream(
     # Each blob is planned once, and every planned byte was counted.
     planned = events.of(BlobPlanned)
     assert len({event.blob for event in planned}) == len(planned) == len(events.of(BlobDone))
-    assert sum(e.size for e in planned) == sum(e.count for e in events.of(BlobProgress))
+    assert sum(e.size for e in planned) == sum(e.bytes for e in events.of(BlobProgress))
     assert result.bytes == sum(event.size for event in planned)
     assert events.of(JobFinished) == [JobFinished("load", 0)]
 
@@ -270,7 +270,7 @@ def test_archives_of_every_codec(
     expected = {name: s.image_id for s in samples for name in (s.name, f"reg.lan/{s.name}")}
     assert ids(docker_engine) == expected
     size = path.stat().st_size
-    assert sum(event.count for event in events.of(BlobProgress)) == pytest.approx(size, abs=5000)
+    assert sum(event.bytes for event in events.of(BlobProgress)) == pytest.approx(size, abs=5000)
 
 
 @pytest.mark.docker

@@ -90,7 +90,7 @@ def test_a_shared_layer_is_sent_once(
     naming = Naming.parse(f"{distribution.host}/{repository}-mirror")
     result = push.run(PushSpec(bundle, naming), events.append, token)
     assert result.exit_code == 0
-    wire = sum(e.count for e in events if isinstance(e, BlobProgress))
+    wire = sum(e.bytes for e in events if isinstance(e, BlobProgress))
     distinct = {digest: data for image in images for digest, data in image.blobs.items()}
     assert wire == result.sent <= sum(len(data) for data in distinct.values())
 

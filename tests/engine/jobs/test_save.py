@@ -65,7 +65,7 @@ def test_images_arrive_whole_and_shared_layers_once(
     assert [item.state for item in result.items] == [ItemState.DONE] * 2
     assert [item.digest for item in result.items] == [image.digest for image in images]
     distinct = {digest: data for image in images for digest, data in image.blobs.items()}
-    wire = sum(e.count for e in events if isinstance(e, BlobProgress))
+    wire = sum(e.bytes for e in events if isinstance(e, BlobProgress))
     assert wire == sum(len(data) for data in distinct.values())
     for digest, data in distinct.items():
         assert (tmp_path / "b" / blob_path(Digest.parse(digest))).read_bytes() == data
@@ -123,7 +123,7 @@ def test_a_stopped_save_continues_at_the_byte(
 
     def stop_half_way(event: Event) -> None:
         if isinstance(event, BlobProgress):
-            first.append(event.count)
+            first.append(event.bytes)
             if sum(first) > 4_000_000:
                 token.cancel()
 
@@ -132,7 +132,7 @@ def test_a_stopped_save_continues_at_the_byte(
     second: list[int] = []
     result = save.run(
         spec,
-        lambda e: second.append(e.count) if isinstance(e, BlobProgress) else None,
+        lambda e: second.append(e.bytes) if isinstance(e, BlobProgress) else None,
         CancelToken(),
     )
     assert result.exit_code == 0

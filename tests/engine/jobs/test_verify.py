@@ -112,7 +112,7 @@ def test_events_add_up(bundle: Path, events: EventLog) -> None:
     assert isinstance(events[0], JobStarted)
     assert isinstance(events[-1], JobFinished)
     assert sum(event.size for event in events.of(BlobPlanned)) == result.bytes
-    assert sum(event.count for event in events.of(BlobProgress)) == result.bytes
+    assert sum(event.bytes for event in events.of(BlobProgress)) == result.bytes
     assert len(events.of(BlobDone)) == result.blobs
     last = {event.item: event.state for event in events.of(ItemChanged)}
     assert last == states(result)

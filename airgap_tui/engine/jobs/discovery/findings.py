@@ -110,7 +110,7 @@ class Findings:
                 self._merging.add(finding)
 
     def _tell(self, event: SourceRead) -> None:
-        event = replace(event, path=harmless(redact(event.path)), reason=harmless(event.reason))
+        event = event._replace(path=harmless(redact(event.path)), reason=harmless(event.reason))
         key = (event.host, event.kind)
         with self._lock:
             self._counts[key] = (self._counts.get(key) or SourceCount(*key)).plus(event)

@@ -341,7 +341,7 @@ def test_progress_counts_every_byte_of_the_layers(
         take(engine_archives.podman([sample_images.pytorch]), writer, sink=events)
     total = sum(len(layer.tar) for layer in sample_images.pytorch.content)
     assert sum(event.size for event in events.of(BlobPlanned)) == total
-    assert sum(event.count for event in events.of(BlobProgress)) == total
+    assert sum(event.bytes for event in events.of(BlobProgress)) == total
 
 
 def _with_member(data: bytes, name: str, content: bytes) -> bytes:
