@@ -7,7 +7,8 @@ from pathlib import Path
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import departure, outcome, restart
 from airgap_tui.engine.guide.crossing import Crossing
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.jobs.seal import SealResult, SealSpec

@@ -18,6 +18,7 @@ from airgap_tui.engine.bundle.volumes.medium import Medium
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetFormat
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, UsageError
+from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import chains, commands, departure, outcome, restart
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.crossing import Crossing
@@ -181,7 +182,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
             def work(token: CancelToken) -> ExportPlan | Room:
                 if self._ahead:
                     return _room_ahead(answers)
-                return export_plan.run(answers.export_spec(bundle, settings), token)
+                return export_plan.run(answers.export_spec(bundle, settings), discard, token)
 
             self.send_for("plan", work, self._planned, self._planned)
 

@@ -15,7 +15,8 @@ from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import chains, departure, restart
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import next_disk, written
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.next_disk import DiskChange
 from airgap_tui.engine.jobs.result import ItemResult

@@ -19,7 +19,8 @@ from airgap_tui.cli.running import run_job, this_command
 from airgap_tui.engine.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
-    from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+    from airgap_tui.engine.jobs.export import ExportResult
+    from airgap_tui.engine.jobs.export_spec import ExportSpec
     from airgap_tui.engine.jobs.next_disk import DiskChange
 
 _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at once."
@@ -100,7 +101,7 @@ def export(
     """
     from airgap_tui.engine.bundle.receipts.delivery_code import is_code
     from airgap_tui.engine.bundle.volumes.medium import Form, Medium
-    from airgap_tui.engine.jobs import export as job
+    from airgap_tui.engine.jobs.export_spec import ExportSpec
 
     if volume_size:
         Medium.parse(volume_size)
@@ -109,7 +110,7 @@ def export(
     if change_disks and detach:
         raise UsageError("--change-disks and --detach cannot be used together")
     settings = settings_of()
-    spec = job.ExportSpec(
+    spec = ExportSpec(
         *(bundle, medium, Form(form), volume_size or "", only, bool(only), key),
         settings=settings,
         sheets=sheets,
@@ -140,8 +141,8 @@ def _plan(output: Output, spec: ExportSpec) -> int:
     from airgap_tui.engine.jobs.export_plan import ExportPlan
     from airgap_tui.engine.jobs.zstd_gain import Gain
 
-    def work(_sink: Sink, token: CancelToken) -> tuple[ExportPlan, tuple[Gain, ...]]:
-        return export_plan.run(spec, token), zstd_gain.of_bundle(spec.bundle, token)
+    def work(sink: Sink, token: CancelToken) -> tuple[ExportPlan, tuple[Gain, ...]]:
+        return export_plan.run(spec, sink, token), zstd_gain.of_bundle(spec.bundle, token)
 
     planned, gains = run_job(output, work, stopping="Stopping; nothing was written.")
     output.document({**planned.to_json(), "gains": [gain.to_json() for gain in gains]})

@@ -30,7 +30,7 @@ from airgap_tui.engine.errors import EnvironmentFailure, NotFound
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.jobs import export
 from airgap_tui.engine.jobs.carry import ToolSpec
-from airgap_tui.engine.jobs.export import ExportSpec
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from tests import services
 from tests.e2e.test_pythons import INTERPRETERS
 from tests.engine.bundle.sample_source import save

@@ -16,7 +16,8 @@ from airgap_tui.engine.events import ItemState, Note
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.chain import Chain, Ended, Step
 from airgap_tui.engine.jobs.directory import JobDirectory, Occupant
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.identity import Identity
 from airgap_tui.engine.jobs.job_list import JobInfo, describe
 from airgap_tui.engine.jobs.journal import line_of

@@ -37,8 +37,9 @@ from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
 from airgap_tui.engine.jobs.doctor import DoctorResult
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.export_plan import ExportPlan, PlannedVolume
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.media import Carried, Contents, FoundBundle
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult

@@ -21,14 +21,16 @@ from airgap_tui.engine.bundle.volumes.packing import BundleFile
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NoRoom
+from airgap_tui.engine.events import Sink
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.departure import Lying
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import export_plan, media_needed, worker, written, zstd_gain
 from airgap_tui.engine.jobs.chain import Chain, Ended
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.export_plan import ExportPlan, PlannedVolume
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.survival import Survival
@@ -80,7 +82,7 @@ def planned(spec: ExportSpec, room: Room = FREE) -> ExportPlan:
     problem = None
     if needed > room.free:
         problem = NoRoom(f"{spec.medium} has no room", hint="Choose a disk with more room.")
-    return ExportPlan(volumes, room, needed, Signature(), problem)
+    return ExportPlan(volumes, room, needed, Signature(), problem=problem)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +96,7 @@ def around(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "specs": [],
     }
 
-    def run(spec: ExportSpec, _token: CancelToken) -> ExportPlan:
+    def run(spec: ExportSpec, _sink: Sink, _token: CancelToken) -> ExportPlan:
         found["specs"].append(spec)
         return planned(spec, found["room"])
 

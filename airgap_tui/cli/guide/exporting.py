@@ -13,14 +13,16 @@ from airgap_tui.cli.guide.guide import Guide, ToTheStart
 from airgap_tui.cli.guide.verified import bundle_of
 from airgap_tui.cli.results import tell_failures
 from airgap_tui.engine.errors import AirgapError
+from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import chains, commands, departure, outcome, welcome
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import export_plan, next_disk, written, zstd_gain
 from airgap_tui.engine.jobs.chain import Result
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.export_plan import ExportPlan
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.next_disk import DiskChange
 from airgap_tui.engine.jobs.seal import SealResult
@@ -96,7 +98,7 @@ def _planned(guide: Guide, answers: Carrying, bundle: Path) -> ExportPlan | None
     """None where it cannot be written so; the reason is told then."""
     try:
         spec = answers.export_spec(bundle, guide.settings)
-        return guide.wait("Counting volumes.", lambda token: export_plan.run(spec, token))
+        return guide.wait("Counting volumes.", lambda token: export_plan.run(spec, discard, token))
     except AirgapError as error:
         guide.dialogue.error(error)
         return None

@@ -13,7 +13,7 @@ from airgap_tui.engine.settings import Settings
 if TYPE_CHECKING:  # the first screen is drawn before any job is
     from airgap_tui.engine.jobs.carry import ToolSpec
     from airgap_tui.engine.jobs.chain import Step
-    from airgap_tui.engine.jobs.export import ExportSpec
+    from airgap_tui.engine.jobs.export_spec import ExportSpec
 
 
 class Way(str, Enum):
@@ -49,7 +49,7 @@ class Carrying:
     def export_spec(self, bundle: Path, settings: Settings) -> ExportSpec:
         """Raises `UsageError` before a place is chosen."""
         from airgap_tui.engine.bundle.volumes.medium import Form
-        from airgap_tui.engine.jobs.export import ExportSpec
+        from airgap_tui.engine.jobs.export_spec import ExportSpec
 
         if self.medium is None:
             raise UsageError("no place to write to is chosen", hint="Give a directory.")
@@ -87,7 +87,7 @@ def _tool(settings: Settings) -> ToolSpec | None:
 
 def carrying_of(steps: tuple[Step, ...]) -> Carrying | None:
     """The answers that a job was started with; None where it carries nothing."""
-    from airgap_tui.engine.jobs.export import ExportSpec
+    from airgap_tui.engine.jobs.export_spec import ExportSpec
     from airgap_tui.engine.jobs.seal import SealSpec
 
     for step in steps:

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.signatures.signature import Signature
-from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.bundle.volumes.arrangement import VolumeLayout
 from airgap_tui.engine.bundle.volumes.plan import VolumePlan, plan_volumes
 from airgap_tui.engine.bundle.volumes.room import check_room, room_needed, room_of_largest
 from airgap_tui.engine.bundle.volumes.writer import VolumeWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NoRoom
+from airgap_tui.engine.events import Sink
 from airgap_tui.engine.jobs.carry import carried
-from airgap_tui.engine.jobs.export import (
+from airgap_tui.engine.jobs.export import to_carry
+from airgap_tui.engine.jobs.export_spec import (
+    Carrying,
     ExportSpec,
     check,
     check_place,
@@ -54,13 +55,14 @@ class PlannedVolume:
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
     """All volumes of the set. `needed` are the bytes that those still to be written take at the
-    medium; one after the other onto disks of its own, the largest of them. `problem` is why the
-    export would refuse to start."""
+    medium; one after the other onto disks of its own, the largest of them. `left_out` are bytes
+    that the offline side has. `problem` is why the export would refuse to start."""
 
     volumes: tuple[PlannedVolume, ...]
     room: Room
     needed: int
     signature: Signature
+    left_out: int = 0
     problem: NoRoom | None = None
 
     @property
@@ -87,19 +89,24 @@ class ExportPlan:
                 "largestFile": self.room.largest_file,
             },
             "signature": self.signature.to_json(),
+            "leftOut": self.left_out,
             "problem": None if self.problem is None else self.problem.message,
         }
 
 
-def run(spec: ExportSpec, token: CancelToken) -> ExportPlan:
+def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportPlan:
     """Plan an export as it would begin now. Nothing is written, no layer is read.
 
     Raises as `export.run` does before it writes, but for `NoRoom`, which is in the plan. A key that
     is to sign is not asked: its signature is some bytes more on every volume. The tool counts where
     it is in the bundle; else it comes on top."""
     check(spec)
-    bundle = BundleReader.open(spec.bundle)
-    signature = signature_of(bundle, spec.settings.trust, token)
+    with to_carry(spec, sink, token, sign=False) as carrying:
+        return _plan(spec, carrying, token)
+
+
+def _plan(spec: ExportSpec, carrying: Carrying, token: CancelToken) -> ExportPlan:
+    bundle, signature = carrying.bundle, carrying.signature
     with_tool = spec.tool is not None and carried(bundle) is not None
     medium = medium_of(spec)
     plan = plan_volumes(bundle, medium, spec.form, signature, token, with_tool=with_tool)
@@ -122,6 +129,7 @@ def run(spec: ExportSpec, token: CancelToken) -> ExportPlan:
         Room.at(spec.medium),
         room_of_largest(laid) if spec.one_per_disk else room_needed(spec.medium, laid),
         signature,
+        carrying.left_out,
         _problem(spec, laid),
     )
 

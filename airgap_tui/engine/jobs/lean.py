@@ -7,10 +7,8 @@ assumes, so a signature of the whole bundle does not cover it and is made anew.
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
@@ -26,10 +24,10 @@ from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, c
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import Note, Sink
+from airgap_tui.engine.jobs.export_spec import Carrying, ExportSpec
 from airgap_tui.engine.jobs.known import known_of
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count, size
-from airgap_tui.engine.settings import Settings
 
 
 class _Lean(StoredFiles):
@@ -56,37 +54,22 @@ class _Lean(StoredFiles):
                 yield name, path.stat().st_size
 
 
-@dataclass(frozen=True, slots=True)
-class LeanBundle:
-    """What is exported; `left_out` are bytes."""
-
-    bundle: BundleReader
-    signature: Signature
-    left_out: int
-
-
 @contextlib.contextmanager
 def without_known(
-    whole: BundleReader,
-    have: Sequence[Path],
-    codes: Sequence[str],
-    key: Path | None,
-    settings: Settings,
-    sink: Sink,
-    token: CancelToken,
-) -> Iterator[LeanBundle]:
+    whole: BundleReader, spec: ExportSpec, sink: Sink, token: CancelToken, *, sign: bool
+) -> Iterator[Carrying]:
     """The bundle less what receipts and delivery codes say that the offline side has.
 
-    Raises as `known_of` and `ssh_signature.sign` do, and `UsageError` for a signed bundle without a
-    key to sign anew with.
+    Raises as `known_of` and, with `sign`, `ssh_signature.sign` do, and `UsageError` for a signed
+    bundle without a key to sign anew with.
     """
-    storage = whole.storage
+    storage, settings, key = whole.storage, spec.settings, spec.key
     if key is None and any(storage.extent(name) is not None for name in layout.SIGNATURES):
         raise UsageError(
             f"{storage.location} is signed as a whole, and --have leaves out a part of it",
             hint="Name the key with --sign: what is carried is signed anew, the bundle stays.",
         )
-    known = known_of(have, codes, settings, sink, token)
+    known = known_of(spec.have, spec.codes, settings, sink, token)
     inventory = Inventory.parse(storage.read(layout.INVENTORY, MAX_BYTES), str(storage.location))
     closures = [whole.closure(item) for item in present(inventory)]
     before = inventory.assumed.keys()
@@ -99,10 +82,10 @@ def without_known(
     files = count(len(left_out), "layer")
     total = sum(left_out.values())
     sink(Note(f"The offline side has {files} of the bundle: {size(total)} are left out"))
-    content = json.dumps(inventory.to_json(), indent=1).encode() + b"\n"
+    content = inventory.format()
     made = {layout.INVENTORY: content}
     signature = Signature()
-    if key is not None:
+    if key is not None and sign:
         proof = ssh_signature.sign(content, key, token, lambda line: sink(Note(line)))
         signature = check(content, proof, allowed_signers(settings.trust), token)
         made[layout.SSH_SIGNATURE] = proof
@@ -116,4 +99,4 @@ def without_known(
             with writing(paths[file]):
                 paths[file].write_bytes(data)
         lean = _Lean(storage, paths, frozenset(hidden))
-        yield LeanBundle(BundleReader(lean, inventory, Digest.of(content)), signature, total)
+        yield Carrying(BundleReader(lean, inventory, Digest.of(content)), signature, total)

@@ -112,10 +112,14 @@ def _read_fields(kind: Any, value: Any, where: str) -> Any:
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind):
+        names = tuple(field.name for field in dataclasses.fields(kind) if field.init)
+    elif issubclass(kind, tuple) and hasattr(kind, "_fields"):  # an event, as `as_json` gave it
+        names = kind._fields
+    else:
         raise TypeError(f"{kind!r} cannot be read from JSON")
     hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
+    return {name: hints[name] for name in names}
 
 
 def _expect(fits: bool, value: Any, where: str) -> Any:

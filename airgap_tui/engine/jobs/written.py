@@ -12,7 +12,8 @@ from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetVolume
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.media import mount_points
 from airgap_tui.engine.jobs.result import ItemResult
 

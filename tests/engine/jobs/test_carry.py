@@ -21,7 +21,8 @@ from airgap_tui.engine.errors import EnvironmentFailure, Stopped, UsageError
 from airgap_tui.engine.events import Note, discard
 from airgap_tui.engine.jobs import export, importing, seal, sign, verify
 from airgap_tui.engine.jobs.carry import ToolSpec
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.jobs.seal import SealSpec
 from airgap_tui.engine.jobs.serial import from_json, to_json

@@ -31,7 +31,8 @@ from airgap_tui.engine.errors import (
 )
 from airgap_tui.engine.events import BlobProgress, Event, ItemState, discard
 from airgap_tui.engine.jobs import export, verify
-from airgap_tui.engine.jobs.export import ExportResult, ExportSpec
+from airgap_tui.engine.jobs.export import ExportResult
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.serial import from_json, to_json
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.digest import Digest
@@ -351,6 +352,7 @@ from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import BlobProgress
 from airgap_tui.engine.jobs import export
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 bundle, medium, form, size, left = sys.argv[1:]
 left = int(left)
 def sink(event):
@@ -359,7 +361,7 @@ def sink(event):
         left -= event.bytes
         if left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
-export.run(export.ExportSpec(Path(bundle), Path(medium), Form(form), size), sink, CancelToken())
+export.run(ExportSpec(Path(bundle), Path(medium), Form(form), size), sink, CancelToken())
 """
 
 

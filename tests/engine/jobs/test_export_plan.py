@@ -14,7 +14,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NotFound, UsageError
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.jobs import export, export_plan, media_needed, written
-from airgap_tui.engine.jobs.export import ExportSpec
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.next_disk import DiskChange, mounted_at
 from tests import services
 from tests.engine.bundle.sample_source import save
@@ -37,7 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("form", [Form.DIRECTORY, Form.TAR])
 def test_the_plan_is_what_is_written(bundle: Path, tmp_path: Path, form: Form) -> None:
     spec = ExportSpec(bundle, tmp_path / "out", form, "2MB")
-    plan = export_plan.run(spec, TOKEN)
+    plan = export_plan.run(spec, discard, TOKEN)
     assert not (tmp_path / "out").exists()
     assert plan.problem is None and plan.exit_code == 0
     assert sum(one.pieces for one in plan.volumes) > 1
@@ -46,18 +46,20 @@ def test_the_plan_is_what_is_written(bundle: Path, tmp_path: Path, form: Form) -
         (item.reference, item.bytes) for item in result.items
     ]
     assert plan.needed >= result.bytes
-    again = export_plan.run(spec, TOKEN)
+    again = export_plan.run(spec, discard, TOKEN)
     assert all(one.held for one in again.volumes) and again.to_write == ()
     assert again.needed == 0
 
 
 def test_one_volume_alone_needs_its_own_room(bundle: Path, tmp_path: Path) -> None:
     spec = ExportSpec(bundle, tmp_path / "out", Form.TAR, "2MB", only=(2,))
-    plan = export_plan.run(spec, TOKEN)
+    plan = export_plan.run(spec, discard, TOKEN)
     assert [one.number for one in plan.to_write] == [2]
     assert plan.to_write[0].bytes <= plan.needed < plan.bytes
     with pytest.raises(UsageError, match="there is no volume 9"):
-        export_plan.run(ExportSpec(bundle, tmp_path / "out", Form.TAR, "2MB", only=(9,)), TOKEN)
+        export_plan.run(
+            ExportSpec(bundle, tmp_path / "out", Form.TAR, "2MB", only=(9,)), discard, TOKEN
+        )
 
 
 def test_no_room_is_in_the_plan(
@@ -65,11 +67,11 @@ def test_no_room_is_in_the_plan(
 ) -> None:
     monkeypatch.setattr(Room, "at", classmethod(lambda _kind, _path: Room(3_000_000, "xfs")))
     spec = ExportSpec(bundle, tmp_path / "out", Form.TAR, "2MB")
-    plan = export_plan.run(spec, TOKEN)
+    plan = export_plan.run(spec, discard, TOKEN)
     assert plan.problem is not None and plan.exit_code == 4
     assert plan.to_json()["problem"] == plan.problem.message
     one_each = export_plan.run(
-        ExportSpec(bundle, tmp_path / "out", Form.TAR, "2MB", one_per_disk=True), TOKEN
+        ExportSpec(bundle, tmp_path / "out", Form.TAR, "2MB", one_per_disk=True), discard, TOKEN
     )
     assert one_each.problem is None
     assert one_each.needed < 3_000_000 < plan.needed
@@ -80,7 +82,7 @@ def test_iso_images_need_their_program(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotFound, match="xorriso"):
-        export_plan.run(ExportSpec(bundle, tmp_path / "out", Form.ISO), TOKEN)
+        export_plan.run(ExportSpec(bundle, tmp_path / "out", Form.ISO), discard, TOKEN)
 
 
 @pytest.mark.parametrize("form", list(Form))
@@ -90,7 +92,7 @@ def test_media_are_counted_as_they_are_packed(bundle: Path, tmp_path: Path, form
     files = media_needed.files_of_bundle(bundle, TOKEN)
     for size in ("3MB", "4MB", "20MB"):
         counted = media_needed.volumes(files, Medium.parse(size), form)
-        planned = export_plan.run(ExportSpec(bundle, tmp_path / "out", form, size), TOKEN)
+        planned = export_plan.run(ExportSpec(bundle, tmp_path / "out", form, size), discard, TOKEN)
         assert counted == len(planned.volumes)
     counts = media_needed.counts(files, form)
     assert set(counts) == {"", *MEDIA} and set(counts.values()) == {1}

@@ -22,7 +22,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent, NoRoom, NotFound, UsageError
 from airgap_tui.engine.events import BlobPlanned, BlobProgress, ItemState, discard
 from airgap_tui.engine.jobs import export, importing, prune, verify
-from airgap_tui.engine.jobs.export import ExportSpec
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportResult, ImportSpec
 from airgap_tui.engine.jobs.prune import PruneSpec, RemoveSpec
 from airgap_tui.engine.jobs.verify import VerifySpec

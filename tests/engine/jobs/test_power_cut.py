@@ -17,7 +17,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NoRoom
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.jobs import export, importing
-from airgap_tui.engine.jobs.export import ExportSpec
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.settings import Settings
 from tests import services

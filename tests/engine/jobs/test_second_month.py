@@ -20,6 +20,7 @@ from airgap_tui.engine.errors import NotFound, SignatureRefused, UsageError
 from airgap_tui.engine.events import BlobPlanned, Event, ItemState, Note, discard
 from airgap_tui.engine.jobs import (
     export,
+    export_plan,
     importing,
     load,
     plan,
@@ -30,7 +31,7 @@ from airgap_tui.engine.jobs import (
     serve,
     verify,
 )
-from airgap_tui.engine.jobs.export import ExportSpec
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportSpec
 from airgap_tui.engine.jobs.load import LoadSpec
 from airgap_tui.engine.jobs.push import PushSpec
@@ -380,8 +381,10 @@ def test_an_export_leaves_out_what_the_offline_side_has(sides: Sides, form: Form
     whole = (sides.work / "second" / layout.INVENTORY).read_bytes()
     medium.mkdir()
     spec = ExportSpec(sides.work / "second", medium, form, settings=sides.settings, have=(receipt,))
+    planned = export_plan.run(spec, discard, TOKEN)
     told: list[Event] = []
     result = export.run(spec, told.append, TOKEN)
+    assert (planned.left_out, planned.bytes) == (result.left_out, result.bytes)
     assert result.left_out == len(BASE.blob) + len(OLD.blob)
     assert any("are left out" in event.text for event in told if isinstance(event, Note))
     (volume,) = (medium / item.reference for item in result.items)

@@ -22,7 +22,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import ItemState, discard
 from airgap_tui.engine.jobs import export, seal
-from airgap_tui.engine.jobs.export import ExportSpec
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.seal import SealSpec
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM
