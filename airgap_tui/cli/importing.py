@@ -139,7 +139,7 @@ def _next_disk(spec: ImportSpec, done: ImportResult) -> tuple[Path, ...]:
 
 def _is_drive(path: Path) -> bool:
     """Whether discs may be changed there."""
-    from airgap_tui.engine.jobs.lacking import is_drive
+    from airgap_tui.engine.bundle.media.drive import is_drive
 
     return is_drive(path)
 

@@ -45,7 +45,9 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     help="Check the images' cosign signatures that were carried against this public key; needs"
     " cosign 2.0 or later, and no network.",
 )
-@click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Usually all cores.")
+@click.option(
+    "--threads", type=click.IntRange(1, 256), metavar="N", help="Files read at once; one of a disc."
+)
 @click.option(
     "--report",
     "reports",

@@ -180,9 +180,12 @@ def push(bench: Bench) -> None:
 
 
 def verify(bench: Bench) -> None:
+    """Against what the processors can hash where all is in the cache, and against what the disk can
+    read where nothing is."""
     bundle = bench.bundle
     size = measure.size_of(bundle / "blobs")
-    measure.read_through([path for path in (bundle / "blobs").rglob("*") if path.is_file()])
+    files = [path for path in (bundle / "blobs").rglob("*") if path.is_file()]
+    measure.read_through(files)
     cores = len(os.sched_getaffinity(0))
     rates = []
     comparison = Comparison("verify", f"SHA-256 of {cores} cores", size, 0.7)
@@ -196,6 +199,17 @@ def verify(bench: Bench) -> None:
         )
     comparison.limit = size / (cores * sorted(rates)[len(rates) // 2])
     bench.report.comparisons.append(comparison)
+
+    def ours() -> Measurement:
+        measure.forget(files)
+        return bench.ours("verify", bundle)
+
+    def peer() -> Measurement:
+        measure.forget(files)
+        reading = 'find "$0" -type f -print0 | xargs -0 -n 1 -P 4 cat > /dev/null'
+        return measure.run(["sh", "-c", reading, str(bundle / "blobs")])
+
+    compare(bench, Comparison("verify, cold", "cat of 4 files at once", size, 0.7), ours, peer)
 
 
 def export(bench: Bench) -> None:

@@ -110,6 +110,13 @@ class BundleReader:
         )
 
     @property
+    def locations(self) -> tuple[Path, ...]:
+        """Where it lies: in several places where its volumes do."""
+        if self.volumes is None:
+            return (self.storage.location,)
+        return tuple(medium.location for medium in self.volumes.media)
+
+    @property
     def name(self) -> str:
         return self.inventory.name or self.storage.location.name
 

@@ -22,7 +22,6 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
     AirgapError,
     ContentMismatch,
-    EnvironmentFailure,
     MalformedContent,
     NoRoom,
     UsageError,
@@ -117,7 +116,7 @@ def _is_stored(digest: Digest, writer: BundleWriter, token: CancelToken) -> bool
 
 def check_apart(reader: BundleReader, bundle: Path) -> None:
     """Raises `UsageError` where the bundle that is to be kept is itself what is read."""
-    if any(location.resolve() == bundle.resolve() for location in locations(reader)):
+    if any(location.resolve() == bundle.resolve() for location in reader.locations):
         raise UsageError(
             f"{bundle} is one of the media, and cannot be the bundle that is kept",
             hint="Name another directory with -b.",
@@ -150,21 +149,4 @@ def check_room(
 def shares_a_disk(reader: BundleReader, bundle: Path) -> bool:
     """Whether files could be linked instead of copied."""
     here = os.stat(next(path for path in (bundle, *bundle.parents) if path.exists())).st_dev
-    return all(path.is_dir() and os.stat(path).st_dev == here for path in locations(reader))
-
-
-def locations(reader: BundleReader) -> tuple[Path, ...]:
-    """Where a bundle lies: several places where its volumes do."""
-    if reader.volumes is None:
-        return (reader.storage.location,)
-    return tuple(medium.location for medium in reader.volumes.media)
-
-
-def is_drive(path: Path) -> bool:
-    """Whether a disc lies there: in a drive, or mounted."""
-    if path.is_block_device():
-        return True
-    try:
-        return Room.at(path).file_system in ("iso9660", "udf")
-    except EnvironmentFailure:
-        return False
+    return all(path.is_dir() and os.stat(path).st_dev == here for path in reader.locations)

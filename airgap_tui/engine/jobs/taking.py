@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.closure import sizes_below
 from airgap_tui.engine.bundle.linking import is_whole_file
+from airgap_tui.engine.bundle.media.drive import is_drive
 from airgap_tui.engine.bundle.media.extent import Extent, Place, open_place
 from airgap_tui.engine.bundle.names import present, root_of
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -39,7 +40,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.in_parallel import in_parallel
-from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, as_it_is, is_drive, locations
+from airgap_tui.engine.jobs.lacking import Lacking, LackingPiece, as_it_is
 from airgap_tui.engine.oci.content import Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -76,7 +77,7 @@ class Taking:
         blobs = lacking.blobs
         order = sorted(blobs, key=lambda digest: (-blobs[digest], digest))
         # Several files read at once would only move a disc's head about.
-        threads = 1 if any(map(is_drive, locations(self._reader))) else threads
+        threads = 1 if any(map(is_drive, self._reader.locations)) else threads
         in_parallel(lambda digest: self._take(digest, blobs[digest]), order, threads, self._token)
         for piece in lacking.pieces:
             self._take_piece(piece)

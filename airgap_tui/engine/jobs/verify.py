@@ -6,7 +6,6 @@ for the next save, which fetches just that.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from airgap_tui.engine.bundle.findings import (
     check_archive_twin,
     check_files,
 )
+from airgap_tui.engine.bundle.media.drive import readers
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.needs import needs_of
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -50,7 +50,7 @@ from airgap_tui.engine.settings import Settings
 @dataclass(frozen=True, slots=True)
 class VerifySpec:
     """`others` are further volumes of the set that `path` belongs to. `threads` None takes as many
-    as there are processors for this process. `reports` are files that tell the outcome: .txt for
+    as `readers` says for the place. `reports` are files that tell the outcome: .txt for
     people, .json for programs. `cosign_key` is a public key that the cosign signatures of images
     are checked against."""
 
@@ -136,7 +136,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
         for name, size in reader.storage.names(f"{layout.BLOBS}/")
         if (digest := layout.digest_of_path(name)) is not None
     }
-    threads = spec.threads or len(os.sched_getaffinity(0))
+    threads = spec.threads or readers(reader.locations)
     if volumes is None:
         reading = Reading(reader, needs, stored, sink, token)
         reading.run(threads)
