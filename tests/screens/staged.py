@@ -185,7 +185,7 @@ class Stage:
         needed = sum(image.to_fetch for image in images)
         return PlanResult(tuple(images), Room(1_800 * GB, "xfs"), needed, (), ())
 
-    def _export_plan(self, spec: ExportSpec, _token: object) -> ExportPlan:
+    def _export_plan(self, spec: ExportSpec, _sink: object, _token: object) -> ExportPlan:
         items = export_ended().result
         assert items is not None
         volumes = tuple(

@@ -18,7 +18,7 @@ _DEVICES = Path("/sys/dev/block")
 
 
 def is_drive(path: Path) -> bool:
-    """Whether a disc lies there, in a drive or mounted: only one file of it is read well at once."""
+    """Whether a disc lies there, in a drive or mounted: it is read well one file at a time."""
     if path.is_block_device():
         return True
     try:
