@@ -20,6 +20,7 @@ from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.jobs.verify_report import VerifyReport
 from airgap_tui.engine.settings import Trust
 from screens import names
 from screens.errands import ErrandScreen
@@ -36,6 +37,7 @@ from screens.keys import key
 from screens.look import Mark
 from screens.modals.pages import TextPage
 from screens.modals.signers import SignersPrompt
+from screens.reports import ask_and_save
 from screens.steps import StepState
 from screens.widgets.options import Choice, Option
 from screens.widgets.rows import Column
@@ -62,7 +64,11 @@ class VerifiedScreen(ErrandScreen[None]):
         " disk is asked. On the online side a damaged layer is fetched again by itself; all others"
         " stay."
     )
-    BINDINGS = [key("c", "copy", "copy"), key("s", "signers", "signers")]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        key("c", "copy", "copy"),
+        key("g", "report", "save report"),
+        key("s", "signers", "signers"),
+    ]
 
     def __init__(self, crossing: Crossing, side: Side) -> None:
         super().__init__()
@@ -328,6 +334,10 @@ class VerifiedScreen(ErrandScreen[None]):
         if finding is not None:
             text = told(finding, self._sizes, self._result)
             self.app.push_screen(TextPage(self, finding.file, text))
+
+    def action_report(self) -> None:
+        places = self._places
+        ask_and_save(self, VerifyReport.of(self._result, places[0].name, places))
 
     def action_copy(self) -> None:
         wrong = outcome.findings(self._result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -270,6 +271,37 @@ def test_another_list_of_signers_counts_without_reading_again(
 
     wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
     assert [trust.allowed_signers for trust in asked] == [signers]
+
+
+def test_a_report_is_saved_as_text_and_json(wizard: Drive, state_dir: Path, tmp_path: Path) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, damaged()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "G save report")
+        await pilot.press("g")
+        shown = await seen(pilot, "Two files tell the outcome")
+        assert any("-verified-" in row for row in shown), "a name is proposed"
+        await pilot.press("ctrl+u", *str(tmp_path / "found"), "enter")
+        await seen(pilot, "Saved:")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
+    assert not json.loads((tmp_path / "found.json").read_text())["ok"]
+    assert "Files that are damaged or missing" in (tmp_path / "found.txt").read_text()
+
+
+def test_a_report_that_cannot_be_written_says_why(
+    wizard: Drive, state_dir: Path, tmp_path: Path
+) -> None:
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, jobs.verify_result()))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "G save report")
+        await pilot.press("g")
+        await seen(pilot, "Save as")
+        await pilot.press("ctrl+u", *str(tmp_path / "none" / "found"), "enter")
+        await seen(pilot, "no such file or directory")
+
+    wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
 
 
 def test_reading_again_may_find_it_whole(

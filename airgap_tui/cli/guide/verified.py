@@ -18,7 +18,9 @@ from airgap_tui.engine.guide.outcome import ASK_AGAIN, FETCH_AGAIN, GO_ON, READ_
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.verify import VerifyResult
+from airgap_tui.engine.jobs.verify_report import VerifyReport
 
+_REPORT = "report"
 _EXPLAINED = (
     "Every byte of the bundle is read and compared with its digest, the SHA-256 checksum that names"
     " a layer. On the online side a damaged layer is fetched again by itself; all others stay."
@@ -62,6 +64,7 @@ def see_verified(guide: Guide, side: Side) -> None:
             offered = [one for one in offered if one.key not in ("next", GO_ON)]
         if side is Side.OFFLINE:
             offered.append(Choice(SIGNERS, "Name who may sign it", signers.standing(guide)))
+        offered.append(Choice(_REPORT, "Save a report", "text and JSON"))
         answer = dialogue.choose(offered, offered[0].key, explanation=_EXPLAINED)
         try:
             if answer == READ_AGAIN:
@@ -69,6 +72,8 @@ def see_verified(guide: Guide, side: Side) -> None:
                 crossing.verified = guide.wait("Reading it again.", work)
             elif answer == ASK_AGAIN:
                 dialogue.say(outcome.said_across(result))
+            elif answer == _REPORT:
+                _save_report(guide, result, places)
             elif answer == SIGNERS:
                 crossing.verified = signers.checked_anew(guide, result)
             elif answer == FETCH_AGAIN:
@@ -81,6 +86,13 @@ def see_verified(guide: Guide, side: Side) -> None:
                 return
         except AirgapError as error:
             dialogue.error(error)
+
+
+def _save_report(guide: Guide, result: VerifyResult, places: Sequence[Path]) -> None:
+    report = VerifyReport.of(result, places[0].name, places)
+    name = guide.dialogue.ask("Save as, without an ending", str(Path("~") / report.name))
+    for path in report.write_all(Path(name).expanduser()):
+        guide.dialogue.say(f"Saved: {path}", indent=2)
 
 
 def _read_all(guide: Guide, side: Side, places: Sequence[Path]) -> VerifyResult:

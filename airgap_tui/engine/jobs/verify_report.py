@@ -48,6 +48,13 @@ class VerifyReport:
         content = self._text() if path.suffix == ".txt" else self._json()
         replace_file(path, content.encode(), path.with_name(f".{path.name}.new"))
 
+    def write_all(self, base: Path) -> tuple[Path, ...]:
+        """In every form, each with its ending after the name of `base`. Raises as `write` does."""
+        paths = tuple(base.with_name(f"{base.name}{ending}") for ending in ENDINGS)
+        for path in paths:
+            self.write(path)
+        return paths
+
     def _json(self) -> str:
         document: dict[str, Any] = {
             "tool": {"name": "airgap-tui", "version": __version__},

@@ -267,6 +267,26 @@ def test_a_harbors_missing_project_is_created_where_one_says_so(
     plain(conversation.text)
 
 
+def test_what_was_verified_is_saved_as_a_report(
+    talk: Talk, bundle: Path, two: list[str], tmp_path: Path
+) -> None:
+    conversation = talk()
+    conversation.hear(FIRST)
+    conversation.answer("2")
+    conversation.choose("pod: 2 images")
+    conversation.choose("Verify 2 images")
+    conversation.hear("All 2 images are whole")
+    conversation.choose("Save a report: text and JSON")
+    conversation.hear(r"Save as, without an ending \[~/pod-verified-.*\]: ")
+    conversation.answer("found")
+    conversation.hear(r"Saved: found\.txt")
+    conversation.hear(r"Saved: found\.json")
+    conversation.hear("All 2 images are whole")
+    conversation.answer("q")
+    assert conversation.end() == 0
+    assert "2 of 2 images whole" in (tmp_path / "found.txt").read_text()
+
+
 def test_load_into_docker(
     talk: Talk, bundle: Path, two: list[str], docker_engine: DockerEngine, known: Known
 ) -> None:
