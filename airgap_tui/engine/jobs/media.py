@@ -25,7 +25,7 @@ from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Trust
 
 if TYPE_CHECKING:  # most bundles lie in one directory, and importing what sets need takes time
-    from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium
+    from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium
 
 _MEDIA = ("/media", "/run/media", "/mnt", "/cdrom")
 _DEPTH = 2

@@ -16,7 +16,8 @@ from airgap_tui.engine.bundle.media.extent import Extent, Place, open_place
 from airgap_tui.engine.bundle.names import present, root_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
+from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (

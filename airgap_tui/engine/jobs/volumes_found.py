@@ -12,7 +12,8 @@ from airgap_tui.engine.bundle.media.stored_files import Storage
 from airgap_tui.engine.errors import AirgapError
 
 if TYPE_CHECKING:  # most bundles lie in one directory, and importing what sets need takes time
-    from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet
+    from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium
+    from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet
 
 _IMAGES = (".iso", ".tar")
 
@@ -74,7 +75,7 @@ def volume_at(path: Path) -> list[VolumeMedium]:
     """The volume at a path, if one can be read there: in a directory, a tar, an ISO or a drive. A
     tar that does not begin as a volume does is not looked through."""
     from airgap_tui.engine.bundle.volumes.in_tar import open_tar_volume
-    from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium
+    from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium
 
     try:
         storage: Storage | None = None

@@ -10,7 +10,8 @@ from airgap_tui.engine.bundle.checksums import MAX_BYTES, parse_checksums
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.volumes.in_tar import TarVolume
-from airgap_tui.engine.bundle.volumes.volume_set import VolumeMedium, VolumeSet, sha256_of
+from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium
+from airgap_tui.engine.bundle.volumes.volume_set import VolumeSet, sha256_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.oci.digest import Digest

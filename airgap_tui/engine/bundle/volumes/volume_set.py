@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.bundle import layout
@@ -20,8 +19,8 @@ from airgap_tui.engine.bundle.media.extent import (
     read_place,
 )
 from airgap_tui.engine.bundle.media.stored_files import Storage, StoredFiles
-from airgap_tui.engine.bundle.volumes.in_tar import TarVolume
-from airgap_tui.engine.bundle.volumes.volume import MAX_BYTES, Volume, VolumeFile
+from airgap_tui.engine.bundle.volumes.volume import VolumeFile
+from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium, check_belongs, check_same
 from airgap_tui.engine.errors import (
     AirgapError,
     EnvironmentFailure,
@@ -35,60 +34,6 @@ from airgap_tui.engine.quantities import count as counted
 
 _OWN = frozenset({layout.VOLUME, layout.CHECKSUMS})
 """Files that every volume has of its own."""
-
-_SHARED = frozenset({layout.OCI_LAYOUT, layout.INDEX, layout.DOCKER_MANIFEST, layout.INVENTORY})
-"""Files that are the same in all volumes of a set."""
-
-
-class VolumeMedium:
-    """One volume at a path."""
-
-    def __init__(self, storage: Storage) -> None:
-        """Raises as `Volume.parse` does."""
-        self.storage = storage
-        if isinstance(storage, TarVolume):
-            self.volume = storage.volume
-        else:
-            raw = storage.read(layout.VOLUME, MAX_BYTES)
-            self.volume = Volume.parse(raw, str(storage.location))
-
-    @property
-    def location(self) -> Path:
-        return self.storage.location
-
-    @property
-    def label(self) -> str:
-        """How messages name it: its number, and where it is."""
-        return f"volume {self.volume.number} ({self.location})"
-
-    def place(self, name: str) -> Extent | None:
-        """Where a file of the volume lies; None where it lists none of that name, or lacks it.
-
-        Raises `MalformedContent` where its size is another than the volume tells, `UnsafeContent`.
-        """
-        file = self.volume.by_path.get(name)
-        if file is None:
-            return None
-        place = self.storage.extent(name)
-        if place is None:
-            return None
-        self._check(file, place.size)
-        return place.parts[0]
-
-    def size(self, name: str) -> int | None:
-        """As `place`, told without reading from a tar or an image."""
-        file = self.volume.by_path.get(name)
-        size = None if file is None else self.storage.size(name)
-        if file is not None and size is not None:
-            self._check(file, size)
-        return size
-
-    def _check(self, file: VolumeFile, size: int) -> None:
-        if size != file.size:
-            raise MalformedContent(
-                f"{self.label}: {file.path} has {size} bytes, and {layout.VOLUME} says {file.size}",
-                hint="Copy the volume again, or make it anew: airgap-tui export --only-volume.",
-            )
 
 
 class VolumeSet(StoredFiles):
@@ -104,8 +49,8 @@ class VolumeSet(StoredFiles):
         self.count = first.count
         numbers: dict[int, VolumeMedium] = {}
         for medium in self.media:
-            _check_belongs(medium, self.media[0])
-            _check_same(medium, numbers.setdefault(medium.volume.number, medium))
+            check_belongs(medium, self.media[0])
+            check_same(medium, numbers.setdefault(medium.volume.number, medium))
         self.missing = tuple(n for n in range(1, self.count + 1) if n not in numbers)
         self._pieces = _pieces(self.media)
         self._left_out: frozenset[Digest] = frozenset()
@@ -369,43 +314,3 @@ def _pieces(
                 at = found.setdefault(piece[0], {})
                 at.setdefault(piece[1], []).append((medium, file))
     return found
-
-
-def _check_belongs(medium: VolumeMedium, first: VolumeMedium) -> None:
-    ours, other = first.volume, medium.volume
-    if other.set_id != ours.set_id:
-        raise UsageError(
-            f"{medium.location} is volume {other.number} of {_set_name(other)}, and"
-            f" {first.location} is volume {ours.number} of {_set_name(ours)}: two different sets",
-            hint="Name the volumes of one set only.",
-        )
-    if other.count != ours.count or other.bundle_id != ours.bundle_id:
-        raise MalformedContent(
-            f"{medium.label} and {first.label} say different things of their set",
-            hint="One of them was changed. Make it anew: airgap-tui export --only-volume.",
-        )
-    for name in sorted(_SHARED):
-        mine, theirs = ours.by_path.get(name), other.by_path.get(name)
-        if mine is not None and theirs is not None and mine.sha256 != theirs.sha256:
-            raise MalformedContent(
-                f"{medium.label} and {first.label} have a different {name}",
-                hint="One of them was changed. Make it anew: airgap-tui export --only-volume.",
-            )
-
-
-def _check_same(medium: VolumeMedium, other: VolumeMedium) -> None:
-    if _listed(medium.volume) != _listed(other.volume):
-        raise MalformedContent(
-            f"{medium.location} and {other.location} are both volume {medium.volume.number} of"
-            f" {_set_name(medium.volume)}, and list different files",
-            hint="One of them was changed. Make it anew: airgap-tui export --only-volume.",
-        )
-
-
-def _listed(volume: Volume) -> list[tuple[str, int, str]]:
-    return [(file.path, file.size, file.sha256) for file in volume.files]
-
-
-def _set_name(volume: Volume) -> str:
-    name = volume.bundle_name or "a bundle without a name"
-    return f"{name} (set {volume.set_id[:12]})"
