@@ -22,7 +22,6 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_SIDE
 from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState
-from airgap_tui.engine.jobs.media import FoundBundle, find_bundles
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
@@ -32,6 +31,7 @@ from screens.widgets.text import Fact, Facts, Gap, Line
 
 if TYPE_CHECKING:
     from airgap_tui.engine.jobs.doctor import DoctorResult
+    from airgap_tui.engine.jobs.media import FoundBundle
 
 _AFTER_PAINT = 0.1
 """Seconds until the first paint is surely out; what is imported and asked then would delay it."""
@@ -105,7 +105,7 @@ class WelcomeScreen(ErrandScreen[None]):
             return doctor.run(doctor.DoctorSpec(Path.cwd(), settings), discard, token)
 
         self.send_for("checks", work, self._checked)
-        self.send_for("media", lambda _token: find_bundles(), self._media_seen)
+        self.send_for("media", _bundles_here, self._media_seen)
         self._ask_what_to_carry()
         self.send_for("steps", lambda _token: self._openings.prepare(), lambda _nothing: None)
 
@@ -246,3 +246,9 @@ class WelcomeScreen(ErrandScreen[None]):
             lines += [f"    {text}" for text in (check.purpose, check.remedy) if text]
         text = "\n".join(lines) or "The checks are still under way."
         self.app.push_screen(TextPage(self, "What this machine has and lacks", text))
+
+
+def _bundles_here(_token: CancelToken) -> tuple[FoundBundle, ...]:
+    from airgap_tui.engine.jobs.media import find_bundles  # reads bundles: not for a start
+
+    return find_bundles()

@@ -17,6 +17,7 @@ from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide import arrival, choices
 from airgap_tui.engine.guide import projects as words
 from airgap_tui.engine.guide.answers import Security
+from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.jobs import destination, projects
 from airgap_tui.engine.jobs.destination import DestinationAnswers
 from airgap_tui.engine.oci.reference import Reference
@@ -134,7 +135,7 @@ class RegistryForm(DestinationForm):
         self.desk.call_off("registry")
         if not answers.registry or not repositories or self._ca_problem():
             return
-        if arrival.of_the_internet(answers.registry):
+        if of_the_internet(answers.registry):
             return
         settings, credentials = answers.network_settings, self.crossing.credentials()
 
@@ -206,7 +207,7 @@ class RegistryForm(DestinationForm):
         else:
             if not answers.registry:
                 registry = ("Like harbor.pod.lan:5000", True)
-            elif arrival.of_the_internet(answers.registry):
+            elif of_the_internet(answers.registry):
                 registry = ("On the internet", False)
             elif found is not None:
                 registry = (arrival.registry_in_words(found.registry), found.registry.good)
@@ -245,7 +246,7 @@ class RegistryForm(DestinationForm):
 
     def missing(self) -> str:
         _names, problem = self._assigned()
-        if arrival.of_the_internet(self.answers.registry):
+        if of_the_internet(self.answers.registry):
             return arrival.registry_missing(self.answers, None)
         if isinstance(problem, NameConflict):
             return "Not yet: 2 images would get one name."
@@ -257,7 +258,7 @@ class RegistryForm(DestinationForm):
 
     def said(self) -> Said:
         names, problem = self._assigned()
-        if arrival.of_the_internet(self.answers.registry):
+        if of_the_internet(self.answers.registry):
             return Said(f"{arrival.registry_refused(self.answers.registry)}.")
         if problem is not None:
             return Said(f"{arrival.capital(problem.message)}. {problem.hint}")

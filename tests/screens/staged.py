@@ -124,7 +124,6 @@ class Stage:
             f"{jobs}.media.look_inside": lambda *_rest: _contents(),
             f"{jobs}.destination.ask": lambda *_rest: _HARBOR,
             f"{jobs}.engine_standing.ask": self._engine,
-            "screens.welcome.find_bundles": lambda *_rest: self.found,
             f"{guide}.welcome.list_jobs": lambda *_rest: (),
             "airgap_tui.engine.bundle.room.Room.at": lambda *_rest: Room(1_800 * GB, "xfs"),
         }

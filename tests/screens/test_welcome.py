@@ -14,12 +14,11 @@ from textual.pilot import Pilot
 
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_SIDE
-from airgap_tui.engine.jobs import doctor
+from airgap_tui.engine.jobs import doctor, media
 from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.doctor import DoctorResult
 from airgap_tui.engine.jobs.media import FoundBundle
 from airgap_tui.engine.settings import Settings
-from screens import welcome
 from screens.app import WizardApp
 from screens.look import Look
 from screens.modals.pages import TextPage
@@ -47,7 +46,7 @@ CHECKS = (
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "run", lambda *_arguments: DoctorResult(CHECKS))
-    monkeypatch.setattr(welcome, "find_bundles", lambda: ())
+    monkeypatch.setattr(media, "find_bundles", lambda: ())
 
 
 class Opened:
@@ -152,7 +151,7 @@ def test_a_bundle_on_a_disk_leads_to_the_offline_side(
     wizard: Drive, screen: WelcomeScreen, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = FoundBundle(Path("/media/usb1/pod-2025-07"), "pod-2025-07", 13, 0, 67_500_000_000)
-    monkeypatch.setattr(welcome, "find_bundles", lambda: (found,))
+    monkeypatch.setattr(media, "find_bundles", lambda: (found,))
 
     async def steps(pilot: Pilot[None]) -> None:
         text = "\n".join(await shown(pilot))

@@ -14,6 +14,7 @@ from airgap_tui.engine.guide import arrival, choices
 from airgap_tui.engine.guide import projects as words
 from airgap_tui.engine.guide.answers import Security
 from airgap_tui.engine.guide.choices import Choice
+from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.jobs import destination, projects
 from airgap_tui.engine.jobs.destination import DestinationAnswers
 from airgap_tui.engine.jobs.media import Carried
@@ -62,7 +63,7 @@ def _where(guide: Guide) -> None:
             dialogue.say("Name the registry that takes the images.")
             continue
         named = choices.with_registry(answers, registry, "")
-        if not arrival.of_the_internet(named.registry):
+        if not of_the_internet(named.registry):
             break
         dialogue.say(f"! {arrival.registry_refused(named.registry)}.")
     project = dialogue.optional("Project or path in it", named.project or answers.project)

@@ -12,6 +12,7 @@ from airgap_tui.engine.errors import AirgapError, NameConflict
 from airgap_tui.engine.guide import projects
 from airgap_tui.engine.guide.answers import Delivery, Security, listen_address
 from airgap_tui.engine.guide.grammar import are
+from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.jobs.media import Carried, Contents, weight
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count, size
@@ -20,20 +21,6 @@ from airgap_tui.engine.settings import Trust
 if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is needed
     from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
     from airgap_tui.engine.jobs.engine_standing import EngineStanding
-
-_INTERNET = (
-    "docker.io",
-    "docker.com",
-    "nvcr.io",
-    "quay.io",
-    "ghcr.io",
-    "gcr.io",
-    "pkg.dev",
-    "registry.k8s.io",
-    "public.ecr.aws",
-    "mcr.microsoft.com",
-    "registry.gitlab.com",
-)
 
 
 def no_bundle() -> str:
@@ -130,12 +117,6 @@ def without_staying(contents: Contents, answers: Delivery) -> Delivery:
 def destination(number: int) -> str:
     images = "the image" if number == 1 else f"the {count(number, 'image')}"
     return f"Where should {images} go? Nothing is changed before Review."
-
-
-def of_the_internet(registry: str) -> bool:
-    """Whether a registry is known to be one of the internet, where nothing may go from here."""
-    host = registry.partition(":")[0].lower()
-    return any(host == known or host.endswith(f".{known}") for known in _INTERNET)
 
 
 def registry_refused(registry: str) -> str:

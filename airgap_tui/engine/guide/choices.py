@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Origination, Wish
-from airgap_tui.engine.guide.arrival import of_the_internet
+from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.guide.remembered import LAST_DESTINATION, LAST_REGISTRY, Remembered
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference

@@ -9,6 +9,7 @@ from airgap_tui.engine.events import Served
 from airgap_tui.engine.guide import arrival
 from airgap_tui.engine.guide.answers import Delivery, Destination, Security
 from airgap_tui.engine.guide.choices import THIS_HOST
+from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.jobs.media import Carried, weight
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.quantities import count, size
@@ -68,7 +69,7 @@ def missing(answers: Delivery, images: Sequence[Carried]) -> str:
     if not images:
         return "Not yet: no image can be delivered."
     if answers.destination is Destination.REGISTRY:
-        if arrival.of_the_internet(answers.registry):
+        if of_the_internet(answers.registry):
             return f"Not yet: {answers.registry} is on the internet."
         try:
             arrival.assigned(answers, images)

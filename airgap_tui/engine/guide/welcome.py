@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import sentences
 from airgap_tui.engine.jobs.check import Check, Standing
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
-from airgap_tui.engine.jobs.media import FoundBundle
 from airgap_tui.engine.quantities import count, size
+
+if TYPE_CHECKING:
+    from airgap_tui.engine.jobs.media import FoundBundle
 
 MOST_CONTINUED = 4
 _CHECKED = ("Disk", "Docker", "Podman")

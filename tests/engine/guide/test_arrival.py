@@ -11,6 +11,7 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import NameConflict
 from airgap_tui.engine.guide import arrival, handover
 from airgap_tui.engine.guide.answers import Delivery, Destination, Security
+from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.jobs import destination, engine_standing
 from airgap_tui.engine.jobs.destination import DestinationAnswers
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
@@ -49,7 +50,7 @@ def contents(*images: Carried) -> Contents:
     ],
 )
 def test_registries_of_the_internet_are_known(registry: str, public: bool) -> None:
-    assert arrival.of_the_internet(registry) is public
+    assert of_the_internet(registry) is public
 
 
 def test_what_goes_and_what_stays() -> None:
