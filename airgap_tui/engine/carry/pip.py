@@ -21,6 +21,7 @@ from airgap_tui.engine.redaction import redact
 
 _SECONDS = 600.0
 _POLL = 0.1
+_RETRIES = "2"
 _MOST_SAID = 64 * 1024
 _GLIBC = ("2_28", "2_27", "2_26", "2_25", "2_24", "2_17")
 """The oldest hosts are those of RHEL 8, with glibc 2.28."""
@@ -137,8 +138,10 @@ def _wait(process: subprocess.Popen[bytes], token: CancelToken) -> int:
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What pip needs, without the keys of registries and without this program's own modules."""
-    return {
+    """What pip needs, without the keys of registries and without this program's own modules. It
+    gives up early where nothing answers, unless told otherwise: the images go without the tool."""
+    usual = {"PIP_RETRIES": _RETRIES}
+    return usual | {
         name: value
         for name, value in environment.items()
         if _OF_PIP.fullmatch(name)
