@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -246,8 +245,9 @@ class ImportScreen(ErrandScreen[None]):
             return
         ended = Seen.of(self._job).of_verbs("import")
         result = ended.result if ended is not None else None
-        if isinstance(result, ImportResult) and result.exit_code == 0:
-            self._said = bringing.came(result)
+        if not isinstance(result, ImportResult):
+            return
+        self._said = bringing.came(result) if result.exit_code == 0 else result.damage
 
     def _open_kept(self) -> None:
         crossing, kept = self._crossing, self._kept
@@ -266,9 +266,12 @@ class ImportingScreen(WorkingScreen):
     following = "Volumes"
 
     def leads_on(self, job: JobInfo, ended: Ended) -> bool:
-        items: Sequence[object] = ended.result.items if ended.result is not None else ()
-        failed = any(getattr(item, "state", None) is ItemState.FAILED for item in items)
-        return ended.result is not None and not failed
+        """Also after damage: the volumes' page tells what helps against that."""
+        result = ended.result
+        if not isinstance(result, ImportResult):
+            return False
+        failed = any(item.state is ItemState.FAILED for item in result.items)
+        return bool(result.damaged) or not failed
 
     def move_on(self) -> None:
         self.wizard.step_back(self)

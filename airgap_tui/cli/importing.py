@@ -118,6 +118,8 @@ def _next_disk(spec: ImportSpec, done: ImportResult) -> tuple[Path, ...]:
     from airgap_tui.engine.jobs.outlook import outlook
 
     places = ", ".join(map(str, spec.media))
+    if done.damage:
+        narrate(f"! {done.damage}")
     narrate(f"{done.standing}.")
     while True:
         narrate(f"Insert the next disk at {places}, and press Enter. Ctrl-C stops.")

@@ -39,6 +39,8 @@ def tell_outcome(output: Output, verb: str, result: Any) -> None:
     outcome = f"in {result.engine}" if verb == "load" else word
     show_items(output, result.items, done=word.capitalize())
     tell_failures(output, result.items)
+    if verb == "import" and result.damage:
+        narrate(f"! {result.damage}")
     output.say(f"{of_all(result.items, outcome)}. {numbers(verb, result)}")
 
 

@@ -78,7 +78,7 @@ def test_a_script_is_told_that_a_disc_has_to_be_changed(
         ended = command(*ARGUMENTS, "--json")
         assert ended.code == code, ended.err
         assert ("Change the disk; then: " in ended.err) == bool(code)
-    assert ended.document["volumes"] == {"set": "pod", "read": 3, "count": 3}
+    assert ended.document["volumes"] == {"set": "pod", "read": 3, "count": 3, "damaged": []}
     assert len(ended.document["deliveryCodes"]) == 1
     assert [Path(path).is_file() for path in ended.document["receipts"]] == [True]
 

@@ -107,6 +107,33 @@ def screen(pilot: Pilot[Any]) -> ImportScreen:
     return shown
 
 
+def test_a_damaged_disc_is_told_with_what_helps(
+    wizard: Drive,
+    crossing: Crossing,
+    parts: list[tuple[Volume, Contents]],
+    tray: Path,
+    started: list[ImportSpec],
+) -> None:
+    volume, contents = next(p for p in parts if any(n.startswith("pieces/") for n in p[1]))
+    name = next(name for name in contents if name.startswith("pieces/"))
+    insert(tray, (volume, {**contents, name: bytes(len(contents[name]))}))
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, "of pod are missing")
+        await pilot.press("i")
+        await until(pilot, f"[ Import volume {volume.number} ]")
+        await pilot.press("enter")
+        await until(pilot, f"Volume {volume.number} is damaged")
+        await until(pilot, "--only-volume")
+        await settled(pilot)
+        insert(tray, (volume, contents))
+        await pilot.press("enter")
+        await until(pilot, "1 of 3 volumes is read, insert any other.")
+
+    wizard(steps, route=the_route(crossing), at="Open")
+    assert len(started) == 2
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)], ids=str)
 def test_with_one_drive_the_discs_come_one_by_one(
     wizard: Drive,

@@ -13,6 +13,7 @@ from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.remembered import LAST_KEPT
 from airgap_tui.engine.jobs import outlook
 from airgap_tui.engine.jobs.chain import Ended
+from airgap_tui.engine.jobs.importing import ImportResult
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.media import Contents
 from airgap_tui.engine.jobs.outlook import Outlook
@@ -111,6 +112,8 @@ def told(guide: Guide, job: JobInfo) -> Ended | None:
     """Say how an import ended."""
     watching.tell(guide, job, "import")
     ended = watching.step_of(job, "import")
+    if ended is not None and isinstance(ended.result, ImportResult) and ended.result.damage:
+        guide.dialogue.say(f"! {ended.result.damage}")
     for name, value in outcome.for_the_online_side(ended.result if ended is not None else None):
         guide.dialogue.say(f"{name}, for the online side: {value}")
     return ended

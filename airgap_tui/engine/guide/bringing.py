@@ -85,7 +85,8 @@ def volumes(seen: Outlook) -> tuple[tuple[int, str, str], ...]:
     here = {one.number: str(one.path) for one in reversed(seen.volumes.here)}
     found = []
     for number in range(1, seen.volumes.count + 1):
-        state = "Read" if number in seen.read else "Here" if number in here else "Not here yet"
+        read = number in seen.read or (seen.complete and not seen.needed)
+        state = "Read" if read else "Here" if number in here else "Not here yet"
         found.append((number, state, here.get(number, "")))
     return tuple(found)
 

@@ -64,9 +64,10 @@ class ImportSpec:
 class ImportResult:
     """`copied` and `linked` are bytes that came now; `volumes` of `count` have been read by now,
     of a set that is named `set_name`; both are 0 where whole bundles came. An item that waits needs
-    a volume that was not read yet. `left_out` is what updates assume and the kept bundle lacks,
-    `codes` are the delivery codes of the bundles that are here whole, `receipts` where the receipts
-    lie of what is."""
+    a volume that was not read yet. `damaged` are the numbers of volumes that were read and are not
+    right, so that they have to come again. `left_out` is what updates assume and the kept bundle
+    lacks, `codes` are the delivery codes of the bundles that are here whole, `receipts` where the
+    receipts lie of what is."""
 
     items: tuple[ItemResult, ...]
     set_name: str
@@ -78,6 +79,7 @@ class ImportResult:
     left_out: tuple[LeftOut, ...] = ()
     codes: tuple[str, ...] = ()
     receipts: tuple[Path, ...] = ()
+    damaged: tuple[int, ...] = ()
 
     @property
     def waiting(self) -> bool:
@@ -93,14 +95,35 @@ class ImportResult:
         """How many volumes were read, as people say it; empty without volumes."""
         if not self.count:
             return ""
-        if not self.waiting:
-            return f"{self.volumes} of {self.count} read, and nothing more is needed"
-        return f"{self.volumes} of {self.count} read, insert any other"
+        read = f"{self.volumes} of {self.count} read"
+        if self.waiting:
+            return f"{read}, insert any other"
+        if self.damaged or not all(item.succeeded for item in self.items):
+            return read
+        return f"{read}, and nothing more is needed"
+
+    @property
+    def damage(self) -> str:
+        """Which volumes have to come again and what helps, as people say it; often empty."""
+        if not self.damaged:
+            return ""
+        numbers = ", ".join(map(str, self.damaged))
+        which = f"Volume {numbers} is" if len(self.damaged) == 1 else f"Volumes {numbers} are"
+        only = "".join(f" --only-volume {number}" for number in self.damaged)
+        return (
+            f"{which} damaged; what is right there is kept. Clean the disc or copy it again. Made"
+            f" anew on the online side: airgap-tui export {self.set_name} MEDIUM{only}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
             "items": [item.to_json() for item in self.items],
-            "volumes": {"set": self.set_name, "read": self.volumes, "count": self.count},
+            "volumes": {
+                "set": self.set_name,
+                "read": self.volumes,
+                "count": self.count,
+                "damaged": list(self.damaged),
+            },
             "bytes": {"copied": self.copied, "linked": self.linked},
             "leftOut": [one.to_json() for one in self.left_out],
             "deliveryCodes": list(self.codes),
@@ -144,6 +167,7 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
         left_out=tuple(left_out for one in imports for left_out in one.left_out),
         codes=tuple(one.left.code for one in imports if one.left.code),
         receipts=tuple(one.left.receipt for one in imports if one.left.receipt),
+        damaged=tuple(sorted(number for one in imports for number in one.damaged)),
     )
     sink(JobFinished("import", result.exit_code))
     return result
@@ -168,6 +192,7 @@ class _Import:
         self.volumes = reader.volumes
         self.taking = Taking(reader, self.volumes, writer, sink, token)
         self.read: frozenset[int] = frozenset()
+        self.damaged: frozenset[int] = frozenset()
         self.results: list[ItemResult] = []
         self.left_out: tuple[LeftOut, ...] = ()
         self.left = Left()
@@ -184,8 +209,9 @@ class _Import:
         self.taking.take(lacking, spec.settings.transfers)
         self._record_layers()
         if self.volumes is not None:
-            whole = (m for m in self.volumes.media if not self.taking.is_damaged(m))
-            self.read = self._note.add(frozenset(medium.volume.number for medium in whole))
+            here = {medium.volume.number for medium in self.volumes.media}
+            whole = {m.volume.number for m in self.volumes.media if not self.taking.is_damaged(m)}
+            self.read, self.damaged = self._note.add(frozenset(whole)), frozenset(here - whole)
         settling = Settling(
             writer, self.volumes, self.read, lacking.needs, self.taking.problems, sink
         )

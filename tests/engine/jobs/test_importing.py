@@ -146,6 +146,9 @@ def test_a_damaged_file_fails_its_images_and_a_new_volume_mends_that(
     media[1].write_bytes(image)
     result = take(kept, *media)
     assert result.exit_code == 3
+    assert (result.damaged, result.standing) == ((2,), "2 of 3 read")
+    assert result.damage.startswith("Volume 2 is damaged")
+    assert result.damage.endswith("MEDIUM --only-volume 2")
     failed = [item for item in result.items if item.state is ItemState.FAILED]
     assert failed
     assert all("volume 2" in item.error or item.error for item in failed)
@@ -180,7 +183,9 @@ def test_damaged_pieces_are_found_before_they_are_joined(
     name = next(name for name in contents if name.startswith("pieces/"))
     lying = {**contents, name: bytes(len(contents[name]))}
     bad = form(tmp_path / "bad", volume, lying)
-    assert take(kept, bad).exit_code in (1, 3)
+    result = take(kept, bad)
+    assert result.exit_code in (1, 3)
+    assert result.damaged == (volume.number,)
     for part in parts[1:]:
         take(kept, form(tmp_path / "good", *part))
     assert take(kept, form(tmp_path / "good", *parts[0])).exit_code == 0
