@@ -33,7 +33,7 @@ from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
 from screens.modals.pages import TextPage
-from screens.modals.question import Question
+from screens.modals.question import LogoutQuestion
 from screens.signing_fields import SigningFields
 from screens.steps import Step
 from screens.volume_fields import VolumeFields
@@ -312,9 +312,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
             if self._warned:
                 self.go_on()
 
-        warning = self._surviving.warning
-        said = f"{warning[:1].upper()}{warning[1:]}. {self._surviving.remedy}"
-        self.app.push_screen(Question(said, "Not yet", _ALL_THE_SAME), answered)
+        self.app.push_screen(LogoutQuestion(self._surviving, _ALL_THE_SAME), answered)
 
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job

@@ -31,7 +31,7 @@ from screens.errands import ErrandScreen
 from screens.export import ExportScreen
 from screens.keys import key
 from screens.look import Mark
-from screens.modals.question import Question
+from screens.modals.question import LogoutQuestion
 from screens.steps import StepState
 from screens.widgets.controls import Checkbox, Row
 from screens.widgets.fields import Field
@@ -133,9 +133,7 @@ class ReviewScreen(ErrandScreen[None]):
             if self._warned:
                 self.go_on()
 
-        warning = self._surviving.warning
-        said = f"{warning[:1].upper()}{warning[1:]}. {self._surviving.remedy}"
-        self.app.push_screen(Question(said, "Not yet", _ALL_THE_SAME), answered)
+        self.app.push_screen(LogoutQuestion(self._surviving, _ALL_THE_SAME), answered)
 
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job

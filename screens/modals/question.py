@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
+from airgap_tui.engine.jobs.survival import Survival
 from screens.modals.overlay import Overlay
 from screens.widgets.controls import Button, Row
 from screens.widgets.fields import Field, SecretField
@@ -24,6 +25,16 @@ class Question(Overlay[str | None]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
         self.dismiss(event.button.text)
+
+
+class LogoutQuestion(Question):
+    """What would end a job when its user logs out; answers as `Question` does, `accept` to start it
+    all the same."""
+
+    def __init__(self, surviving: Survival, accept: str) -> None:
+        warning = surviving.warning
+        text = f"{warning[:1].upper()}{warning[1:]}. {surviving.remedy}"
+        super().__init__(text, "Not yet", accept)
 
 
 class Prompt(Overlay[str | None]):
