@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from airgap_tui.engine.bundle.carried_tool import CarriedTool
@@ -96,8 +96,7 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     medium = medium_of(spec)
     tool = _make_ready(spec, sink, token)
     with to_carry(spec, sink, token) as carrying:
-        result = _write(spec, medium, carrying, tool, sink, token)
-    result = replace(result, seconds=time.monotonic() - started)
+        result = _write(spec, medium, carrying, tool, started, sink, token)
     sink(JobFinished("export", result.exit_code))
     return result
 
@@ -128,6 +127,7 @@ def _write(
     medium: Medium,
     carrying: Carrying,
     tool: CarriedTool | None,
+    started: float,
     sink: Sink,
     token: CancelToken,
 ) -> ExportResult:
@@ -153,7 +153,7 @@ def _write(
         count=plan.count,
         numbers=numbers,
         bytes=export.written,
-        seconds=0.0,
+        seconds=time.monotonic() - started,
         tool=tool,
         left_out=carrying.left_out,
         following=following,
