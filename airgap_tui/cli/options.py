@@ -153,7 +153,7 @@ transfers_option = click.option(
     "--transfers",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Layers moved at the same time; usually 4.",
+    help="Layers moved at the same time; usually 6, as skopeo has it.",
 )
 
 platform_option = click.option(

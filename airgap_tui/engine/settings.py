@@ -72,7 +72,7 @@ class Settings:
 
     network: Network = field(default_factory=Network)
     platform: Platform | None = DEFAULT_PLATFORM
-    transfers: int = 4
+    transfers: int = 6
     ngc: NgcAddresses = field(default_factory=NgcAddresses)
     trust: Trust = field(default_factory=Trust)
     carry_tool: bool = True

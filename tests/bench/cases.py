@@ -357,12 +357,20 @@ def old_way(bench: Bench) -> None:
                 pull(bench, engine, images)
                 measure.settle()
                 saved = bench.save(bundle, *options, images=images).seconds
+                size = exported_size(bench, bundle)
                 engine.remove_all_images()
                 measure.settle()
                 loaded = bench.ours("load", bundle, "--host", engine.host).seconds
-                ways.append(Way(label, saved, loaded, measure.size_of(bundle)))
+                ways.append(Way(label, saved, loaded, size))
                 bench.say(f"{label}: {saved:.0f} s, load {loaded:.0f} s")
     bench.report.ways += ways
+
+
+def exported_size(bench: Bench, bundle: Path) -> int:
+    """Bytes of the medium that carries the bundle, without the tool."""
+    with bench.empty_directory("medium") as medium:
+        bench.ours("export", bundle, medium, "--format", "tar", "--no-tool")
+        return measure.size_of(medium)
 
 
 def start(bench: Bench) -> None:

@@ -21,7 +21,7 @@ def load(tmp_path: Path, text: str | None, **environment: str) -> Settings:
 def test_without_file_and_environment_the_defaults_hold(tmp_path: Path) -> None:
     settings = load(tmp_path, None)
     assert settings.platform == Platform("linux", "amd64")
-    assert settings.transfers == 4
+    assert settings.transfers == 6
     assert settings.network.plain_http == frozenset()
 
 
