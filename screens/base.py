@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast, runtime_che
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from screens.frame import (
@@ -179,6 +179,15 @@ class WizardScreen(Screen[R]):
         self.set_timer(SAID_FOR, lambda: self._keys_row.say(""))
 
     # The frame
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is the one seen, on top or below boxes. Textual takes the next one below an
+        opaque screen for visible too, which would go on working and drawing there for nobody."""
+        for screen in reversed(self.app.screen_stack):
+            if screen is self or not isinstance(screen, ModalScreen):
+                return screen is self
+        return False
 
     @property
     def wizard(self) -> WizardApp:

@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.app import WizardApp
+from screens.base import WizardScreen
 from screens.look import Look
 from screens.modals.question import Question
 from screens.steps import Route, StepState
@@ -103,6 +104,39 @@ def test_a_question_on_top_takes_the_focus_mark_with_it(wizard: Drive) -> None:
         assert "  > ! nvidia/hpc-benchmarks:25.04" in "\n".join(rows(app))
 
     wizard(steps, route=online(), at="Save")
+
+
+def test_only_the_screen_that_is_seen_goes_on_working(wizard: Drive) -> None:
+    """Below a box it is seen; below another screen nobody sees it."""
+    worked: list[str] = []
+
+    class Working(WizardScreen[None]):
+        title_text = "Working"
+
+        def __init__(self, called: str) -> None:
+            super().__init__()
+            self._called = called
+
+        def on_open(self) -> None:
+            self.every(0.01, lambda: worked.append(self._called))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        app = wizard_of(pilot)
+        lower, upper = Working("lower"), Working("upper")
+        await app.push_screen(lower)
+        await app.push_screen(Question("Go on?", "Yes", "No"))
+        worked.clear()
+        while "lower" not in worked:
+            await pilot.pause(0.01)
+        await pilot.press("escape")
+        await app.push_screen(upper)
+        assert (lower.is_current, upper.is_current) == (False, True)
+        worked.clear()
+        while worked.count("upper") < 5:
+            await pilot.pause(0.01)
+        assert "lower" not in worked
+
+    wizard(steps)
 
 
 def test_the_way_on_is_shut_with_its_reason_and_opens(wizard: Drive) -> None:
