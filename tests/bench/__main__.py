@@ -23,8 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(cases.CASES)}")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side; usually 5")
-    parser.add_argument("--old-images", type=int, default=5, help="images of the case old-way")
-    parser.add_argument("--cache", type=Path, help="where the content is kept (10 GB)")
+    parser.add_argument("--cache", type=Path, help="where the content is kept (25 GB)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table there")
     options = parser.parse_args()
@@ -45,7 +44,7 @@ def main() -> int:
     report = Report(machine(), text)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # cleans up
     work = Path(tempfile.mkdtemp(prefix="work-", dir=cache))
-    bench = cases.Bench(data, work, options.repeats, say, report, options.old_images)
+    bench = cases.Bench(data, work, options.repeats, say, report)
     bench.registry = services.start_distribution(root=cache / "registry")
     failed = []
     try:

@@ -1,15 +1,17 @@
 """Realistic content: five images of gzip layers, made from what the machine has, kept in a cache.
 
 The layers are parts of this machine's Debian root file system, its Python installations and wheels
-from PyPI: real programs and libraries with real compression ratios, as in NGC's images. Nothing of
-/etc or of a home directory goes in, except Python trees below ~/.pyenv. Where a machine has too
-little, more wheels are fetched until there are 1.5 GB of distinct layers.
+from PyPI, CUDA's libraries among them: real programs and libraries with real compression ratios,
+shared as NGC's images share them. Nothing of /etc or of a home directory goes in, except Python
+trees below ~/.pyenv. Where a machine has too little, more wheels are fetched until there are 3 GB
+of distinct layers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,11 +23,16 @@ from typing import Any
 from tests import images
 from tests.services import program
 
-VERSION = 2
-ENOUGH = 1_500_000_000
+VERSION = 3
+ENOUGH = 3_000_000_000
 LARGE_FACTOR = 10
 _CHUNK = 1 << 20
-_WHEELS = ("torch==2.13.0",)
+_WHEELS = (
+    "torch==2.13.0",
+    "nvidia-cublas-cu12==12.9.3.13",
+    "nvidia-cudnn-cu12==9.28.0.42",
+    "nvidia-nccl-cu12==2.32.3",
+)
 _MORE_WHEELS = (
     "tensorflow-cpu",
     "jaxlib",
@@ -36,9 +43,8 @@ _MORE_WHEELS = (
     "ray",
     "llvmlite",
     "onnxruntime",
-    "nvidia-cublas-cu12",
     "nvidia-cusolver-cu12",
-    "nvidia-nccl-cu12",
+    "nvidia-cusparse-cu12",
 )
 
 
@@ -65,11 +71,14 @@ class Image:
     layers: tuple[str, ...]
 
 
+_CUDA = ("programs", "libraries", "wheel-nvidia-cublas-cu12")
+_DEEP_LEARNING = (*_CUDA, "wheel-nvidia-cudnn-cu12", "wheel-nvidia-nccl-cu12")
+
 IMAGES = (
-    Image("nvidia/cuda:12.4.1-devel-ubuntu22.04", ("programs", "libraries", "compilers")),
-    Image("nvidia/pytorch:24.05-py3", ("programs", "libraries", "python-a", "wheel-torch")),
-    Image("nvidia/tensorrt:24.05-py3", ("programs", "libraries", "python-b", "toolkit")),
-    Image("nvidia/tritonserver:24.05-py3", ("programs", "libraries", "python-b", "java", "share")),
+    Image("nvidia/cuda:12.4.1-devel-ubuntu22.04", (*_CUDA, "compilers")),
+    Image("nvidia/pytorch:24.05-py3", (*_DEEP_LEARNING, "python-a", "wheel-torch")),
+    Image("nvidia/tensorrt:24.05-py3", (*_DEEP_LEARNING, "python-b", "toolkit")),
+    Image("nvidia/tritonserver:24.05-py3", (*_DEEP_LEARNING, "python-b", "java", "share")),
     Image("library/tools:1", ("share", "python-c", "python-d", "local")),
 )
 
@@ -148,6 +157,9 @@ def prepare(cache: Path, say: Callable[[str], None]) -> Content:
         known = json.loads(record.read_text())
         if known["version"] == VERSION:
             return _content(cache, known)
+    # What was made of other content.
+    shutil.rmtree(cache / "registry", ignore_errors=True)
+    (cache / "docker-save.tar").unlink(missing_ok=True)
     layers = [_build(cache, name, _members(name, cache), say) for name in _names()]
     large = _large(cache, say)
     five = list(IMAGES)
@@ -222,6 +234,7 @@ def _wheel(requirement: str, cache: Path) -> Path:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(partial / "opt" / requirement)
         partial.rename(directory)
+        shutil.rmtree(loads)
     return directory
 
 
