@@ -22,7 +22,8 @@ from airgap_tui.engine.discovery.shell.programs import (
     container_images,
     slurm_options,
 )
-from airgap_tui.engine.discovery.shell.scanner import DEEPEST, Command, Script
+from airgap_tui.engine.discovery.shell.scanner import DEEPEST, Script
+from airgap_tui.engine.discovery.shell.statements import Command
 from airgap_tui.engine.discovery.text import finding
 
 _MOST_INPUTS = 1000

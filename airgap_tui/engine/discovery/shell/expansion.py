@@ -15,7 +15,6 @@ _BRACED = re.compile(
 _UNQUOTED_NAME = re.compile(r"\\(.)|\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", re.DOTALL)
 _ANSI_ESCAPE = re.compile(r"\\([\\'\"?abefnrtv]|x[0-9A-Fa-f]{1,2}|[0-7]{1,3})")
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "", "b": "", "e": "", "f": " ", "v": " "}
-_OPENERS = {")": "(", "}": "{"}
 
 
 class Variables:
@@ -94,6 +93,13 @@ def braced(inside: str, variables: Variables) -> tuple[tuple[str, ...], frozense
     return defaults, frozenset()
 
 
+def stand_in(written: str, unset: frozenset[str]) -> str:
+    """What a word has in the place of a value that is not known: what is written, but without
+    defaults and patterns, which may hold anything."""
+    braces = bool(unset) and written.startswith("${")
+    return f"${{{min(unset)}}}" if braces else written
+
+
 def _resolved(default: str, variables: Variables) -> tuple[str, ...]:
     """A default, which may be another variable alone or a text with some that are set."""
     if default.startswith("${") and default.endswith("}") and "}" not in default[2:-1]:
@@ -109,50 +115,6 @@ def _stripped(values: tuple[str, ...] | None, strip: str, pattern: str) -> tuple
     if strip.startswith("#"):
         return tuple(value.removeprefix(pattern) for value in values)
     return tuple(value.removesuffix(pattern) for value in values)
-
-
-def matching(text: str, start: int, closer: str, farthest: int = 1 << 18) -> int:
-    """Where what was opened before `start` closes, seen past quotes and nesting; -1 if nowhere
-    within so many characters. What never closes inside lets the outside not close either, so that
-    each character is looked at once."""
-    end = min(len(text), start + farthest)
-    closers = [closer]
-    position = start
-    while position < end:
-        c = text[position]
-        within = closers[-1]
-        if c == "\\":
-            position += 1
-        elif c == within:
-            closers.pop()
-            if not closers:
-                return position
-        elif c == "$" and text.startswith(("$(", "${"), position):
-            position += 1
-            closers.append(")" if text[position] == "(" else "}")
-        elif within == '"':
-            pass
-        elif c == "'":
-            found = text.find("'", position + 1, end)
-            position = found if found >= 0 else position
-        elif c == '"':
-            closers.append(c)
-        elif c == _OPENERS[within]:
-            closers.append(within)
-        position += 1
-    return -1
-
-
-def ansi_end(text: str, start: int) -> int:
-    """Where `$'…'` closes that begins at `start`; -1 if nowhere."""
-    position = start + 2
-    while position < len(text):
-        if text[position] == "\\":
-            position += 1
-        elif text[position] == "'":
-            return position
-        position += 1
-    return -1
 
 
 def ansi_quoted(text: str) -> str:

@@ -11,76 +11,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from airgap_tui.engine.discovery.shell.assignment import ASSIGNMENT, Word, assign, set_by
-from airgap_tui.engine.discovery.shell.expansion import (
-    Variables,
-    ansi_end,
-    ansi_quoted,
-    braced,
-    matching,
-)
-from airgap_tui.engine.discovery.shell.slurm_directive import directive_words
+from airgap_tui.engine.discovery.shell.closing import Closings, ansi_end
+from airgap_tui.engine.discovery.shell.expansion import Variables, ansi_quoted, braced, stand_in
+from airgap_tui.engine.discovery.shell.here_document import HereDocuments
+from airgap_tui.engine.discovery.shell.open_word import MOST_VALUES, OpenWord
+from airgap_tui.engine.discovery.shell.slurm_directive import directive
+from airgap_tui.engine.discovery.shell.statements import Command, Statements
 
 DEEPEST = 6
 """How deep scripts within scripts are read."""
-_MOST_VALUES = 32
-_FARTHEST = 1 << 18
-_MOST_UNCLOSED = 2000
-_MOST_UNENDED = 20
 _BLANK = " \t\r\x0b\x0c"
 _PLAIN = re.compile(r"[^\s'\"\\$`;&|()<>#]+")
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!$-])")
-_DIRECTIVE = re.compile(r"#SBATCH[ \t]+([^\n]*)")
+_REDIRECTION = re.compile(r"[<>]\(|<<<|<<-|<<|>>|<&|>&|>\||<>|&>>|&>|<|>")
+_WRITES = (">", ">>", ">|", "&>", "&>>")
 _DOUBLE_QUOTED = re.compile(r"[^\"\\$`]+")
-_SCRIPT_FILE = re.compile(r"\.(?:sh|bash|zsh|csh|sbatch|slurm|job)\Z")
-_SHELL_SCRIPT = re.compile(r"#![^\n]*\b(?:ba|z|k|da|c|tc)?sh\b")
-
-_BEGINS_CONDITION = frozenset({"if", "case"})
-_ENDS_CONDITION = frozenset({"fi", "esac"})
-_KEYWORDS = (
-    frozenset({"then", "else", "elif", "while", "until", "do", "!", "{", "}"})
-    | _BEGINS_CONDITION
-    | _ENDS_CONDITION
-)
-_TAKES_SCRIPT = frozenset({"sbatch", "salloc", "srun", "bash", "sh", "zsh", "ksh", "dash", "ssh"})
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A simple command: the assignments in front of it, and its words, which may be none."""
-
-    assignments: tuple[Word, ...]
-    words: tuple[Word, ...]
-    variables: Variables
-
-
-@dataclass(slots=True)
-class _Open:
-    """The word that is being read."""
-
-    values: list[str] = field(default_factory=lambda: [""])
-    unset: set[str] = field(default_factory=set)
-    line: int = 1
-    begun: bool = False
-    quoted: bool = False
-
-    def add(self, *texts: str) -> None:
-        self.begun = True
-        if len(texts) == 1:
-            self.values = [f"{value}{texts[0]}" for value in self.values]
-        else:
-            self.values = [f"{a}{b}" for a in self.values for b in texts][:_MOST_VALUES]
-
-
-@dataclass(frozen=True, slots=True)
-class _Here:
-    """A here-document that begins at the next line."""
-
-    delimiter: str
-    tabs: bool
-    literal: bool
 
 
 class Script:
@@ -97,21 +43,16 @@ class Script:
     ) -> None:
         self._text = text
         self._variables = variables
+        self._statements = Statements(variables)
+        self._closings = Closings(text)
         self._line = line
         self._depth = depth
-        self._head = directives
+        self._directives = directives
         self._position = 0
-        self._word = _Open()
-        self._words: list[Word] = []
+        self._word = OpenWord()
         self._ready: list[Command] = []
-        self._heres: list[_Here] = []
+        self._heres = HereDocuments()
         self._redirecting = ""
-        self._conditional = False
-        self._conditions = 0
-        self._takes_script = False
-        self._writes = ""
-        self._unclosed = 0
-        self._unended = 0
 
     def commands(self) -> Iterator[Command]:
         """The commands in their order, those of scripts inside at their place."""
@@ -123,14 +64,12 @@ class Script:
                 self._ready.clear()
         self._end_command("")
         yield from self._ready
-        self._ready.clear()
 
     # --- characters -------------------------------------------------------------------------------
 
     def _step(self, text: str, c: str) -> None:
-        plain = _PLAIN.match(text, self._position)
-        if plain:
-            self._begin()
+        if plain := _PLAIN.match(text, self._position):
+            self._word.begin(self._line)
             self._word.add(plain[0])
             self._position = plain.end()
         elif c == "\n":
@@ -147,12 +86,8 @@ class Script:
             self._quote(text, c)
         elif c in "$`":
             self._expand(text, quoted=False)
-        elif c in "<>":
-            self._redirect(text, c)
-        elif c == "&" and text.startswith(("&>", "&>>"), self._position):
-            self._end_word()
-            self._position += 3 if text.startswith("&>>", self._position) else 2
-            self._redirecting = ">"
+        elif redirection := _REDIRECTION.match(text, self._position):
+            self._redirect(text, redirection[0])
         elif c == "(" and re.fullmatch(r"[A-Za-z_]\w*\+?=", self._word.values[0]):
             self._array(text)
         elif c in ";&|()":
@@ -161,23 +96,16 @@ class Script:
             self._position += len(operator)
             self._end_command(operator)
         else:
-            self._begin()
+            self._word.begin(self._line)
             self._word.add(c)
             self._position += 1
-
-    def _begin(self) -> None:
-        if not self._word.begun:
-            self._word.begun = True
-            self._word.line = self._line
 
     def _comment(self, text: str) -> None:
         end = text.find("\n", self._position)
         end = len(text) if end < 0 else end
         at_start = self._position == 0 or text[self._position - 1] == "\n"
-        found = _DIRECTIVE.match(text, self._position) if self._head and at_start else None
-        if found:
-            values = [("sbatch", False), *directive_words(found[1])]
-            words = tuple(Word((value,), self._line, cut=cut) for value, cut in values)
+        head = self._directives and not self._statements.begun
+        if head and at_start and (words := directive(text[self._position : end], self._line)):
             self._ready.append(Command((), words, self._variables))
         self._position = end
 
@@ -190,14 +118,12 @@ class Script:
         if following == "\n":
             self._line += 1
             return
-        self._begin()
-        self._word.quoted = True
+        self._word.begin(self._line, quoted=True)
         self._word.add(following)
 
     def _quote(self, text: str, mark: str) -> None:
         start = self._position + 1
-        self._begin()
-        self._word.quoted = True
+        self._word.begin(self._line, quoted=True)
         if mark == "'":
             end = text.find("'", start)
             if end < 0:
@@ -206,7 +132,7 @@ class Script:
             self._literal(text[start:end])
             self._position = end + 1
             return
-        if self._closing(start, '"') < 0:
+        if self._closings.after(start, '"') < 0:
             self._position = start
             return
         self._position = start
@@ -234,7 +160,7 @@ class Script:
 
     def _expand(self, text: str, *, quoted: bool) -> None:
         """A `$…` or a backtick at the position."""
-        self._begin()
+        self._word.begin(self._line)
         start = self._position
         if text[start] == "`":
             end = text.find("`", start + 1)
@@ -245,9 +171,9 @@ class Script:
             self._word.add("$((..))")
             self._line += text.count("\n", start, self._position)
         elif text.startswith("$(", start):
-            end = self._closing(start + 2, ")")
+            end = self._closings.after(start + 2, ")")
             self._substituted(text, start + 2, end, "$(..)")
-        elif text.startswith("${", start) and (end := self._closing(start + 2, "}")) >= 0:
+        elif text.startswith("${", start) and (end := self._closings.after(start + 2, "}")) >= 0:
             self._position = end + 1
             self._line += text.count("\n", start, end)
             self._value(text[start + 2 : end], text[start : end + 1], quoted)
@@ -276,15 +202,16 @@ class Script:
         values, unset = braced(inside, self._variables)
         self._word.unset |= unset
         if not values:
-            # Defaults and patterns are left out: they may hold anything.
-            self._word.add(written if not unset or len(written) < 3 else _stand_in(written, unset))
-        elif quoted or len(values) > 1 or self._is_assignment() or values[0].split() == [values[0]]:
+            self._word.add(stand_in(written, unset))
+        elif (
+            quoted
+            or len(values) > 1
+            or self._word.is_assignment
+            or values[0].split() == [values[0]]
+        ):
             self._word.add(*values)
         else:
             self._split(values[0])
-
-    def _is_assignment(self) -> bool:
-        return ASSIGNMENT.match(self._word.values[0]) is not None
 
     def _split(self, value: str) -> None:
         """An unquoted value with white space in it becomes several words, an empty one none."""
@@ -296,97 +223,50 @@ class Script:
         for number, part in enumerate(parts):
             if number:
                 self._end_word()
-            self._begin()
+            self._word.begin(self._line)
             self._word.add(part)
         if parts and value[-1].isspace():
             self._end_word()
 
-    def _closing(self, start: int, closer: str) -> int:
-        """As `matching`; looks less far in a text where much was never closed, and at last no more:
-        the time that a text takes grows with its length only."""
-        if self._unclosed > _MOST_UNCLOSED:
-            return -1
-        end = matching(self._text, start, closer, _FARTHEST >> min(self._unclosed, 10))
-        self._unclosed += end < 0
-        return end
-
     # --- redirections and here-documents ----------------------------------------------------------
 
-    def _redirect(self, text: str, c: str) -> None:
-        if text.startswith(("<(", ">("), self._position):
-            end = self._closing(self._position + 2, ")")
-            self._begin()
+    def _redirect(self, text: str, operator: str) -> None:
+        if operator in ("<(", ">("):
+            end = self._closings.after(self._position + 2, ")")
+            self._word.begin(self._line)
             self._substituted(text, self._position + 2, end, "$(..)")
             return
-        if self._word.values[0].isdigit() and not self._word.quoted:
-            self._word = _Open()
+        if operator[0] != "&" and self._word.values[0].isdigit() and not self._word.quoted:
+            self._word = OpenWord()
         else:
             self._end_word()
-        for operator in ("<<<", "<<-", "<<", ">>", "<&", ">&", ">|", "<>", c):
-            if text.startswith(operator, self._position):
-                self._redirecting = operator
-                self._position += len(operator)
-                break
+        self._redirecting = operator
+        self._position += len(operator)
 
     def _end_line(self) -> None:
+        """Here-documents follow the line; those that somebody takes for a script are read."""
         self._end_command("\n")
         self._line += 1
-        for here in self._heres:
-            if self._unended < _MOST_UNENDED:
-                self._take_body(here)
-        self._heres.clear()
-        self._takes_script, self._writes = False, ""
-
-    def _take_body(self, here: _Here) -> None:
-        """The lines up to the delimiter, or to the end as a shell has it; read as a script where
-        somebody takes them for one."""
-        start, line = self._position, self._line
-        body: list[str] = []
-        while self._position < len(self._text):
-            end = self._text.find("\n", self._position)
-            end = len(self._text) if end < 0 else end
-            found = self._text[self._position : end].rstrip("\r")
-            found = found.lstrip("\t") if here.tabs else found
-            self._position = min(end + 1, len(self._text))
-            self._line += 1
-            if found == here.delimiter:
-                break
-            body.append(found)
-        else:
-            if not self._takes_script:
-                # Half a history: what follows is read as if nothing were open.
-                self._unended += 1
-                self._position, self._line = start, line
-                return
-        script = "\n".join(body)
-        if not (self._takes_script or (self._writes and self._is_script(script))):
-            return
-        if not here.literal:
-            script = self._variables.substituted(script)
-        self._read_inside(script, line, directives=True)
-
-    def _is_script(self, body: str) -> bool:
-        """Whether what is written to a file is one for a shell, by its name or its first line."""
-        if _SCRIPT_FILE.search(self._writes):
-            return True
-        return body.startswith("#SBATCH") or _SHELL_SCRIPT.match(body) is not None
+        line = self._statements
+        for body in self._heres.bodies(self._text, self._position, to_the_end=line.takes_script):
+            if line.hands_on(body.text):
+                script = body.text if body.literal else self._variables.substituted(body.text)
+                self._read_inside(script, self._line, directives=True)
+            self._position = body.end
+            self._line += body.lines
+        line.end_line()
 
     def _read_inside(self, text: str, line: int, *, directives: bool = False) -> None:
         if self._depth < DEEPEST and text.strip():
-            inner = Script(
-                text,
-                self._variables.copy(),
-                line=line,
-                depth=self._depth + 1,
-                directives=directives,
-            )
+            variables, depth = self._variables.copy(), self._depth + 1
+            inner = Script(text, variables, line=line, depth=depth, directives=directives)
             self._ready.extend(inner.commands())
 
     # --- words and commands -----------------------------------------------------------------------
 
     def _array(self, text: str) -> None:
         """`NAME=(a b c)`: a variable with several values."""
-        end = self._closing(self._position + 1, ")") if self._depth < DEEPEST else -1
+        end = self._closings.after(self._position + 1, ")") if self._depth < DEEPEST else -1
         if end < 0:
             self._word.add("(")
             self._position += 1
@@ -394,72 +274,27 @@ class Script:
         inside = text[self._position + 1 : end]
         inner = Script(inside, self._variables, depth=self._depth + 1, directives=False)
         words = [w for one in inner.commands() for w in one.assignments + one.words]
-        values = [value for word in words for value in word.values][:_MOST_VALUES]
+        values = [value for word in words for value in word.values][:MOST_VALUES]
         self._line += text.count("\n", self._position, end)
         self._position = end + 1
         self._word.add(*(values or [""]))
 
     def _end_word(self) -> None:
-        word, self._word = self._word, _Open()
+        word, self._word = self._word, OpenWord()
         if not word.begun:
             return
         if self._redirecting in ("<<", "<<-"):
-            tabs = self._redirecting == "<<-"
-            self._heres.append(_Here(word.values[0], tabs, word.quoted))
+            self._heres.begin(word, tabs=self._redirecting == "<<-")
         elif self._redirecting == "<<<":
             self._read_inside(word.values[0], word.line)
-        elif self._redirecting in (">", ">>", ">|"):
-            self._writes = word.values[0]
+        elif self._redirecting in _WRITES:
+            self._statements.writes = word.values[0]
         elif not self._redirecting:
-            values = tuple(dict.fromkeys(word.values))
-            self._words.append(Word(values, word.line, frozenset(word.unset)))
+            self._statements.take(word.closed())
         self._redirecting = ""
 
     def _end_command(self, operator: str) -> None:
         self._end_word()
         self._redirecting = ""
-        words, self._words = self._words, []
-        if words:
-            self._head = False
-            self._finish(words)
-        self._conditional = operator in ("&&", "||")
-
-    def _finish(self, words: list[Word]) -> None:
-        """One command is complete: what it sets is set, and it is handed out."""
-        first = 0
-        while first < len(words) and words[first].text in _KEYWORDS:
-            keyword = words[first].text
-            self._conditions += keyword in _BEGINS_CONDITION
-            if keyword == "case":
-                return
-            if keyword in _ENDS_CONDITION:
-                self._conditions = max(0, self._conditions - 1)
-            first += 1
-        words = words[first:]
-        if not words:
-            return
-        if words[0].text in ("for", "select") and len(words) > 1:
-            values = [v for word in words[3:] for v in word.values]
-            self._variables.choose(words[1].text, values)
-            return
-        count = 0
-        while count < len(words) and ASSIGNMENT.fullmatch(words[count].text):
-            count += 1
-        assignments, rest = tuple(words[:count]), tuple(words[count:])
-        if not rest:
-            assign(assignments, self._variables, add=self._undecided)
-        else:
-            set_by(rest, self._variables, add=self._undecided)
-            programs = [word.text.rpartition("/")[2] for word in rest]
-            self._takes_script |= not _TAKES_SCRIPT.isdisjoint(programs[:8])
-            if "tee" in programs[:3] and not programs[-1].startswith("-"):
-                self._writes = rest[-1].text
-        self._ready.append(Command(assignments, rest, self._variables))
-
-    @property
-    def _undecided(self) -> bool:
-        return bool(self._conditions or self._conditional)
-
-
-def _stand_in(written: str, unset: frozenset[str]) -> str:
-    return f"${{{min(unset)}}}" if written.startswith("${") else written
+        if (command := self._statements.end(operator)) is not None:
+            self._ready.append(command)

@@ -6,10 +6,24 @@ comment even in the middle of a word: `nvcr.io#nvidia/x` becomes `nvcr.io`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from airgap_tui.engine.discovery.shell.assignment import Word
 
-def directive_words(line: str) -> Iterator[tuple[str, bool]]:
+_DIRECTIVE = re.compile(r"#SBATCH[ \t]+([^\n]*)")
+
+
+def directive(text: str, line: int) -> tuple[Word, ...]:
+    """The line as a command of sbatch; empty where it is another comment."""
+    found = _DIRECTIVE.match(text)
+    if found is None:
+        return ()
+    values = [("sbatch", False), *_words(found[1])]
+    return tuple(Word((value,), line, cut=cut) for value, cut in values)
+
+
+def _words(line: str) -> Iterator[tuple[str, bool]]:
     """Each word as it was meant, and whether Slurm cuts it at a `#`; nothing after a cut word."""
     position, end = 0, len(line)
     while position < end:
