@@ -124,3 +124,18 @@ def test_a_blind_log_names_the_sources_to_use_instead() -> None:
     assert "Pyxis 0.11.1" in remark.text
     for source in ("job scripts", "sacct -o SubmitLine", "histories", "enroot"):
         assert source in remark.remedy
+
+
+@pytest.mark.parametrize(
+    ("length", "state"), [(499, State.USED), (500, State.UNRESOLVED), (501, State.USED)]
+)
+def test_a_name_that_syslog_may_have_cut_is_not_final(length: int, state: State) -> None:
+    """Slurm gave syslog 500 bytes at most up to 24.11, and gives it all since."""
+    registry = ".".join(["registry"] * 11)
+    message = f"[613.0] pyxis: imported docker image: {registry}#team/{'x' * 240}:"
+    tag = "1" * (length - len(message))
+    line = f"Sep 24 08:22:46 dgx02 slurmstepd[4211]: {message}{tag}\n".encode()
+    (found,) = slurmd_log.read(io.BytesIO(line), LOG)
+    assert isinstance(found, Finding)
+    assert found.state is state
+    assert (found.reference is None) == (state is State.UNRESOLVED)

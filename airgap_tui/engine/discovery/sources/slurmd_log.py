@@ -7,9 +7,8 @@
 | 0.13 to 0.23 | that only in jobs of one task; `imported docker image: IMG` after success |
 | 0.24 | the errors with the name too |
 
-An import is tied to its outcome by host and `[job.step]`. Nothing is anchored on the time in front:
-slurmd, syslog and the journal write it in a dozen forms. A log can be large: it is searched for
-`pyxis: ` in chunks, and only those lines are looked at.
+An import is tied to its outcome by host and `[job.step]`. A container that is made without one is
+of a `.sqsh` file, which none of them names.
 """
 
 from __future__ import annotations
@@ -18,51 +17,17 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone, tzinfo
+from datetime import timezone, tzinfo
 from functools import lru_cache
-from typing import TypeAlias
 
 from airgap_tui.engine.discovery import text as texts
 from airgap_tui.engine.discovery.finding import Finding, Kind, Place, Remark, State, Stream
 from airgap_tui.engine.discovery.naming import Named, named, shown
 from airgap_tui.engine.discovery.sources import enroot
+from airgap_tui.engine.discovery.sources.pyxis_lines import Line, Step, lines, step_of, time_of
+from airgap_tui.engine.quantities import count
 
-_CHUNK = 1 << 20
-_LONGEST = 8192
 _MOST_STEPS = 10_000
-_NEEDLE = b"pyxis: "
-_NAME = rb"[^\s\"\x00-\x1f\x7f]+"
-_MESSAGE = re.compile(
-    rb"pyxis: (?:"
-    rb"imported docker image: (?P<imported>" + _NAME + rb")"
-    rb"|importing docker image: (?P<importing>" + _NAME + rb")"
-    rb"|failed to import docker image: (?P<failed>" + _NAME + rb")"
-    rb"|failed to create container filesystem for image: (?P<created>" + _NAME + rb")"
-    rb"|(?P<nameless>failed to import docker image|enroot import failed)"
-    rb"|(?P<blind>importing docker image(?= ?\.\.\.)|running \"enroot import\")"
-    rb"|running enroot command: [^\n]{0,4096}?\b(?:import|load) [^\n]{0,4096}?"
-    rb"(?P<command>(?:docker|dockerd|podman)://" + _NAME + rb")"
-    rb"|running importer command: [^\n]{0,4096}? get (?P<importer>" + _NAME + rb")"
-    rb"|version v?(?P<version>[0-9]{1,4}\.[0-9]{1,4}[0-9A-Za-z.+~-]{0,20})"
-    rb"|(?P<progress>creating container filesystem|starting container"
-    rb"|completed container setup|skipping container creation|using importer squashfs)"
-    rb"|[ \t]+(?P<error>\[ERROR\] (?:URL|Invalid image reference)[^\n\x00]{0,4096})"
-    rb")"
-)
-_STEP = re.compile(rb"\[([^\[\]\s:]+\.[A-Za-z0-9_+]+)(?: stepmgr)?\] (?:error: )?\Z")
-_PROCESS = re.compile(rb"slurm(?:step)?d\[([0-9]+)\]")
-_HOST = re.compile(
-    rb"(?:<[0-9]{1,3}>)?(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+)"
-    rb" ([A-Za-z0-9][A-Za-z0-9._-]*) slurm"
-)
-_TIME = re.compile(
-    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
-    rb"(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
-
-_Step: TypeAlias = tuple[bytes, bytes]
-"""The host, where several write one log, and the job's step or the process."""
-
 _SEES_NAMES = (0, 12)
 _TELLS_SUCCESS = (0, 13)
 _OTHER_SOURCES = (
@@ -71,23 +36,11 @@ _OTHER_SOURCES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line with a message of Pyxis: what stands in front of it, and the message.
-
-    `ended` is False for the last line of a log that does not end with a line end."""
-
-    number: int
-    front: bytes
-    message: re.Match[bytes]
-    ended: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class _Import:
     """An import that was begun; nothing told yet how it went."""
 
     written: str
-    line: _Line
+    line: Line
 
 
 def read(
@@ -99,7 +52,7 @@ def read(
     """The images that Pyxis imported, or failed to import. Output of jobs is read the same way, as
     another kind. Times without a zone are of `zone`."""
     log = _Log(kind, place, zone)
-    for line in _lines(stream):
+    for line in lines(stream):
         yield from log.take(line)
     yield from log.end()
 
@@ -109,15 +62,18 @@ class _Log:
         self._kind = kind
         self._place = place
         self._zone = zone
-        self._begun: OrderedDict[_Step, _Import] = OrderedDict()
-        self._nameless: OrderedDict[_Step, None] = OrderedDict()
-        self._told: OrderedDict[_Step, None] = OrderedDict()
+        self._begun: OrderedDict[Step, _Import] = OrderedDict()
+        self._nameless: OrderedDict[Step, None] = OrderedDict()
+        self._told: OrderedDict[Step, None] = OrderedDict()
         self._versions: set[str] = set()
         self._tells_success = False
         self._blind_line = 0
+        self._blind_told = False
+        self._unnamed_line = 0
+        self._unnamed = 0
         self._lines = 0
 
-    def take(self, line: _Line) -> Iterator[Finding | Remark]:
+    def take(self, line: Line) -> Iterator[Finding | Remark]:
         self._lines += 1
         what = str(line.message.lastgroup)
         found = line.message[what]
@@ -126,13 +82,21 @@ class _Log:
         elif what == "blind":
             self._blind_line = self._blind_line or line.number
         else:
-            yield from self._of_step(what, found, line, _step_of(line.front))
+            yield from self._of_step(what, found, line, step_of(line.front))
 
     def end(self) -> Iterator[Finding | Remark]:
         for begun in self._begun.values():
             yield self._unfinished(begun)
-        if self._blind_line and not self._versions:
+        if self._blind_line and not self._blind_told:
             yield self._blind("this Pyxis is older than 0.12 and", self._blind_line)
+        if self._unnamed:
+            yield Remark(
+                self._kind,
+                replace(self._place, line=self._unnamed_line),
+                f"{count(self._unnamed, 'container')} came without an import, so from .sqsh files,"
+                " whose images this log does not name",
+                _OTHER_SOURCES,
+            )
         if not self._lines and self._kind is Kind.SLURMD_LOG:
             yield Remark(
                 self._kind,
@@ -149,6 +113,7 @@ class _Log:
         self._versions.add(text)
 
     def _blind(self, which: str, number: int) -> Remark:
+        self._blind_told = True
         return Remark(
             self._kind,
             replace(self._place, line=number),
@@ -156,7 +121,7 @@ class _Log:
             _OTHER_SOURCES,
         )
 
-    def _of_step(self, what: str, found: bytes, line: _Line, step: _Step) -> Iterator[Finding]:
+    def _of_step(self, what: str, found: bytes, line: Line, step: Step) -> Iterator[Finding]:
         begun = self._begun.get(step)
         if what in ("importing", "command", "importer"):
             written = _text(found)
@@ -191,11 +156,14 @@ class _Log:
             if step not in self._told:
                 yield self._finding(_text(found), line)
                 self._remember(self._told, step)
-        elif what == "progress":
+        elif what in ("made", "progress"):
             if begun:
                 del self._begun[step]
                 yield self._finding(begun.written, begun.line)
                 self._remember(self._told, step)
+            elif what == "made" and step not in self._told:
+                self._unnamed += 1
+                self._unnamed_line = self._unnamed_line or line.number
         elif step in self._nameless or (step not in self._told and step not in self._begun):
             self._nameless.pop(step, None)
             if error := enroot.of_error(_text(found)):
@@ -203,7 +171,7 @@ class _Log:
                 yield texts.failed(self._finding(written, line, meaning), reason)
                 self._remember(self._told, step)
 
-    def _give_up(self, step: _Step) -> Iterator[Finding]:
+    def _give_up(self, step: Step) -> Iterator[Finding]:
         if begun := self._begun.pop(step, None):
             yield self._unfinished(begun)
 
@@ -214,15 +182,15 @@ class _Log:
             return found
         return texts.failed(found, "the log does not tell that the import was finished")
 
-    def _failed(self, written: str, line: _Line) -> Finding:
+    def _failed(self, written: str, line: Line) -> Finding:
         return texts.failed(self._finding(written, line), "Pyxis could not import it")
 
-    def _finding(self, written: str, line: _Line, meaning: Named | None = None) -> Finding:
+    def _finding(self, written: str, line: Line, meaning: Named | None = None) -> Finding:
         meaning = meaning or _meaning(written)
         if not line.ended and meaning.reference is not None:
-            reason = "the log ends within this line, so the name may be longer"
+            reason = "the line is cut off here, so the name may be longer"
             meaning = Named(None, State.UNRESOLVED, reason)
-        time = _time_of(line.front, self._zone)
+        time = time_of(line.front, self._zone)
         place = Place(self._place.path, line.number, self._place.host)
         return Finding(
             _shown(written),
@@ -235,7 +203,7 @@ class _Log:
         )
 
     @staticmethod
-    def _remember(steps: OrderedDict[_Step, None], step: _Step) -> None:
+    def _remember(steps: OrderedDict[Step, None], step: Step) -> None:
         steps[step] = None
         if len(steps) > _MOST_STEPS:
             steps.popitem(last=False)
@@ -252,51 +220,3 @@ _shown = lru_cache(maxsize=4096)(shown)
 
 def _text(found: bytes) -> str:
     return found.decode("utf-8", "replace")
-
-
-def _step_of(front: bytes) -> _Step:
-    """The host where several write one log, and the step; where the log has no steps, the
-    process."""
-    host = _HOST.match(front)
-    step = _STEP.search(front) or _PROCESS.search(front)
-    return (host[1] if host else b"", step[1] if step else b"")
-
-
-def _time_of(front: bytes, zone: tzinfo) -> datetime | None:
-    """The time nearest to the message: the one of slurmd where syslog put its own in front."""
-    found = _TIME.findall(front)
-    return texts.written_time(found[-1].decode(), zone) if found else None
-
-
-def _lines(stream: Stream) -> Iterator[_Line]:
-    """The lines with a message of Pyxis that tells something. A line without end does not grow
-    without end: it is then looked at in pieces."""
-    rest = b""
-    number = 1
-    while True:
-        chunk = stream.read(_CHUNK)
-        data = rest + chunk if rest else chunk
-        if chunk:
-            end = data.rfind(b"\n") + 1
-            if not end:
-                end = max(0, len(data) - _LONGEST)
-        else:
-            end = len(data)
-        counted = 0
-        position = data.find(_NEEDLE, 0, end)
-        while position >= 0:
-            if message := _MESSAGE.match(data, position):
-                number += data.count(b"\n", counted, position)
-                counted = position
-                start = data.rfind(b"\n", max(0, position - _LONGEST), position) + 1
-                start = max(start, position - _LONGEST)
-                ended = bool(chunk) or message.end() < len(data)
-                yield _Line(number, data[start:position], message, ended)
-                position = message.end()
-            else:
-                position += len(_NEEDLE)
-            position = data.find(_NEEDLE, position, end)
-        number += data.count(b"\n", counted, end)
-        if not chunk:
-            return
-        rest = data[end:]
