@@ -51,7 +51,7 @@ _OF_SOURCES = {
     Kind.HISTORY: _MORE_RIGHTS,
     Kind.ENROOT: _MORE_RIGHTS,
     Kind.SLURMD_LOG: "Run this as root, or copy the log here and name it with --slurmd-log.",
-    Kind.SUBMIT_LINE: "Save  sacct -a -X -P -o JobID,Submit,State,SubmitLine  where it works, and"
+    Kind.SUBMIT_LINE: "Save  sacct -a -P -o JobID,Submit,State,SubmitLine  where it works, and"
     " name the file with --sacct.",
     Kind.JOB_SCRIPT: "Run this as root or as Slurm's operator, or name directories of job scripts.",
     Kind.KUBERNETES: "Save  kubectl get pods -A -o json  where it works, and name the file with"

@@ -113,6 +113,7 @@ def test_slurm_is_asked_for_submit_lines_and_scripts(made_up_host: MadeUpHost, s
     )
     (sacct,) = gathered.of(Kind.SUBMIT_LINE)
     assert sacct.content == b"JobID|SubmitLine\n" and "-S now-7days" in sacct.said
+    assert "-X" not in sacct.said.split(), "without its steps a job script's srun is not told"
     (job,) = gathered.of(Kind.JOB_SCRIPT)
     assert (job.path, job.content) == ("job 7", b"#!/bin/sh\n")
     assert [n.count for n in gathered.notice("unread", Kind.JOB_SCRIPT)] == [1]

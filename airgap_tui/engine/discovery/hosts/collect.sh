@@ -280,7 +280,8 @@ journal() {
 
 from_sacct() {
     if ! have sacct; then tell absent submit-line sacct; return; fi
-    run submit-line sacct 'sacct -o SubmitLine' timed sacct -a -X -P -S "now-${since}days" \
+    # With its steps: a job script runs its containers by srun, which has a line of its own.
+    run submit-line sacct 'sacct -o SubmitLine' timed sacct -a -P -S "now-${since}days" \
         -o JobID,Submit,State,SubmitLine
 }
 

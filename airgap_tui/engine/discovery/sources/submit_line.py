@@ -1,6 +1,7 @@
 """What `sacct -o SubmitLine` prints: how jobs and steps were submitted, parsable or in columns.
 
-Slurm stores the words of the command joined with blanks, after the shell was through with them.
+Slurm stores the words of the command joined with blanks, after the shell was through with them, for
+a job and for each of its steps. A job that srun itself began has the same line for its first step.
 In columns `sacct` cuts what is too long and ends it with `+`: a name cut so is unresolved.
 """
 
@@ -24,11 +25,13 @@ _TIMES = ("Start", "Submit", "End")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """The submit line of a row, whether it was cut, and the job's time."""
+    """The submit line of a row, whether it was cut, and the time of the job or step that `job`
+    names."""
 
     command: str
     cut: bool = False
     time: datetime | None = None
+    job: str = ""
 
 
 def read(stream: Stream, place: Place, zone: tzinfo = timezone.utc) -> Iterator[Finding | Remark]:
@@ -36,11 +39,17 @@ def read(stream: Stream, place: Place, zone: tzinfo = timezone.utc) -> Iterator[
     content, more = texts.whole(stream)
     yield from texts.doubts(content, more, Kind.SUBMIT_LINE, place)
     cut_at = 0
+    begun = _Row("")
     lines = texts.decoded(content).split("\n")
     split = _splitter(lines, zone)
     for number, line in enumerate(lines, start=1):
         row = split(line)
         if row is None:
+            continue
+        job, dot, _step = row.job.partition(".")
+        if not dot:
+            begun = row
+        elif (job, row.command) == (begun.job, begun.command):
             continue
         for found in _of_row(row, place, number):
             if row.cut and isinstance(found, Finding) and row.command.endswith(found.written):
@@ -99,25 +108,27 @@ def _parsable(line: str, names: list[str], zone: tzinfo) -> _Row | None:
     command = "|".join(fields[at : len(fields) - behind])
     after = fields[len(fields) - behind :] if behind else []
     values = dict(zip(names, [*fields[:at], command, *after], strict=True))
-    return _row(command, [values.get(name, "") for name in _TIMES], zone)
+    return _row(command, values, zone)
 
 
 def _in_columns(line: str, title: str, columns: list[tuple[int, int]], zone: tzinfo) -> _Row | None:
     values = {title[a:b].strip(): line[a:b].strip() for a, b in columns}
     command = values.get("SubmitLine", "")
-    found = _row(command.removesuffix("+"), [values.get(name, "") for name in _TIMES], zone)
+    found = _row(command.removesuffix("+"), values, zone)
     cut = command.endswith("+")
     if found is None and cut and command[:4] in ("srun", "sbat", "sall"):
         found = _Row(command)
     return replace(found, cut=True) if found and cut else found
 
 
-def _row(command: str, times: list[str], zone: tzinfo) -> _Row | None:
+def _row(command: str, values: dict[str, str], zone: tzinfo) -> _Row | None:
     found = _COMMAND.match(command.strip())
     if found is None:
         return None
+    times = (values.get(name, "") for name in _TIMES)
     known = (texts.written_time(text, zone) for text in times if text[:1].isdigit())
-    return _Row(command.strip(), time=next((time for time in known if time), None))
+    time = next((time for time in known if time), None)
+    return _Row(command.strip(), time=time, job=values.get("JobID", "").strip())
 
 
 def _anywhere(line: str) -> _Row | None:
