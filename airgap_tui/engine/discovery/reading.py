@@ -70,8 +70,8 @@ def read_material(material: Material, kind: Kind, host: str = "", zone: tzinfo =
     to its last whole line."""
     place = Place(material.path, 0, host)
     content = material.whole_lines
-    if material.is_name:
-        content = material.path.encode("utf-8", "surrogateescape")
+    if material.form == "squashfs":
+        content = enroot.image_file(material.path, content)
     if kind in _ENGINES and not content.strip():
         return  # an engine that was asked and holds nothing
     if material.form == "numbered":
@@ -83,8 +83,8 @@ def read_material(material: Material, kind: Kind, host: str = "", zone: tzinfo =
 def read_source(source: Source, kind: Kind, zone: tzinfo) -> Pieces:
     """The findings in a file that was opened here, and what of it could not be read."""
     if kind is Kind.ENROOT and source.head.startswith(_SQUASHFS):
-        name = source.place.path.encode("utf-8", "surrogateescape")
-        yield from enroot.read(io.BytesIO(name), source.place)
+        told = enroot.image_file(source.place.path, enroot.attribute(source.place.path))
+        yield from enroot.read(io.BytesIO(told), source.place)
         return
     yield from _read(source, source.content, kind, source.place, zone)
     yield from source.remarks

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.discovery.finding import Kind
+from airgap_tui.engine.discovery.finding import Finding, Kind, State
 from airgap_tui.engine.discovery.hosts import collecting, ssh
 from airgap_tui.engine.discovery.hosts.collecting import (
     LIVE,
@@ -22,6 +22,7 @@ from airgap_tui.engine.discovery.hosts.collecting import (
     Wanted,
 )
 from airgap_tui.engine.discovery.hosts.ssh_host import parse_host
+from airgap_tui.engine.discovery.reading import read_material
 from airgap_tui.engine.errors import EnvironmentFailure, Stopped
 from tests import services
 from tests.engine.discovery.conftest import MadeUpHost, gather
@@ -132,6 +133,25 @@ def test_enroot_tells_containers_with_the_head_of_their_rc(
     assert container.content == b"# enroot-provenance: docker://a#b\n"
     (squashfs,) = gathered.of(Kind.ENROOT, "squashfs")
     assert squashfs.path.endswith("/nvidia+pytorch+25.06.sqsh") and not squashfs.content
+    (hint,) = read_material(squashfs, Kind.ENROOT)
+    assert isinstance(hint, Finding) and hint.state is State.UNRESOLVED
+
+
+def test_what_an_importer_noted_beside_a_squashfs_file_names_its_image(
+    made_up_host: MadeUpHost, shell: str
+) -> None:
+    made_up_host.program(
+        "getfattr",
+        '[ "$*" = "--absolute-names -n user.image_uri --only-values $HOME/cache+7.sqsh" ] &&'
+        " printf docker://nvcr.io#nvidia/pytorch:25.06-py3",
+    )
+    made_up_host.file("home/ann/cache+7.sqsh", b"")
+    gathered = made_up_host.gather(only(Kind.ENROOT), shell)
+    (squashfs,) = gathered.of(Kind.ENROOT, "squashfs")
+    (found,) = read_material(squashfs, Kind.ENROOT)
+    assert isinstance(found, Finding)
+    assert str(found.reference) == "nvcr.io/nvidia/pytorch:25.06-py3"
+    assert found.place.path == squashfs.path
 
 
 def test_kubectl_is_asked_only_where_it_has_a_configuration(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
@@ -181,6 +182,23 @@ def test_a_log_is_read_with_its_rotated_siblings_and_each_once(
     assert [(str(i.reference), i.count) for i in result.discovery.images] == [
         (f"docker.io/x/{name}:1", 1) for name in "abc"
     ]
+
+
+def test_a_squashfs_file_tells_what_an_importer_noted_beside_it(
+    tmp_path: Path, token: CancelToken
+) -> None:
+    image = tmp_path / "cache" / "nvidia+nemo+24.05.sqsh"
+    image.parent.mkdir()
+    image.write_bytes(b"hsqs" + bytes(200))
+    spec = DiscoverSpec((NamedPath(image.parent),))
+    hinted = discover.run(spec, discard, token)
+    assert names(hinted) == [] and "nvidia/nemo:24.05" in hinted.discovery.unresolved[0].reason
+    try:
+        os.setxattr(image, "user.image_uri", b"docker://nvcr.io#nvidia/nemo:24.05")
+    except OSError:
+        pytest.skip("this file system keeps no attributes")
+    told = discover.run(spec, discard, token)
+    assert names(told) == ["nvcr.io/nvidia/nemo:24.05"] and not told.discovery.unresolved
 
 
 def test_a_sif_is_asked_for_its_labels(

@@ -181,7 +181,7 @@ $home
         [ -d "$home" ] || continue
         containers_of "$home/.local/share/enroot"
         for name in "$home"/*.sqsh; do
-            if [ -f "$name" ]; then found=yes; tell begin enroot squashfs "$name" && ended; fi
+            if [ -f "$name" ]; then found=yes; squashfs "$name"; fi
         done
     done <<END
 $list
@@ -201,6 +201,16 @@ containers_of() {
         if [ -r "$container/etc/rc" ]; then head -n 40 "$container/etc/rc" 2>/dev/null | head -c 65536 >&3; fi
         ended
     done
+}
+
+# Its name hints at the image; what an importer of Pyxis noted beside it tells it.
+squashfs() {
+    tell begin enroot squashfs "$1" || return 0
+    if have getfattr; then
+        timed getfattr --absolute-names -n user.image_uri --only-values "$1" 2>/dev/null </dev/null |
+            head -c 4096 >&3
+    fi
+    ended
 }
 
 ended() { printf '\n%s said\n0\n%s end\n' "$mark" "$mark" >&3; }
@@ -387,7 +397,7 @@ below() {
 found_file() {
     case ${1##*/} in
     *.sif | *.simg) image_file "$1" ;;
-    *.sqsh | *.squashfs) tell begin enroot squashfs "$1" && ended ;;
+    *.sqsh | *.squashfs) squashfs "$1" ;;
     *.def | *.recipe | [Ss]ingularity* | [Aa]pptainer* | *ockerfile* | *ontainerfile* | *compose*.y*ml | \
         *.nf | *.config | [Ss]nakefile* | *.smk | *.sh | *.bash | *.sbatch | *.slurm | *.job | *.y*ml | \
         slurm-*.out) text_file "$1" ;;

@@ -81,11 +81,6 @@ class Material:
     cut: bool = False
 
     @property
-    def is_name(self) -> bool:
-        """Whether only the name of the file was sent, which is all that it can tell."""
-        return self.form == "squashfs"
-
-    @property
     def whole_lines(self) -> bytes:
         """The content without a last line that is cut: half a name is another name."""
         return self.content[: self.content.rfind(b"\n") + 1] if self.cut else self.content

@@ -2,11 +2,13 @@
 
 A file that enroot named itself, such as `nvidia+pytorch+24.05-py3.sqsh`, is a hint: the registry is
 lost, so it is unresolved, with the guess as its reason. Any other `.sqsh` is a local file. The
+caching importer of Pyxis notes the image in an extended attribute of the file, which tells it. The
 container's `/etc/rc` names its image in a provenance line from enroot 4.2 on.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -60,6 +62,21 @@ def _path_in(line: str) -> str:
     if line.startswith(("/", ".", "~")) and line.endswith(_SQUASHFS):
         return line
     return next((word for word in _SEPARATORS.split(line) if word.endswith(_SQUASHFS)), "")
+
+
+def image_file(path: str, attribute: bytes) -> bytes:
+    """What a squashfs file tells, for `read`: its attribute `user.image_uri`, or its name."""
+    if attribute.strip():
+        return b"user.image_uri=" + b"".join(attribute.split())
+    return path.encode("utf-8", "surrogateescape")
+
+
+def attribute(path: str) -> bytes:
+    """`user.image_uri` of a file of this machine; empty where it has none."""
+    try:
+        return os.getxattr(path, "user.image_uri")
+    except (OSError, ValueError):
+        return b""
 
 
 def of_error(line: str) -> tuple[str, Named, str] | None:
