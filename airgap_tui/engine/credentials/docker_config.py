@@ -1,4 +1,7 @@
-"""Docker's `config.json` and the `auth.json` of podman and skopeo: one format, several places."""
+"""Docker's `config.json` and the `auth.json` of podman and skopeo: one format, several places.
+
+Docker's old `~/.dockercfg`, which podman and skopeo still read, holds the entries alone.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +79,18 @@ class DockerConfig:
             return cls(origin, software=software)
         return cls.parse(data.decode("utf-8", errors="replace"), origin, software)
 
+    @classmethod
+    def parse_entries(cls, text: str, origin: str, software: Software) -> DockerConfig:
+        """Read what stands under `auths` elsewhere; raises `EnvironmentFailure` as `parse`."""
+        entries = text.strip("\x00 \t\r\n") or "{}"
+        return cls.parse(f'{{"auths": {entries}}}', origin, software, helpers=False)
+
+    @classmethod
+    def read_entries(cls, path: Path, software: Software) -> DockerConfig:
+        """Read a file of that kind, as `read`."""
+        text = (private_file.read(path) or b"").decode("utf-8", errors="replace")
+        return cls.parse_entries(text, private_file.short(path), software)
+
     def find(self, registry: str, repository: str = "") -> Credential | None:
         """The login for a repository: its own, one of its parents', or the registry's.
 
@@ -108,13 +123,28 @@ class DockerConfig:
             helper = self.helper_for(name)
             if helper is not None:
                 found.append((name, f"{self.origin}, {helper.program}"))
-            elif self.auths.get(name):
+            elif self.auths.get(name) and name not in self._tokens:
                 found.append((name, self.origin))
         return tuple(found)
 
     @property
     def unusable(self) -> tuple[Unusable, ...]:
-        return ()
+        reason = "it is a token that was given out for the registry, which nothing here can renew"
+        return tuple(
+            Unusable(name, self.origin, reason, remedy=f"Log in again: airgap-tui login {name}")
+            for name in self._tokens
+        )
+
+    @property
+    def _tokens(self) -> tuple[str, ...]:
+        """Registries of which there is a `registrytoken` and nothing to get another one with."""
+        return tuple(
+            name
+            for name, entry in sorted(self.auths.items())
+            if entry.get("registrytoken")
+            and not any(entry.get(key) for key in ("auth", "username", "identitytoken"))
+            and self.helper_for(name) is None
+        )
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ def _config(secret: dict[str, Any], origin: str) -> DockerConfig:
     else:
         raise EnvironmentFailure(f"{origin}: there is no {key} in it")
     if old:
-        text = f'{{"auths": {text.strip() or "{}"}}}'
+        return DockerConfig.parse_entries(text, origin, Software.KUBERNETES)
     return DockerConfig.parse(text, origin, Software.KUBERNETES, helpers=False)
 
 

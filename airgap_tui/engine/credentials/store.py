@@ -6,7 +6,7 @@
 4.  `DOCKER_AUTH_CONFIG`.
 5.  `REGISTRY_AUTH_FILE`.
 6.  docker's `config.json`.
-7.  The `auth.json` files of podman and skopeo.
+7.  The `auth.json` files of podman and skopeo, then docker's old `.dockercfg`, which they read too.
 8.  `APPTAINER_DOCKER_USERNAME` and its like: nvcr.io only, because they name no registry.
 9.  `docker-config.json` of Apptainer, then of SingularityCE.
 10. enroot's `.credentials`.
@@ -144,6 +144,8 @@ def _sources(environment: Mapping[str, str]) -> Iterator[tuple[str, Callable[[],
         yield "DOCKER_AUTH_CONFIG", partial(DockerConfig.parse, inline, "DOCKER_AUTH_CONFIG")
     for path, software in _configs(environment):
         yield private_file.short(path), partial(DockerConfig.read, path, software)
+    old = Path(environment.get("HOME") or Path.home()) / ".dockercfg"
+    yield private_file.short(old), partial(DockerConfig.read_entries, old, Software.PODMAN)
     yield "APPTAINER_DOCKER_PASSWORD", partial(apptainer.Variables.of, environment)
     own, other = apptainer.default_path(environment), apptainer.singularity_path(environment)
     yield private_file.short(own), partial(DockerConfig.read, own, Software.APPTAINER)

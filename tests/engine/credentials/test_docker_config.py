@@ -86,6 +86,15 @@ def test_entries_that_hold_nothing() -> None:
     assert parse(auths=None, credHelpers=[]).find("reg.lan") is None
 
 
+def test_a_token_of_a_registry_is_told_and_not_used() -> None:
+    auths = {"reg.lan": {"registrytoken": "t"}, "b.lan": {"registrytoken": "t", "auth": "YTpi"}}
+    config = DockerConfig.parse(json.dumps({"auths": auths}), "file")
+    assert config.find("reg.lan") is None and config.find("b.lan") is not None
+    assert config.kept == (("b.lan", "file"),)
+    (told,) = config.unusable
+    assert (told.registry, told.remedy) == ("reg.lan", "Log in again: airgap-tui login reg.lan")
+
+
 def test_the_longest_name_wins() -> None:
     config = parse(
         auths={

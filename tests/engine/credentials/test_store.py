@@ -57,6 +57,21 @@ def test_the_order(tmp_path: Path) -> None:
     assert username(CredentialStore.load(inline, {"reg.lan": given}), "reg.lan") == "given"
 
 
+def test_the_old_file_that_podman_still_reads(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
+    old = tmp_path / ".dockercfg"
+    old.write_text(json.dumps({"https://reg.lan/v1/": {"auth": encoded("old")}}))
+    store = CredentialStore.load(home)
+    assert username(store, "reg.lan") == "old"
+    assert [software for software, _ in store.held("reg.lan")] == [Software.PODMAN]
+    write(tmp_path / ".config/containers/auth.json", reg_lan="podman")
+    assert username(CredentialStore.load(home), "reg.lan") == "podman"
+    old.write_text("no JSON")
+    assert [problem.text for problem in CredentialStore.load(home).problems] == [
+        f"{old} is not JSON, so no login can be read from it"
+    ]
+
+
 def test_docker_config_of_the_environment(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere/config.json", reg_lan="elsewhere")
     write(tmp_path / ".docker/config.json", reg_lan="home")
