@@ -244,8 +244,9 @@ def _introduce(spec: ServeSpec, under_way: Serving, sink: Sink) -> None:
         host, _, port = under_way.address.rpartition(":")
         reachable = "HOST" if host in ("0.0.0.0", "[::]") else host  # noqa: S104 - compared only
         first = tagged[0]
-        name = f"{reachable}:{port}/{first.repository}:{first.tag}"
-        sink(Note(f"Pull with, for example:  docker pull {name}"))
+        name = f"{first.repository}:{first.tag}"
+        sink(Note(f"Pull with, for example:  docker pull {reachable}:{port}/{name}"))
+        sink(Note(f"For enroot and Pyxis that is  {reachable}:{port}#{name}{_without_tls(spec)}"))
     for sentence in catalogue.conflicts():
         sink(Note(f"{sentence}.", Level.WARNING))
     unfinished = [
@@ -265,6 +266,13 @@ def _introduce(spec: ServeSpec, under_way: Serving, sink: Sink) -> None:
                 Level.WARNING,
             )
         )
+
+
+def _without_tls(spec: ServeSpec) -> str:
+    """What enroot needs besides; it has no setting for one registry."""
+    if spec.tls_certificate is not None:
+        return ""
+    return "  with ENROOT_ALLOW_HTTP=y, which makes it try every registry without TLS first"
 
 
 def _is_loopback(host: str) -> bool:

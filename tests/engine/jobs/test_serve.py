@@ -239,11 +239,14 @@ def test_it_serves_until_it_is_stopped(
     )
     thread.start()
     try:
-        wait_for(lambda: len(events.of(Note)) >= 3)
+        wait_for(lambda: any("did not finish" in note.text for note in events.of(Note)))
         told = " ".join(note.text for note in events.of(Note))
         address = told.partition("http://")[2].partition(",")[0]
         assert remote_digest(address, "nvidia/pytorch", "24.05-py3") == sample_images.pytorch.digest
         assert f"docker pull {address}/nvidia/pytorch:24.05-py3" in told
+        assert (
+            f"Pyxis that is  {address}#nvidia/pytorch:24.05-py3  with ENROOT_ALLOW_HTTP=y" in told
+        )
         assert "did not finish them: nvcr.io/nvidia/nothing:1" in told
         wait_for(lambda: any("asked for nvidia/pytorch" in n.text for n in events.of(Note)))
     finally:
