@@ -68,6 +68,7 @@ class Trust:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for a whole run. `platform` None stands for all platforms of an image.
+    `transfers` layers move at a time: as many as skopeo moves, which registries are used to.
     `carry_tool` False leaves airgap-tui itself off the media, unless a command asks for it."""
 
     network: Network = field(default_factory=Network)
@@ -141,7 +142,7 @@ def _file_values(path: Path) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UsageError(f"{path} holds no settings: expected lines like  transfers: 4")
+        raise UsageError(f"{path} holds no settings: expected lines like  transfers: 8")
     return {str(key): item for key, item in value.items()}
 
 

@@ -165,6 +165,19 @@ def test_podman_load_of_a_plain_tar(
         podman_socket("rmi", "--force", name)
 
 
+def test_containerd_imports_a_plain_tar(
+    saved: Saved, containerd: services.Containerd, tmp_path: Path
+) -> None:
+    """By the full names and with the digests of the source; unpacking is its snapshotter's."""
+    containerd("images", "import", "--no-unpack", str(saved.tar(tmp_path)))
+    rows = [line.split() for line in containerd("images", "ls").stdout.splitlines()[1:]]
+    found = {row[0]: row[2] for row in rows}
+    assert {name: found.get(name) for name in saved.samples} == {
+        name: sample.digest for name, sample in saved.samples.items()
+    }
+    containerd("images", "rm", *saved.samples)
+
+
 # --- load -----------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """Load images from bundles and archives into Docker or Podman, and see that they are there.
 
 All images of the bundles go in one stream that is made on the fly, each shared layer once. What the
-engine has already is not sent.
+engine has already is not sent. containerd is none of the engines here: its own `ctr images import`
+reads the tar of a bundle, names and digests unchanged.
 """
 
 from __future__ import annotations
