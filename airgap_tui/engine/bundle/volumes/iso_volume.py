@@ -4,6 +4,9 @@ xorriso writes into a pipe; from there the image is hashed and goes to its disk.
 gives the same bytes: dates are the bundle's, and the order of the files is given. When the image is
 there, each file in it is read and compared: another program has written it. One that broke off is
 begun again.
+
+Names stay within the 64 characters of Joliet, but for blobs with a sha512 digest: OCI gives these
+128, which Rock Ridge has whole and Joliet cut.
 """
 
 from __future__ import annotations
