@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     type=FILE,
     metavar="FILE",
     help="Use the logins of this file first: config.json, enroot's .credentials, pull secrets of"
-    " Kubernetes, DeepOps' variables.",
+    " Kubernetes, registries.yaml, DeepOps' variables.",
 )
 @vault_password_option
 @network_options

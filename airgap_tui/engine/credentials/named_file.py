@@ -43,7 +43,7 @@ class NamedFile:
         A manifest has one source per secret. Raises `EnvironmentFailure` where the file is of no
         known kind, and for a vaulted one what opening it raises.
         """
-        from airgap_tui.engine.credentials import deepops, kubernetes
+        from airgap_tui.engine.credentials import deepops, kubernetes, registries_yaml
 
         origin, data = self.origin, self.data
         text = data.decode("utf-8", errors="replace")
@@ -58,6 +58,8 @@ class NamedFile:
         if kubernetes.is_manifest(text):
             found = kubernetes.PullSecrets.parse(data, origin)
             return found.secrets, found.problems
+        if registries_yaml.is_registries_yaml(text):
+            return (registries_yaml.parse(text, origin),), ()
         if is_json:
             return (DockerConfig.parse(text, origin, helpers=False),), ()
         enroot = EnrootCredentials.parse(text, origin)
@@ -65,6 +67,7 @@ class NamedFile:
             raise EnvironmentFailure(
                 f"{origin} is no file with logins that is known",
                 hint="Known are docker's config.json, enroot's .credentials, pull secrets of"
-                " Kubernetes and DeepOps' docker_login_registries.",
+                " Kubernetes, registries.yaml of RKE2 and k3s, and DeepOps'"
+                " docker_login_registries.",
             )
         return (enroot,), ()

@@ -1,7 +1,8 @@
 """All logins that this machine holds, in the order in which they win.
 
 1.  Given for this run.
-2.  Files that were named for this run: config.json, `.credentials`, pull secrets, DeepOps' logins.
+2.  Files that were named for this run: config.json, `.credentials`, pull secrets, registries.yaml,
+    DeepOps' logins.
 3.  `NGC_API_KEY`, `NGC_CLI_API_KEY`: nvcr.io only.
 4.  `DOCKER_AUTH_CONFIG`.
 5.  `REGISTRY_AUTH_FILE`.

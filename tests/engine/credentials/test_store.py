@@ -218,6 +218,13 @@ def test_what_is_not_used_and_what_is_wrong_is_told(tmp_path: Path) -> None:
             '    {"reg.lan": {"username": "me", "password": "secret"}}\n',
             Software.KUBERNETES,
         ),
+        (
+            "mirrors:\n  nvcr.io:\n    endpoint: [https://reg.lan]\nconfigs:\n  reg.lan:\n"
+            "    auth:\n      username: me\n      password: secret\n"
+            "  other.lan:\n    tls: {ca_file: /ca}\n",
+            Software.KUBERNETES,
+        ),
+        (f"configs:\n  https://reg.lan:\n    auth: {{auth: {encoded('me')}}}", Software.KUBERNETES),
     ],
 )
 def test_a_named_file_shows_what_it_is(text: str, software: Software, tmp_path: Path) -> None:
@@ -229,6 +236,20 @@ def test_a_named_file_shows_what_it_is(text: str, software: Software, tmp_path: 
     assert (found.username, found.secret) == ("me", "secret")
     assert (source.software, problems) == (software, ())
     assert not NamedFile.load(path).needs_password
+
+
+def test_a_token_in_registries_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "registries.yaml"
+    path.write_text(
+        "configs:\n  docker.io:\n    auth:\n      identity_token: refresh\n  odd: [1]\n"
+    )
+    (source,), _problems = NamedFile.load(path).sources()
+    found = source.find("docker.io")
+    assert found is not None and found.identity_token == "refresh"
+    assert source.kept == (("docker.io", str(path)),)
+    path.write_text("configs: {unclosed\n")
+    with pytest.raises(EnvironmentFailure):
+        NamedFile.load(path).sources()
 
 
 def test_a_named_file_of_another_kind_is_refused(tmp_path: Path) -> None:
