@@ -61,7 +61,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
 def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
-    assert load(tmp_path, text).transfers == 4
+    assert load(tmp_path, text).transfers == Settings().transfers
 
 
 @pytest.mark.parametrize(
