@@ -13,7 +13,9 @@ _PATTERNS = (
     re.compile(r"(?i)(?<=\bbasic )[A-Za-z0-9+/=]{6,}"),
     re.compile(rf"(?<=://)(?<!ssh://)[^/@\s]+{_NO_DIGEST}"),
     re.compile(rf"(?<=://)[^/@\s]*:[^/@\s]+{_NO_DIGEST}"),  # ssh://user@host holds no secret
-    re.compile(r"(?i)(?<=[?&])(?:x-amz-[a-z-]+|signature|sig|token|access_token)=[^&\s\"']+"),
+    re.compile(
+        r"(?i)(?<=[?&])(?:x-(?:amz|goog)-[a-z-]+|signature|sig|token|access_token)=[^&\s\"']+"
+    ),
 )
 _SHORTEST = 4
 

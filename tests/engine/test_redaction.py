@@ -41,6 +41,10 @@ def test_very_short_texts_are_not_remembered() -> None:
             "https://s3/x?X-Amz-Signature=abc&X-Amz-Date=1&ok=2",
             "https://s3/x?********&********&ok=2",
         ),
+        (
+            "https://gcs/x?X-Goog-Credential=a%2Fb&X-Goog-Signature=0af",
+            "https://gcs/x?********&********",
+        ),
         ("https://cdn/x?token=abc&y=1", "https://cdn/x?********&y=1"),
         ("docker://$oauthtoken:KEYKEY@nvcr.io#a", "docker://********@nvcr.io#a"),
         (f"docker://ubuntu:1@sha256:{'0f' * 32}", f"docker://ubuntu:1@sha256:{'0f' * 32}"),

@@ -106,7 +106,7 @@ def _holder(descriptor: int) -> str:
             f" by {value['job']} of {value['user']} on {value['host']},"
             f" process {value['process']}, since {value['since']}"
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return " by another job"
 
 

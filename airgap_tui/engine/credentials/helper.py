@@ -39,7 +39,7 @@ class Helper:
         try:
             value = json.loads(output)
             username, secret = str(value["Username"]), str(value["Secret"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise EnvironmentFailure(
                 f"{self.program} answered with something else than a login"
             ) from None

@@ -173,7 +173,7 @@ def _parsed(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         while pending:
             try:
                 value, end = decoder.raw_decode(pending)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             pending = pending[end:].lstrip()
             if isinstance(value, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Protocol
-from urllib.parse import urljoin
 
 import requests
 
@@ -13,7 +12,13 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ConnectionFailure
 from airgap_tui.engine.events import Sink
 from airgap_tui.engine.http import connections
-from airgap_tui.engine.http.endpoint import Endpoint, check_redirect, origin, split
+from airgap_tui.engine.http.endpoint import (
+    Endpoint,
+    authority,
+    check_redirect,
+    joined,
+    origin,
+)
 from airgap_tui.engine.http.failures import TRANSPORT_ERRORS
 from airgap_tui.engine.http.pause import HostPause
 from airgap_tui.engine.http.reply import Reply, broken, watchdog
@@ -94,27 +99,27 @@ class Client:
                 location = reply.headers.get("Location", "")
             if not location:
                 raise ConnectionFailure(
-                    f"{split(url).netloc} redirects ({reply.status}) without saying where to"
+                    f"{authority(url)} redirects ({reply.status}) without saying where to"
                 )
-            target = urljoin(url, location)
+            target = joined(url, location)
             if message.method not in ("GET", "HEAD") and (
                 _streams(message.body) or reply.status not in (307, 308)
             ):
                 raise ConnectionFailure(
-                    f"{split(url).netloc} redirects an upload ({reply.status}), which cannot be"
+                    f"{authority(url)} redirects an upload ({reply.status}), which cannot be"
                     f" followed: {message.name}"
                 )
             check_redirect(url, target)
             seen.add(url)
             if target in seen or len(seen) > _MAX_REDIRECTS:
                 raise ConnectionFailure(
-                    f"{split(url).netloc} redirects in a circle or too often: {message.name}"
+                    f"{authority(url)} redirects in a circle or too often: {message.name}"
                 )
             if origin(target) != origin(url):
                 authorization = ""
                 if message.confidential:
                     raise ConnectionFailure(
-                        f"{split(url).netloc} redirects a login to another host; that is refused"
+                        f"{authority(url)} redirects a login to another host; that is refused"
                     )
             url = target
 

@@ -166,7 +166,7 @@ def _context(registry: str, network: Network) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     named = [Path(os.environ.get(name, "/")) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
-    known = [path for folder in CERTIFICATE_FOLDERS for path in folder.glob(f"{registry}/*.crt")]
+    known = [path for folder in CERTIFICATE_FOLDERS for path in (folder / registry).glob("*.crt")]
     for path in (*named, *known):
         if path.is_file():
             with contextlib.suppress(OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from airgap_tui.engine.errors import ConnectionFailure
 from airgap_tui.engine.oci.reference import DOCKER_HUB
@@ -52,8 +52,25 @@ def split(url: str) -> SplitResult:
     except ValueError:
         valid = False
     if not valid:
-        raise ConnectionFailure(f"a server named the address {url[:200]!r}, which cannot be asked")
+        raise _unaskable(url)
     return parts
+
+
+def joined(base: str, location: str) -> str:
+    """The address that a server means by `location` in its answer from `base`."""
+    try:
+        return urljoin(base, location)
+    except ValueError:  # an IPv6 address that is none
+        raise _unaskable(location) from None
+
+
+def authority(url: str) -> str:
+    """Host and port as people are told them: without a login that the address may hold."""
+    return split(url).netloc.rpartition("@")[2]
+
+
+def _unaskable(address: str) -> ConnectionFailure:
+    return ConnectionFailure(f"a server named the address {address[:200]!r}, which cannot be asked")
 
 
 def origin(url: str) -> tuple[str, str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import socket
 import ssl
 import time
@@ -14,7 +15,7 @@ import requests
 import urllib3
 
 from airgap_tui.engine.errors import ConnectionFailure, TemporaryFailure
-from airgap_tui.engine.http.endpoint import split
+from airgap_tui.engine.http.endpoint import authority
 from airgap_tui.engine.redaction import redact
 
 RETRYABLE = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
@@ -35,6 +36,13 @@ REASONS = {
     522: "the server behind it does not answer",
 }
 _DETAIL_LENGTH = 200
+_LENGTH = re.compile(r"[0-9]{1,19}")
+_PROXY = "It is set in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY makes exceptions."
+_BAD_PROXIES = {
+    requests.exceptions.InvalidProxyURL: "its address is malformed",
+    requests.exceptions.InvalidSchema: "it speaks SOCKS, for which PySocks is missing here",
+    urllib3.exceptions.ProxySchemeUnknown: "its kind is unknown",
+}
 _NO_TLS = ("wrong version number", "http request", "packet length too long")
 
 
@@ -60,6 +68,12 @@ class Answer:
         return redact("".join(c for c in line if c.isprintable()))[:_DETAIL_LENGTH]
 
 
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """How many bytes the body has, or would have; None where that is not told."""
+    text = headers.get("Content-Length", "").strip()
+    return int(text) if _LENGTH.fullmatch(text) else None
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds of `Retry-After`, in either form (RFC 9110, 10.2.3); None where there is none."""
     text = headers.get("Retry-After", "").strip()
@@ -77,7 +91,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
     """The error for an exchange that broke: TLS that cannot be trusted is not temporary."""
-    host = split(url).netloc.rpartition("@")[2]
+    host = authority(url)
     causes = tuple(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -97,10 +111,15 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
             if "eof" not in text and "bad record mac" not in text:
                 return ConnectionFailure(f"TLS with {host} fails: {text}")
     for cause in causes:
+        if type(cause) in _BAD_PROXIES:
+            return ConnectionFailure(
+                f"the proxy on the way to {host} cannot be used: {_BAD_PROXIES[type(cause)]}",
+                hint=_PROXY,
+            )
         if isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)):
             return TemporaryFailure(
                 f"the proxy on the way to {host} does not play along: {_reason(causes)}",
-                hint="It is set in HTTPS_PROXY or HTTP_PROXY; NO_PROXY makes exceptions.",
+                hint=_PROXY,
             )
     invalid = (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError)
     if any(isinstance(cause, invalid) for cause in causes):

@@ -10,7 +10,7 @@ import requests
 import urllib3
 
 from airgap_tui.engine.errors import AirgapError, TemporaryFailure
-from airgap_tui.engine.http.endpoint import split
+from airgap_tui.engine.http.endpoint import authority
 from airgap_tui.engine.http.failures import TRANSPORT_ERRORS, transport_failure
 from airgap_tui.engine.http.watchdog import Exchange, Watchdog
 
@@ -102,5 +102,5 @@ def broken(error: BaseException, url: str, exchange: Exchange) -> AirgapError:
 
 def too_slow(url: str) -> TemporaryFailure:
     return TemporaryFailure(
-        f"{split(url).netloc} sends or takes too little; the connection was dropped"
+        f"{authority(url)} sends or takes too little; the connection was dropped"
     )

@@ -11,7 +11,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ConnectionFailure, TemporaryFailure
 from airgap_tui.engine.events import Sink
 from airgap_tui.engine.http.client import Client
-from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, origin, split
+from airgap_tui.engine.http.endpoint import Endpoint, authority, is_loopback, origin
 from airgap_tui.engine.http.failures import REASONS, RETRYABLE, Answer, retry_after
 from airgap_tui.engine.retry import Attempts
 from airgap_tui.engine.settings import Network
@@ -92,7 +92,7 @@ class Connection:
             # A refusal counts even where its text breaks off.
             with contextlib.suppress(*((ConnectionFailure,) if reply.status >= 400 else ())):
                 body = reply.read(limit)
-        answer = Answer(reply.status, reply.headers, body, split(reply.url).netloc)
+        answer = Answer(reply.status, reply.headers, body, authority(reply.url))
         if len(body) > limit:
             raise ConnectionFailure(f"{answer.host} sends more than {limit} bytes: {question.name}")
         if answer.status in RETRYABLE:

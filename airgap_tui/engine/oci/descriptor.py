@@ -13,6 +13,7 @@ from airgap_tui.engine.errors import InvalidDigest, MalformedContent
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.platform import Platform
 
+_LARGEST = 2**63 - 1
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,8 +40,8 @@ class Descriptor:
         except InvalidDigest as error:
             raise MalformedContent(f"{where}: {error.message}", hint=error.hint) from None
         size = value.get("size")
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-            raise MalformedContent(f"{where}: the size of {digest} is {size!r}")
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
+            raise MalformedContent(f"{where}: the size of {digest} is {repr(size)[:40]}")
         return cls(
             _text(value, "mediaType", where),
             digest,

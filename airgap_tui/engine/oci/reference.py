@@ -108,8 +108,21 @@ def _split_registry(text: str) -> tuple[str, str]:
 
 
 def _check_registry(text: str, registry: str) -> None:
-    if _REGISTRY.fullmatch(registry) is None:
+    if _REGISTRY.fullmatch(registry) is None or not _is_address(registry):
         raise InvalidReference(text, f"{registry!r} is not a registry host")
+
+
+def _is_address(registry: str) -> bool:
+    """Whether what stands in brackets, if anything does, is an IPv6 address."""
+    if not registry.startswith("["):
+        return True
+    import ipaddress  # few names have one
+
+    try:
+        ipaddress.IPv6Address(registry[1 : registry.index("]")])
+    except ValueError:
+        return False
+    return True
 
 
 def _check_repository(text: str, repository: str) -> None:

@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from airgap_tui.engine.credentials.credential import NGC_REGISTRY, Credential
 from airgap_tui.engine.errors import ConnectionFailure
-from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, origin, split
+from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, joined, origin, split
 from airgap_tui.engine.http.failures import Answer
 from airgap_tui.engine.redaction import remember
 from airgap_tui.engine.registry.challenge import Challenge
@@ -126,7 +126,7 @@ class Authenticator:
         for challenge in challenges:
             realm = challenge.parameters.get("realm", "")
             if challenge.scheme == "bearer" and realm:
-                parts = split(urljoin(url, realm))
+                parts = split(joined(url, realm))
                 pairs = parse_qsl(parts.query, keep_blank_values=True)
                 query = urlencode([pair for pair in pairs if pair[0] != "scope"])
                 realm = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))

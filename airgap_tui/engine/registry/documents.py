@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from airgap_tui.engine.cancel import CancelToken
@@ -75,7 +76,7 @@ def read_document(
 
 def _checked(answer: Fetched, reference: Reference, locator: str) -> Digest:
     """The digest of the bytes: the one asked for, or else the registry's kind, or SHA-256."""
-    said = _digest(answer.headers.get("Docker-Content-Digest", ""))
+    said = stated_digest(answer.headers)
     asked = _digest(locator)
     for expected, who in ((asked, "asked for"), (said, "announced")):
         if expected is not None:
@@ -86,6 +87,11 @@ def _checked(answer: Fetched, reference: Reference, locator: str) -> Digest:
                     hint="A proxy or a broken registry changes content; ask its administrator.",
                 )
     return asked or said or Digest.of(answer.body)
+
+
+def stated_digest(headers: Mapping[str, str]) -> Digest | None:
+    """What a registry says of a manifest; None where it says nothing that can be compared."""
+    return _digest(headers.get("Docker-Content-Digest", ""))
 
 
 def _digest(text: str) -> Digest | None:

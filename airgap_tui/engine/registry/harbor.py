@@ -36,7 +36,7 @@ from airgap_tui.engine.errors import (
 )
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.http.client import Client
-from airgap_tui.engine.http.endpoint import split
+from airgap_tui.engine.http.endpoint import authority
 from airgap_tui.engine.http.failures import REASONS, RETRYABLE, Answer, retry_after
 from airgap_tui.engine.oci.naming import project_of
 from airgap_tui.engine.redaction import remember
@@ -212,7 +212,7 @@ class Harbor:
             # A refusal counts even where its text breaks off.
             with contextlib.suppress(*((ConnectionFailure,) if reply.status >= 400 else ())):
                 body = b"" if call.method == "HEAD" else reply.read(_MAX_ANSWER_BYTES)
-        answer = Answer(reply.status, reply.headers, body, split(reply.url).netloc)
+        answer = Answer(reply.status, reply.headers, body, authority(reply.url))
         if answer.status in RETRYABLE:
             said = f": {answer.detail}" if answer.detail else ""
             reason = REASONS[answer.status]

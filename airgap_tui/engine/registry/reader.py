@@ -13,7 +13,7 @@ from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.oci.content import CHUNK
 from airgap_tui.engine.oci.descriptor import Descriptor
 
-_CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(r"bytes\s+([0-9]{1,19})-([0-9]{1,19})/([0-9]+|\*)", re.IGNORECASE)
 _LONGEST_FILL = 0.5
 """Seconds after which a partly filled buffer is handed on, so that progress can be seen."""
 

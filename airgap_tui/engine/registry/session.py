@@ -15,7 +15,7 @@ from airgap_tui.engine.errors import AirgapError, ConnectionFailure, TemporaryFa
 from airgap_tui.engine.events import Level, Note, Sink, discard
 from airgap_tui.engine.http import connections
 from airgap_tui.engine.http.client import Client
-from airgap_tui.engine.http.endpoint import Endpoint, origin, split
+from airgap_tui.engine.http.endpoint import Endpoint, authority, origin
 from airgap_tui.engine.http.failures import RETRYABLE, Answer, retry_after
 from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.registry import challenge
@@ -184,7 +184,7 @@ class Session:
                         reply.status,
                         reply.headers,
                         reply.read(MAX_TOKEN_BYTES),
-                        split(reply.url).netloc,
+                        authority(reply.url),
                     )
                 if len(answer.body) > MAX_TOKEN_BYTES:
                     raise ConnectionFailure(f"{answer.host} answered with too long a token")
@@ -200,7 +200,7 @@ class Session:
             # A refusal counts even where its text breaks off.
             with contextlib.suppress(ConnectionFailure):
                 body = reply.read(_MAX_ERROR_BYTES)
-        return Answer(reply.status, reply.headers, body, split(reply.url).netloc)
+        return Answer(reply.status, reply.headers, body, authority(reply.url))
 
     def _note_warnings(self, reply: Reply) -> None:
         for header in reply.header_values("Warning")[:5]:

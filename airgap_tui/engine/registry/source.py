@@ -12,6 +12,7 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, TemporaryFailure
 from airgap_tui.engine.events import Sink, discard
 from airgap_tui.engine.http.endpoint import check_redirect
+from airgap_tui.engine.http.failures import content_length
 from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure, Reader
@@ -28,13 +29,14 @@ from airgap_tui.engine.registry.documents import (
     manifest_request,
     pull_scope,
     read_document,
+    stated_digest,
 )
 from airgap_tui.engine.registry.reader import BlobReader, MemoryReader, content_range
 from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.settings import Network
 
-_LIMIT = re.compile(r"(\d+)(?:\s*;\s*w=(\d+))?")
+_LIMIT = re.compile(r"([0-9]{1,15})(?:\s*;\s*w=([0-9]{1,15}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,11 @@ class RegistrySource:
         expect = frozenset({200, 400, 405, 501})
         answer = session.fetch(replace(request, expect=expect), 0, token)
         self._note_limit(reference.registry, answer)
-        length = answer.headers.get("Content-Length", "")
-        digest = answer.headers.get("Docker-Content-Digest", "")
+        length = content_length(answer.headers)
+        digest = stated_digest(answer.headers)
         media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        if answer.status == 200 and length.isdecimal() and digest and media_type:
-            return Descriptor(media_type, Digest.parse(digest), int(length))
+        if answer.status == 200 and length is not None and digest is not None and media_type:
+            return Descriptor(media_type, digest, length)
         document, _answer = read_document(session, reference, reference.locator, token)
         return document.descriptor
 
@@ -160,8 +162,7 @@ class RegistrySource:
             expect=frozenset({200, 307, 404}),
         )
         with self.session(reference.registry).send(request, token) as reply:
-            length = reply.headers.get("Content-Length", "")
-            whole = reply.status == 307 or not length.isdecimal() or int(length) == blob.size
+            whole = reply.status == 307 or content_length(reply.headers) in (None, blob.size)
             return reply.status in (200, 307) and whole
 
     def tags(self, reference: Reference, token: CancelToken) -> Iterator[str]:
@@ -215,8 +216,8 @@ class RegistrySource:
         self, reply: Reply, blob: Descriptor, offset: int, token: CancelToken
     ) -> BlobReader:
         """The whole blob comes: its first `offset` bytes are thrown away."""
-        length = reply.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) != blob.size:
+        length = content_length(reply.headers)
+        if length not in (None, blob.size):
             reply.close()
             encoding = reply.headers.get("Content-Encoding", "")
             raise ContentMismatch(

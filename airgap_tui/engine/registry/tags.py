@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import urljoin
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import MalformedContent
-from airgap_tui.engine.http.endpoint import check_redirect
+from airgap_tui.engine.http.endpoint import check_redirect, joined
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.documents import pull_scope
-from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.session import Session
 
 _PAGE = 1000
@@ -43,12 +42,18 @@ def listed(session: Session, reference: Reference, token: CancelToken) -> Iterat
             if tag not in given:
                 given.add(tag)
                 yield tag
-        target = next_page(answer.links)
-        if target is None:
-            return
-        following = urljoin(answer.url, target)
-        check_redirect(url, following)
-        url = following
+        url = next_address(answer)
+
+
+def next_address(answer: Fetched) -> str | None:
+    """The whole address of the next page, if there is one. Raises `ConnectionFailure` for one that
+    cannot or must not be asked."""
+    target = next_page(answer.links)
+    if target is None:
+        return None
+    following = joined(answer.url, target)
+    check_redirect(answer.url, following)
+    return following
 
 
 def next_page(links: Iterable[str]) -> str | None:
@@ -62,9 +67,9 @@ def next_page(links: Iterable[str]) -> str | None:
 
 def _tags(body: bytes, reference: Reference) -> list[str]:
     try:
-        value = json.loads(body)
+        value = parse_json(body, f"the list of the tags of {reference.name}")
         listed_tags = value.get("tags") or []
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):
         raise MalformedContent(f"{reference.name}: the list of tags is not JSON") from None
     if not isinstance(listed_tags, list):
         raise MalformedContent(f"{reference.name}: the list of tags is not a list")

@@ -13,10 +13,10 @@ from airgap_tui.engine.errors import (
     AirgapError,
     ConnectionFailure,
     ContentMismatch,
-    InvalidDigest,
     NotFound,
 )
 from airgap_tui.engine.events import Sink, discard
+from airgap_tui.engine.http.failures import content_length
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure, Opener, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -24,7 +24,7 @@ from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import MAX_BYTES, Index, Manifest
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Scopes
-from airgap_tui.engine.registry.documents import read_document
+from airgap_tui.engine.registry.documents import read_document, stated_digest
 from airgap_tui.engine.registry.harbor import Harbor
 from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.session import Session
@@ -151,8 +151,7 @@ class RegistryTarget:
             expect=frozenset({200, 307, 404, 405}),
         )
         with self.session.send(request, token, retry=False) as reply:
-            length = reply.headers.get("Content-Length", "")
-            whole = reply.status == 307 or not length.isdecimal() or int(length) == blob.size
+            whole = reply.status == 307 or content_length(reply.headers) in (None, blob.size)
             return reply.status in (200, 307) and whole
 
     def _held(self, reference: Reference, blob: Descriptor) -> None:
@@ -196,8 +195,8 @@ class RegistryTarget:
         answer: Fetched,
         token: CancelToken,
     ) -> None:
-        said = answer.headers.get("Docker-Content-Digest", "")
-        if not said:
+        there = stated_digest(answer.headers)
+        if there is None:
             request = Request(
                 "HEAD",
                 f"{reference.repository}/manifests/{locator}",
@@ -205,14 +204,10 @@ class RegistryTarget:
                 reference.tagged_name,
                 push_scope(reference.repository),
                 {"Accept": media_types.ACCEPT},
+                expect=frozenset({200, 400, 405, 501}),
             )
-            said = self.session.fetch(request, 0, token, retry=False).headers.get(
-                "Docker-Content-Digest", ""
-            )
-        try:
-            there = Digest.parse(said) if said else None
-        except InvalidDigest:
-            there = None
+            seen = self.session.fetch(request, 0, token, retry=False)
+            there = stated_digest(seen.headers) if seen.status == 200 else None
         if there is None:
             held, _answer = read_document(self.session, reference, locator, token, retry=False)
             there = Digest.of(held.raw, document.digest.algorithm)

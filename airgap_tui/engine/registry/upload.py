@@ -11,12 +11,12 @@ import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import quote, urljoin, urlunsplit
+from urllib.parse import quote, urlunsplit
 
 from airgap_tui.engine.buffer import buffer
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure, NotFound, TemporaryFailure
-from airgap_tui.engine.http.endpoint import Endpoint, check_redirect, origin, split
+from airgap_tui.engine.http.endpoint import Endpoint, check_redirect, joined, origin, split
 from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.http.watchdog import Exchange
 from airgap_tui.engine.oci.content import Opener, Report, VerifyingReader
@@ -26,7 +26,7 @@ from airgap_tui.engine.registry.auth import Scopes
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
 
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,19})")
 _MAX_MISFITS = 3
 _SLOWEST_COMMIT = 10_000_000
 """Bytes per second at which a registry may copy an upload to its place before it answers."""
@@ -58,7 +58,8 @@ class UploadBody:
 
     def __iter__(self) -> Iterator[memoryview]:
         position = 0
-        with contextlib.closing(VerifyingReader(self._opener(0), self._blob)) as reader:
+        content = self._opener(0)
+        with contextlib.closing(VerifyingReader(content, self._blob)) as reader:
             while True:
                 self._token.check()
                 count = reader.readinto(buffer())
@@ -233,7 +234,7 @@ class Upload:
             raise ConnectionFailure(
                 f"{self.session.registry} opens an upload without saying where it goes to"
             )
-        return checked_address(urljoin(reply.url, location), self.session.endpoint)
+        return checked_address(joined(reply.url, location), self.session.endpoint)
 
 
 def checked_address(url: str, endpoint: Endpoint) -> str:

@@ -52,6 +52,8 @@ def test_empty_fields_are_left_out() -> None:
         ({"size": True}, "is True"),
         ({"size": 1.5}, r"is 1\.5"),
         ({"size": None}, "is None"),
+        ({"size": 2**63}, "is 9223372036854775808"),
+        ({"size": 10**400}, "is 1000000"),
         ({"mediaType": 5}, "mediaType is not a text"),
         ({"annotations": []}, "annotations are not an object"),
         ({"platform": "linux/amd64"}, "a platform is not an object"),

@@ -113,6 +113,8 @@ def test_the_parts() -> None:
         ("host.com:٣/a", "not a registry host"),
         ("[::1/x", "not a registry host"),
         ("[::zz]:1/x", "not a registry host"),
+        ("[:]:1/x", "not a registry host"),
+        ("[1::2::3]/x", "not a registry host"),
         ("0123456789abcdef" * 4, "image ID"),
         (f"x@{SHA256[:-1]}", "takes 64 hex digits, not 63"),
         (f"x@{SHA256.upper().replace('SHA256', 'sha256')}", "lower case"),

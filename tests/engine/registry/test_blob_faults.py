@@ -284,6 +284,8 @@ def test_a_chain_without_end(
         "http://",
         "//",
         "http://127.0.0.1:99999/",
+        "http://[",
+        "http://[1::2::3]/",
         "file:///etc",
     ],
 )
@@ -295,6 +297,18 @@ def test_addresses_that_cannot_be_asked(
     with pytest.raises(ConnectionFailure) as refused:
         source.open(reference, BLOB, 0, token)
     assert not isinstance(refused.value, TemporaryFailure)
+
+
+def test_a_login_in_an_address_is_not_told(
+    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
+) -> None:
+    """Some storage is asked with a login in the address that the registry gives out."""
+    keyed = fake.url.replace("://", "://reader:opal-lantern-42@")
+    fake.script("GET", "blobs", faults.redirected(keyed + "{path}"))
+    fake.script("GET", "blobs", faults.redirected(""))
+    with pytest.raises(ConnectionFailure, match="without saying where to") as refused:
+        source.open(reference, BLOB, 0, token)
+    assert refused.value.message.startswith(fake.host)
 
 
 # --- layers that registries may not hold ---

@@ -170,6 +170,10 @@ def test_addresses_of_uploads(
     fake.script("PATCH", "uploads", faults.without("Location"))
     send(target, reference, missing, token)
 
+    fake.script("POST", "uploads", faults.with_header("Location", "http://[::1/up"))
+    with pytest.raises(ConnectionFailure, match="cannot be asked"):
+        send(target, reference, noise("elsewhere", 1000), token)
+
 
 def test_an_upload_to_another_host_gets_no_login(
     start_fake: StartFake, open_target: OpenTarget, token: CancelToken
@@ -346,6 +350,9 @@ def test_a_manifest_is_compared_without_the_header(
     fake.script("HEAD", "manifests", faults.without("Docker-Content-Digest"))
     assert target.tag(reference, closure, token) == closure.root.digest
     assert len(fake.seen("GET", "manifests")) == 1
+    fake.script("HEAD", "manifests", faults.status(405))
+    assert target.tag(reference, closure, token) == closure.root.digest
+    assert len(fake.seen("GET", "manifests")) == 2
 
 
 @pytest.mark.usefixtures("sent")

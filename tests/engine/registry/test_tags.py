@@ -88,6 +88,9 @@ def test_a_next_page_elsewhere_gets_no_login(
     fake.script("GET", "tags", faults.with_header("Link", '<ftp://x/y>; rel="next"'))
     with pytest.raises(ConnectionFailure):
         list(source.tags(reference, token))
+    fake.script("GET", "tags", faults.with_header("Link", '<//[x>; rel="next"'))
+    with pytest.raises(ConnectionFailure, match="cannot be asked"):
+        list(source.tags(reference, token))
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ConnectionFailure, TemporaryFailure, UsageError
 from airgap_tui.engine.http import connections, endpoint
 from airgap_tui.engine.http.connections import proxies_for
 from airgap_tui.engine.http.endpoint import Endpoint, check_redirect
+from airgap_tui.engine.http.failures import transport_failure
 from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from tests.engine.registry.conftest import OpenSource, OpenTarget, StartFake
@@ -261,6 +263,28 @@ def test_a_proxy_that_is_not_there(
     with pytest.raises(TemporaryFailure, match=r"proxy on the way to reg\.invalid") as refused:
         open_source().resolve(Reference.parse("reg.invalid/a/b:1"), AMD64, token)
     assert "HTTPS_PROXY" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [("http://", "address is malformed"), ("ftp://proxy.lan:1", "kind is unknown")],
+)
+def test_a_proxy_that_cannot_be_used_is_told_at_once(
+    proxy: str, reason: str,
+    open_source: OpenSource, monkeypatch: pytest.MonkeyPatch, token: CancelToken,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConnectionFailure, match=f"proxy on the way to .*{reason}") as refused:
+        open_source().resolve(Reference.parse("reg.invalid/a/b:1"), AMD64, token)
+    assert not isinstance(refused.value, TemporaryFailure)
+    assert "HTTPS_PROXY" in refused.value.hint
+
+
+def test_a_socks_proxy_is_named_where_it_cannot_be_used() -> None:
+    error = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+    failure = transport_failure(error, "https://nvcr.io/v2/")
+    assert not isinstance(failure, TemporaryFailure)
+    assert "SOCKS" in failure.message and "PySocks" in failure.message
 
 
 def test_netrc_never_takes_the_place_of_a_login(

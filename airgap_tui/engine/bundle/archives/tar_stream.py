@@ -233,7 +233,7 @@ class TarStream:
         if match is not None:
             try:
                 value = json.loads(match[0])
-            except ValueError:
+            except (ValueError, RecursionError):
                 value = None
             if isinstance(value, dict):
                 said = str(value.get("error") or value.get("message") or "")

@@ -152,6 +152,12 @@ def test_an_engine_that_fails_while_sending_is_quoted(where: str) -> None:
         contents(whole[:cut] + said, 700)
 
 
+def test_an_engine_s_words_without_end_are_none() -> None:
+    cut = tar({"layer.tar": b"x" * 5000})[:3000]
+    with pytest.raises(MalformedContent, match="ends too early"):
+        contents(cut + b'{"error":' + b"[" * 2000, 700)
+
+
 def test_json_in_a_layer_is_not_taken_for_a_failure() -> None:
     inner = b'{"error":"not one"}' + b"x" * 100
     with pytest.raises(MalformedContent):
