@@ -26,7 +26,7 @@ from airgap_tui.engine.bundle.linking import link_file
 from airgap_tui.engine.bundle.media.extent import reading
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentMismatch, EnvironmentFailure, TemporaryFailure
-from airgap_tui.engine.oci.content import Opener, Reader, Report, check_digest
+from airgap_tui.engine.oci.content import OpenAt, Reader, Report, check_digest
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 
@@ -148,7 +148,7 @@ class BlobStore:
         self.keep(output.path, digest)
 
     def download(
-        self, blob: Descriptor, opener: Opener, report: Report, token: CancelToken
+        self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken
     ) -> Path:
         """Bring a blob whole and checked into its partial file, continuing what is there.
 

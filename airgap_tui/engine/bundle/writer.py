@@ -40,7 +40,7 @@ from airgap_tui.engine.bundle.saved_items import item_of, signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState, Level, Note, Sink, discard
-from airgap_tui.engine.oci.content import Closure, Opener, Report
+from airgap_tui.engine.oci.content import Closure, OpenAt, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest
@@ -212,7 +212,7 @@ class BundleWriter:
         self,
         reference: Reference,
         blob: Descriptor,
-        opener: Opener,
+        opener: OpenAt,
         report: Report,
         token: CancelToken,
     ) -> None:
@@ -233,7 +233,7 @@ class BundleWriter:
         self._store.keep(path, blob.digest)
         self._suspects.discard(blob.digest)
 
-    def take(self, blob: Descriptor, opener: Opener, report: Report, token: CancelToken) -> None:
+    def take(self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken) -> None:
         """Take a blob as it is. Raises as `BlobStore.download` does."""
         self._store.keep(self._store.download(blob, opener, report, token), blob.digest)
         self._suspects.discard(blob.digest)

@@ -254,13 +254,17 @@ class _Loop:
     def _move(self, blob: Descriptor, delivery: Delivery) -> None:
         """One blob into one scope, however many attempts that takes."""
         name, attempts = str(blob.digest), Attempts(self._retry)
-        position = furthest = 0
+        position = furthest = begun = 0
         refetched = False
 
-        def opener(offset: int) -> Reader:
-            nonlocal position
-            position = offset
-            self._sink(BlobStarted(name, offset))
+        def opener(offset: int, held: int = 0, /) -> Reader:
+            nonlocal position, begun
+            position = max(offset, held)
+            # What was sent may be lost on its way: where a target goes on is what has arrived.
+            if position > begun + _PROGRESS_BYTES:
+                begun = position
+                attempts.progressed()
+            self._sink(BlobStarted(name, position))
             return self._source.open(delivery.reference, blob, offset, self._token)
 
         def report(count: int) -> None:

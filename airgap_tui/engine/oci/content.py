@@ -73,8 +73,16 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-Opener = Callable[[int], Reader]
+OpenAt = Callable[[int], Reader]
 """Opens the blob at an offset in bytes."""
+
+
+class Opener(Protocol):
+    """As `OpenAt`; `held` are the bytes that the target has, where it reads them once more to check
+    them, and goes on behind them."""
+
+    def __call__(self, offset: int, held: int = 0, /) -> Reader: ...
+
 
 Report = Callable[[int], None]
 """Takes the number of bytes moved since the last call; negative where bytes are thrown away."""

@@ -58,7 +58,7 @@ class UploadBody:
 
     def __iter__(self) -> Iterator[memoryview]:
         position = 0
-        content = self._opener(0)
+        content = self._opener(0, self._offset)
         with contextlib.closing(VerifyingReader(content, self._blob)) as reader:
             while True:
                 self._token.check()

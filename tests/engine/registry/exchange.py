@@ -51,7 +51,7 @@ class BytesReader:
 
 
 def opener_of(data: bytes) -> Opener:
-    return lambda offset: BytesReader(data[offset:])
+    return lambda offset, _held=0, /: BytesReader(data[offset:])
 
 
 def logins(registry: str, username: str, secret: str) -> CredentialStore:

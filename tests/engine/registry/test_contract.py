@@ -269,7 +269,11 @@ def test_an_upload_goes_on_where_the_source_broke(
 
     with pytest.raises(TemporaryFailure, match="the source broke"):
         target.receive(
-            reference, blob, lambda _offset: Broken(data[:2_000_000]), moved.append, token
+            reference,
+            blob,
+            lambda _offset, _held=0, /: Broken(data[:2_000_000]),
+            moved.append,
+            token,
         )
     target.receive(reference, blob, opener_of(data), moved.append, token)
     assert sum(moved) == len(data)
