@@ -151,10 +151,7 @@ class Session:
 
     def _failure(self, answer: Answer, subject: Subject, url: str) -> AirgapError:
         if answer.status == 429 or (answer.status == 503 and retry_after(answer.headers)):
-            failure = refusal(answer, subject)
-            assert isinstance(failure, TemporaryFailure)  # noqa: S101 - the map says so
-            failure.retry_after = self._client.pause.ask(failure.retry_after, failure.message)
-            return failure
+            return self._paused(refusal(answer, subject))
         if answer.status in (400, 401, 403) and origin(url) != origin(self.endpoint.base):
             # A signed address has expired: the registry gives out a new one.
             return TemporaryFailure(
@@ -166,8 +163,15 @@ class Session:
         login = self._auth.login(subject.repository)
         return refusal(answer, replace(subject, login=login, problems=problems))
 
+    def _paused(self, failure: AirgapError) -> AirgapError:
+        """The failure, once all requests wait as long as the host asks."""
+        assert isinstance(failure, TemporaryFailure)  # noqa: S101 - the map says so
+        failure.retry_after = self._client.pause.ask(failure.retry_after, failure.message)
+        return failure
+
     def _ask(self, asked: TokenRequest, token: CancelToken) -> Answer:
-        """One request to a token service, tried again where that may help."""
+        """One request to a token service, tried again where that may help. A pause that it asks for
+        is one of its registry: without a token nothing goes on there."""
         attempts = Attempts(self._settings.retry)
         headers = {"Accept": "application/json"}
         body = None
@@ -190,7 +194,9 @@ class Session:
                     raise ConnectionFailure(f"{answer.host} answered with too long a token")
                 if answer.status not in RETRYABLE:
                     return answer
-                raise refusal(answer, Subject(self.registry, "", "a token"))
+                failure = refusal(answer, Subject(self.registry, "", "a token"))
+                paused = answer.status == 429 or retry_after(answer.headers) is not None
+                raise self._paused(failure) if paused else failure
             except TemporaryFailure as failure:
                 token.sleep(attempts.delay_after(failure))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure
+from airgap_tui.engine.events import HostPaused
 from airgap_tui.engine.http.endpoint import Endpoint
 from airgap_tui.engine.http.failures import Answer
 from airgap_tui.engine.oci.platform import Platform
@@ -21,12 +23,14 @@ from airgap_tui.engine.registry.auth import Authenticator, TokenRequest
 from airgap_tui.engine.registry.challenge import Challenge
 from airgap_tui.engine.registry.failures import Subject
 from airgap_tui.engine.registry.source import RegistrySource
+from tests.conftest import EventLog
 from tests.engine.registry.conftest import OpenSource, OpenTarget, StartFake
 from tests.engine.registry.exchange import descriptor, logins, pull, push, read_once, send
 from tests.fakes import faults
 from tests.fakes.registry import Answer as FakeAnswer
 from tests.fakes.registry import Seen, Tokens, failure
 from tests.images import SampleImages
+from tests.services import wait_for
 
 AMD64 = Platform("linux", "amd64")
 SECRET = "a-very-secret-password"
@@ -275,6 +279,40 @@ def test_a_token_service_that_is_down_for_a_moment(
     reference = Reference.parse(fake.add(sample_images.base))
     source.resolve(reference, AMD64, token)
     assert len(fake.seen("GET", "/token")) == 3
+
+
+def test_a_pause_that_a_token_service_asks_for_is_told_and_shared(
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages,
+    events: EventLog, token: CancelToken,
+) -> None:  # fmt: skip
+    fake = start_fake(tokens=Tokens())
+    fake.script("GET", "/token", faults.status(429, ("Retry-After", "1")))
+    first = Reference.parse(fake.add(sample_images.base))
+    second = Reference.parse(fake.add(sample_images.docker))
+    source, started = open_source(sink=events), time.monotonic()
+    waiting = threading.Thread(target=source.resolve, args=(first, AMD64, token))
+    waiting.start()
+    wait_for(lambda: bool(events.of(HostPaused)), 10)
+    source.resolve(second, AMD64, token)
+    waiting.join(10)
+    assert time.monotonic() - started >= 0.95
+    (pause,) = events.of(HostPaused)
+    assert (pause.host, pause.seconds) == (fake.host, 1.0)
+    assert "allows no more requests for now (429)" in pause.reason
+    assert len(fake.seen("GET", "/token")) == 3
+
+
+@pytest.mark.parametrize(
+    "realm", ["http://[", "http://[1::2::3]/token", "http://h:99999/", "ftp://h/token"]
+)
+def test_a_realm_that_cannot_be_asked(
+    realm: str,
+    start_fake: StartFake, source: RegistrySource, sample_images: SampleImages, token: CancelToken,
+) -> None:  # fmt: skip
+    fake = start_fake(tokens=Tokens(challenge=lambda _url, _scope: f'Bearer realm="{realm}"'))
+    reference = Reference.parse(fake.add(sample_images.base))
+    with pytest.raises(ConnectionFailure, match="cannot be asked"):
+        source.resolve(reference, AMD64, token)
 
 
 @pytest.mark.parametrize(
