@@ -16,6 +16,7 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.documents import Walk, pull_scope, read_document
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
+from airgap_tui.engine.registry.tags import next_address
 
 _COSIGN_KINDS = ("sig", "att", "sbom")
 _MAX_DEPTH = 2
@@ -60,7 +61,7 @@ def follow(
 def referrers(
     session: Session, reference: Reference, digest: Digest, token: CancelToken
 ) -> tuple[Descriptor, ...]:
-    """Descriptors of the manifests whose subject is `digest`."""
+    """Descriptors of the manifests whose subject is `digest`: of all pages, within bounds."""
     path = f"{reference.repository}/referrers/{digest}"
     request = Request(
         "GET",
@@ -72,20 +73,39 @@ def referrers(
         expect=frozenset({200, 400, 403, 404, 405}),
     )
     answer = session.fetch(request, MAX_BYTES, token)
-    if answer.status == 200:
+    if answer.status != 200:
+        return _by_tag(session, reference, digest, token)
+    found: dict[Digest, Descriptor] = {}
+    while True:
+        before = len(found)
         try:
-            document: Manifest | Index = parse(answer.body, where=request.name)
+            page = parse(answer.body, where=request.name)
         except MalformedContent:
             return ()  # a registry that answers every address with a page
-    else:
-        try:
-            document, _answer = read_document(session, reference, fallback_tag(digest), token)
-        except NotFound:
-            return ()
-        except AccessDenied as denied:
-            if denied.status != 403:
-                raise
-            return ()
+        found.update((d.digest, d) for d in _listed(page))
+        url = next_address(answer)
+        if url is None or not before < len(found) < _MAX_SIGNATURES:
+            return tuple(found.values())
+        following = replace(request, url=url, expect=frozenset({200}))
+        answer = session.fetch(following, MAX_BYTES, token)
+
+
+def _by_tag(
+    session: Session, reference: Reference, digest: Digest, token: CancelToken
+) -> tuple[Descriptor, ...]:
+    """As `referrers`, where the registry has no list of its own."""
+    try:
+        document, _answer = read_document(session, reference, fallback_tag(digest), token)
+    except NotFound:
+        return ()
+    except AccessDenied as denied:
+        if denied.status != 403:
+            raise
+        return ()
+    return _listed(document)
+
+
+def _listed(document: Manifest | Index) -> tuple[Descriptor, ...]:
     return document.manifests if isinstance(document, Index) else ()
 
 

@@ -9,6 +9,7 @@ from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from tests.engine.registry.conftest import OpenSource, StartFake
 from tests.fakes import faults
+from tests.fakes.registry import Answer, Fault
 from tests.images import OCI_INDEX, SampleImages, build_artifact, fallback_tag
 
 AMD64 = Platform("linux", "amd64")
@@ -30,6 +31,33 @@ def test_referrers_of_referrers_and_of_children(
     assert {blob.digest for blob in closure.needed} > {blob.digest for blob in closure.blobs}
     amd64 = open_source(signatures=True).resolve(reference, AMD64, token)
     assert amd64.signatures == (), "they speak about the other platform"
+
+
+def test_all_pages_of_referrers_count(
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages, token: CancelToken
+) -> None:
+    fake = start_fake()
+    sample = sample_images.base
+    sboms = [build_artifact(f"x:{n}", {"sbom": bytes([n])}, subject=sample) for n in range(3)]
+    reference = Reference.parse(fake.add(sample, "a/b:1"))
+    for number, sbom in enumerate(sboms):
+        fake.add(sbom, f"a/b:sbom{number}")
+
+    def page(number: int) -> Fault:
+        """One of them, and where the next is; the last page names itself."""
+        sbom, following = sboms[number], min(number + 1, 2)
+        entry = {"mediaType": sbom.media_type, "digest": sbom.digest, "size": len(sbom.manifest)}
+        value = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
+        link = f'</v2/a/b/referrers/{sample.digest}?page={following}>; rel="next"'
+        headers = [("Content-Type", OCI_INDEX), ("Link", link)]
+        return lambda _seen, _honest: Answer(200, headers, json.dumps(value).encode())
+
+    for number in (2, 1):
+        fake.script("GET", rf"referrers/{sample.digest}\?page={number}", page(number), forever=True)
+    fake.script("GET", f"referrers/{sample.digest}$", page(0))
+    closure = open_source(signatures=True).resolve(reference, AMD64, token)
+    assert [str(s.root.digest) for s in closure.signatures] == [sbom.digest for sbom in sboms]
+    assert len(fake.seen("GET", f"referrers/{sample.digest}")) == 4
 
 
 def test_the_tag_that_stands_for_the_list(
