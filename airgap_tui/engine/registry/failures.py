@@ -46,6 +46,9 @@ def refusal(answer: Answer, subject: Subject) -> AirgapError:
     if status == 403:
         nothing = "may not be written" if subject.push else "no access, or no such image"
         return _denied(answer, subject, f"{name}: {nothing} (403){said}")
+    if status == 412 and subject.registry != _NGC:
+        rule = f"a rule of {subject.registry} does not allow {name} (412){said}"
+        return _denied(answer, subject, rule)
     if status == 412:
         where = _licence_page(name)
         return _denied(answer, subject, f"{name}: accept its licence first, at {where} (412)")

@@ -53,7 +53,7 @@ def reference(fake: FakeRegistry, sample_images: SampleImages) -> Reference:
         (402, AccessDenied, "your account may not use .*402, entitlement"),
         (403, AccessDenied, "no access, or no such image .403"),
         (404, NotFound, "404"),
-        (412, AccessDenied, "accept its licence first, at .*412"),
+        (412, AccessDenied, "a rule of .* does not allow .*412"),
         (418, ConnectionFailure, "418"),
         (451, AccessDenied, "withheld for legal reasons .451"),
     ],
@@ -250,12 +250,14 @@ def test_head_that_a_registry_does_not_know(
         faults.status(405),
         faults.without("Docker-Content-Digest"),
         faults.without("Content-Type"),
+        faults.with_header("Docker-Content-Digest", f"blake3:{'0' * 64}"),
+        faults.with_header("Docker-Content-Digest", "none"),
     ):
         fake.script("HEAD", "manifests", fault)
         found = source.head(reference, token)
         assert str(found.digest) == sample_images.base.digest
         assert found.size == len(sample_images.base.manifest)
-    assert len(fake.seen("GET", "manifests")) == 3
+    assert len(fake.seen("GET", "manifests")) == 5
 
 
 def test_a_manifest_that_is_not_the_one_asked_for(
@@ -383,6 +385,15 @@ def test_the_licence_page_of_ngc() -> None:
     ):
         subject = Subject("nvcr.io", name, f"nvcr.io/{name}")
         assert f"catalog.ngc.nvidia.com/orgs/{page} (412)" in refusal(answer, subject).message
+
+
+def test_a_rule_of_another_registry_is_told_in_its_words() -> None:
+    """As Harbor's, that images have to be signed or free of known weaknesses."""
+    said = "current image with 12 vulnerabilities cannot be pulled"
+    body = json.dumps({"errors": [{"code": "PROJECTPOLICYVIOLATION", "message": said}]}).encode()
+    refused = refusal(Answer(412, {}, body, "h.lan"), Subject("h.lan", "a", "h.lan/a:1"))
+    assert isinstance(refused, AccessDenied) and refused.status == 412
+    assert refused.message == f"a rule of h.lan does not allow h.lan/a:1 (412): {said}"
 
 
 def test_errors_of_a_server_are_one_short_line() -> None:
