@@ -34,6 +34,10 @@ class DockerConfig:
     helpers: Mapping[str, Helper] = field(default_factory=dict)
     default_helper: Helper | None = None
     software: Software = Software.DOCKER
+    _answers: dict[tuple[Helper, str], Credential | EnvironmentFailure | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What helpers have said: one that takes long, or fails, is not asked for each repository."""
 
     @classmethod
     def parse(
@@ -99,7 +103,7 @@ class DockerConfig:
         for key in _keys(registry, repository):
             helper = self.helpers.get(key)
             if helper is not None:
-                found = helper.get(_server(key))
+                found = self._ask(helper, _server(key))
                 if found is not None:
                     return found
             entry = self.auths.get(key)
@@ -108,8 +112,19 @@ class DockerConfig:
                 if found is not None:
                     return found
         if self.default_helper is not None:
-            return self.default_helper.get(_server(registry))
+            return self._ask(self.default_helper, _server(registry))
         return None
+
+    def _ask(self, helper: Helper, server: str) -> Credential | None:
+        if (helper, server) not in self._answers:
+            try:
+                self._answers[helper, server] = helper.get(server)
+            except EnvironmentFailure as error:
+                self._answers[helper, server] = error
+        answer = self._answers[helper, server]
+        if isinstance(answer, EnvironmentFailure):
+            raise EnvironmentFailure(answer.message, hint=answer.hint)
+        return answer
 
     def helper_for(self, registry: str) -> Helper | None:
         """The helper that keeps this registry's login, if any."""

@@ -169,8 +169,8 @@ def answer(helper: Path, username: str, secret: str) -> None:
 
 
 def test_a_helper_for_all(helper: Path) -> None:
+    assert parse(credsStore="test", auths={"reg.lan": {}}).find("reg.lan") is None
     config = parse(credsStore="test", auths={"reg.lan": {}})
-    assert config.find("reg.lan") is None
     answer(helper, "user", SECRET)
     found = config.find("reg.lan", "a/b")
     assert found is not None
@@ -212,6 +212,26 @@ def test_helpers_that_fail(helper: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("airgap_tui.engine.credentials.helper.TIMEOUT", 0.2)
     with pytest.raises(EnvironmentFailure, match="did not answer"):
         parse(credsStore="test").find("reg.lan")
+
+
+def test_a_helper_is_asked_once_for_all_repositories(helper: Path) -> None:
+    answer(helper, "user", SECRET)
+    config = parse(credsStore="test")
+    logins = [config.find("reg.lan", f"team/image{number}") for number in range(3)]
+    assert {login.secret for login in logins if login is not None} == {SECRET}
+    assert config.find("other.lan", "team/image")
+    assert (helper / "calls").read_text().count("get") == 2
+
+
+def test_a_helper_that_fails_is_not_waited_for_again(helper: Path) -> None:
+    (helper / "docker-credential-test").write_text(
+        f"#!/bin/sh\necho get >> '{helper}/calls'\necho locked; exit 2\n"
+    )
+    config = parse(credsStore="test")
+    for number in range(3):
+        with pytest.raises(EnvironmentFailure, match="failed: locked"):
+            config.find("reg.lan", f"team/image{number}")
+    assert (helper / "calls").read_text().count("get") == 1
 
 
 # --- storing ---
