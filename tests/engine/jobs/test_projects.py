@@ -22,7 +22,9 @@ from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.settings import Network, Settings
 from tests.conftest import EventLog
 from tests.engine.bundle.sample_source import save
+from tests.fakes import faults
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.registry import Fault
 from tests.images import SampleImages
 from tests.services import Distribution, wait_for
 
@@ -219,6 +221,16 @@ def test_who_is_no_member_may_not_write_and_nothing_is_called_missing(harbor: Fa
     found = asked(harbor, "library/a", user="ann")
     assert found.missing == () and found.project is not None
     assert found.project.finding.startswith("You may read, not write")
+
+
+@pytest.mark.parametrize("fault", [faults.status(500), faults.refused(403, "DENIED")])
+def test_an_upload_that_cannot_be_ended_says_nothing_of_writing(
+    fault: Fault, harbor: FakeHarbor
+) -> None:
+    """Some registries want a right to delete for it."""
+    harbor.script("DELETE", "uploads", fault, forever=True)
+    assert asked(harbor, "library/a").good
+    assert harbor.seen("DELETE", "uploads")
 
 
 def test_a_wrong_login_comes_first(harbor: FakeHarbor) -> None:
