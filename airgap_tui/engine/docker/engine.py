@@ -38,9 +38,13 @@ class Engine:
         self._tunnel = tunnel
         self._clients: list[APIClient] = []
         self._lock = threading.Lock()
-        with self._speaking("the connection"):
-            self._client = self._new_client(_TIMEOUT, "auto")
-            self.info = self._read_info()
+        try:
+            with self._speaking("the connection"):
+                self._client = self._new_client(_TIMEOUT, "auto")
+                self.info = self._read_info()
+        except BaseException:
+            self._close_clients()
+            raise
         if self.info.kind != kind:
             self._kind = self.info.kind
 
@@ -80,12 +84,15 @@ class Engine:
         self.close()
 
     def close(self) -> None:
+        self._close_clients()
+        if self._tunnel is not None:
+            self._tunnel.close()
+
+    def _close_clients(self) -> None:
         with self._lock:
             clients, self._clients = self._clients, []
         for client in clients:
             client.close()
-        if self._tunnel is not None:
-            self._tunnel.close()
 
     def images(self) -> tuple[EngineImage, ...]:
         """All images that have a name or came from a registry."""
