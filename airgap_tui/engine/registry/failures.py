@@ -46,7 +46,7 @@ def refusal(answer: Answer, subject: Subject) -> AirgapError:
     if status == 403:
         nothing = "may not be written" if subject.push else "no access, or no such image"
         return _denied(answer, subject, f"{name}: {nothing} (403){said}")
-    if status == 412 and subject.registry != _NGC:
+    if status == 412 and said and subject.registry != _NGC:
         rule = f"a rule of {subject.registry} does not allow {name} (412){said}"
         return _denied(answer, subject, rule)
     if status == 412:

@@ -53,7 +53,7 @@ def reference(fake: FakeRegistry, sample_images: SampleImages) -> Reference:
         (402, AccessDenied, "your account may not use .*402, entitlement"),
         (403, AccessDenied, "no access, or no such image .403"),
         (404, NotFound, "404"),
-        (412, AccessDenied, "a rule of .* does not allow .*412"),
+        (412, AccessDenied, "accept its licence first, at .*412"),
         (418, ConnectionFailure, "418"),
         (451, AccessDenied, "withheld for legal reasons .451"),
     ],
