@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 
 from airgap_tui.engine.errors import AccessDenied
@@ -27,6 +28,22 @@ class Credential:
     def __post_init__(self) -> None:
         remember(self.secret)
         remember(self.identity_token)
+
+
+def basic(username: str, secret: str) -> str:
+    """The value of `Authorization` that tells name and secret, masked in messages from now on.
+
+    What was no text in the environment goes as the bytes that it was; what JSON can write and no
+    bytes can be never makes a login.
+    """
+    text = f"{username}:{secret}"
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "replace")
+    encoded = base64.b64encode(raw).decode()
+    remember(encoded)
+    return f"Basic {encoded}"
 
 
 def without_line_breaks(secret: str) -> str:

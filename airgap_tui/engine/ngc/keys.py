@@ -7,7 +7,6 @@ no more. A key is sent to the host that it is for and to no other, and no redire
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 import time
@@ -21,6 +20,7 @@ from airgap_tui.engine.credentials.credential import (
     NGC_REGISTRY,
     NGC_USERNAME,
     Credential,
+    basic,
     check_ngc_key,
 )
 from airgap_tui.engine.errors import AccessDenied, AirgapError, ConnectionFailure
@@ -171,10 +171,9 @@ class Key:
         scopes = [f"group/ngc:{org}" if org else "group/ngc"]
         scopes += [f"group/ngc:{org}/{team}"] if team else []
         query = urlencode([("service", "ngc"), *(("scope", s) for s in scopes)], safe=":/")
-        login = base64.b64encode(f"{NGC_USERNAME}:{self._secret}".encode()).decode()
-        remember(login)
+        login = basic(NGC_USERNAME, self._secret)
         question = Question(f"token?{query}", "a token", headers=_accept())
-        answer = self._authn.ask(question, f"Basic {login}", token, _MAX_TOKEN_BYTES)
+        answer = self._authn.ask(question, login, token, _MAX_TOKEN_BYTES)
         if answer.status != 200:
             raise self._refusal(answer, question.name)
         value = _token_of(answer)

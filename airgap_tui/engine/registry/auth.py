@@ -7,7 +7,6 @@ which refuses everybody without a key, so a later challenge never replaces the f
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import threading
@@ -16,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from airgap_tui.engine.credentials.credential import NGC_REGISTRY, Credential
+from airgap_tui.engine.credentials.credential import NGC_REGISTRY, Credential, basic
 from airgap_tui.engine.errors import ConnectionFailure
 from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, joined, origin, split
 from airgap_tui.engine.http.failures import Answer
@@ -146,7 +145,7 @@ class Authenticator:
         credential = self._find(subject.repository)
         if credential is None or not (credential.username or credential.secret):
             return ""
-        return _basic(credential.username, credential.secret)
+        return basic(credential.username, credential.secret)
 
     def _fetch(
         self, scopes: Scopes, credential: Credential | None, subject: Subject, ask: Ask
@@ -194,7 +193,7 @@ class Authenticator:
         authorization = ""
         if credential is not None:
             username = credential.username or "<token>"
-            authorization = _basic(username, credential.secret or credential.identity_token)
+            authorization = basic(username, credential.secret or credential.identity_token)
         return ask(TokenRequest(url, authorization))
 
     def _check_realm(self, realm: str) -> None:
@@ -220,12 +219,6 @@ def _covered(scope: str, scopes: Scopes) -> bool:
         resource == name and set(actions.split(",")) <= set(held.split(","))
         for name, _colon, held in given
     )
-
-
-def _basic(username: str, secret: str) -> str:
-    encoded = base64.b64encode(f"{username}:{secret}".encode()).decode()
-    remember(encoded)
-    return f"Basic {encoded}"
 
 
 def _read(answer: Answer) -> tuple[str, float]:

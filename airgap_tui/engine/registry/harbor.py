@@ -14,7 +14,6 @@ forms.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import threading
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.credential import Credential, basic
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import (
     AccessDenied,
@@ -39,7 +38,6 @@ from airgap_tui.engine.http.client import Client
 from airgap_tui.engine.http.endpoint import authority
 from airgap_tui.engine.http.failures import REASONS, RETRYABLE, Answer, retry_after
 from airgap_tui.engine.oci.naming import project_of
-from airgap_tui.engine.redaction import remember
 from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.retry import Attempts
 from airgap_tui.engine.settings import Network
@@ -179,9 +177,7 @@ class Harbor:
         login = self._login(project)
         if login is None or not login.secret:
             return ""
-        encoded = base64.b64encode(f"{login.username}:{login.secret}".encode()).decode()
-        remember(encoded)
-        return f"Basic {encoded}"
+        return basic(login.username, login.secret)
 
     def _ask(
         self,

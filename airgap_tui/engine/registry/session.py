@@ -177,7 +177,7 @@ class Session:
         body = None
         if asked.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body = urlencode(asked.form).encode()
+            body = urlencode(asked.form, errors="replace").encode()
         request = Request(
             "GET" if body is None else "POST", asked.url, "", "a token", headers=headers, body=body
         )

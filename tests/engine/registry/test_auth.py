@@ -56,6 +56,24 @@ def test_basic(
     assert f"airgap-tui login {fake.host}" in missing.value.hint
 
 
+@pytest.mark.parametrize("secret", ["gr\udcfcn", "\ud800"])
+@pytest.mark.parametrize("basic", [True, False])
+def test_a_secret_that_is_no_text_is_refused_as_any_wrong_one(
+    secret: str, basic: bool,
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages, token: CancelToken,
+) -> None:  # fmt: skip
+    """Bytes of the environment that are not UTF-8, and half a character out of JSON."""
+    fake = start_fake(basic={"user": SECRET}) if basic else start_fake(tokens=Tokens())
+    reference = Reference.parse(fake.add(sample_images.base))
+    for login in (
+        Credential("user", secret, "the test"),
+        Credential("", "", "the test", identity_token=secret),
+    ):
+        source = open_source(credentials=CredentialStore({fake.host: login}))
+        with pytest.raises(AccessDenied):
+            source.resolve(reference, AMD64, token)
+
+
 def test_anonymous_token(
     start_fake: StartFake, source: RegistrySource, sample_images: SampleImages, token: CancelToken
 ) -> None:
