@@ -48,7 +48,8 @@ class Seen:
 class Answer:
     """What is sent, and how: `cut` ends the body after so many bytes (-1: before the status line)
     and `ending` says how the connection then ends: close, reset or stall. `drip` sends that many
-    bytes at a time with `pause` seconds between. `length` False leaves Content-Length out."""
+    bytes at a time with `pause` seconds between. `length` False leaves Content-Length out; the
+    connection ends with the body then, unless `keep` says that the body tells its end by itself."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Answer:
     drip: int = 0
     pause: float = 0.0
     length: bool = True
+    keep: bool = False
 
     def header(self, name: str) -> str:
         return next((v for k, v in self.headers if k.lower() == name.lower()), "")
@@ -474,7 +476,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if answer.length:
             self.send_header("Content-Length", str(len(answer.body)))
-        else:
+        elif not answer.keep:
             self.close_connection = True
         self.end_headers()
         if self.command == "HEAD":
@@ -517,5 +519,5 @@ def _login(header: str) -> tuple[str, str] | None:
     kind, _, value = header.partition(" ")
     if kind != "Basic":
         return None
-    user, _, password = base64.b64decode(value).decode().partition(":")
+    user, _, password = base64.b64decode(value).decode("utf-8", "replace").partition(":")
     return user, password

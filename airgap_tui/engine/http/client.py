@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -27,6 +28,7 @@ from airgap_tui.engine.settings import Network
 
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LONGEST_PAGE = 16 * 1024
 _USER_AGENT = "airgap-tui"
 
 
@@ -97,6 +99,9 @@ class Client:
                 return reply
             with reply:
                 location = reply.headers.get("Location", "")
+                # A page that is read to its end leaves its connection for the next request.
+                with contextlib.suppress(ConnectionFailure):
+                    reply.read(_LONGEST_PAGE)
             if not location:
                 raise ConnectionFailure(
                     f"{authority(url)} redirects ({reply.status}) without saying where to"

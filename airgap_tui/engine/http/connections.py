@@ -129,6 +129,11 @@ class _Wire(requests.Session):
                 self._any = _Adapter(self._context())
             return self._any
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None for all: `http.client` follows them. Asked not to, `requests` would still read a
+        redirect's page without bounds, and stumble over addresses that are none."""
+        return None
+
     def close(self) -> None:
         super().close()
         for adapter in (self._own, self._any):

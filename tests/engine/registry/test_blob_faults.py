@@ -28,7 +28,7 @@ from airgap_tui.engine.registry.source import RegistrySource
 from tests.engine.registry.conftest import OpenSource, StartFake
 from tests.engine.registry.exchange import QUICK, descriptor, logins, read_once, read_whole
 from tests.fakes import faults
-from tests.fakes.registry import FakeRegistry, Fault, Tokens
+from tests.fakes.registry import Answer, FakeRegistry, Fault, Seen, Tokens
 from tests.images import noise
 
 AMD64 = Platform("linux", "amd64")
@@ -192,22 +192,51 @@ def test_nothing_and_inline_content_need_no_request(
     assert not fake.requests
 
 
-def test_connections_are_used_again(
-    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    made: list[object] = []
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ports that were connected to."""
+    ports: list[int] = []
     connect = connections._PlainConnection.connect
 
     def counted(connection: connections._PlainConnection) -> None:
-        made.append(connection)
+        ports.append(connection.port or 0)
         connect(connection)
 
     monkeypatch.setattr(connections._PlainConnection, "connect", counted)
+    return ports
+
+
+def test_connections_are_used_again(
+    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken,
+    made: list[int],
+) -> None:  # fmt: skip
     for _round in range(3):
         assert read_once(source, reference, BLOB, 0, token) == DATA
         assert source.session(fake.host)
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_connections_are_used_again_after_redirects(
+    length: bool,
+    start_fake: StartFake, fake: FakeRegistry, reference: Reference, source: RegistrySource,
+    token: CancelToken, made: list[int],
+) -> None:  # fmt: skip
+    """The page that says where to is read: else each layer would begin with a new handshake."""
+    storage = start_fake()
+    storage.blobs["a/b"] = {str(BLOB.digest): DATA}
+
+    def elsewhere(seen: Seen, _honest: object) -> Answer:
+        page, chunked = faults.HTML, [("Transfer-Encoding", "chunked")]
+        if not length:
+            page = b"%x\r\n%s\r\n0\r\n\r\n" % (len(page), page)
+        headers = [("Location", storage.url + seen.path), *([] if length else chunked)]
+        return Answer(307, headers, page, length=length, keep=True)
+
+    fake.script("GET", "blobs", elsewhere, forever=True)
+    for _round in range(3):
+        assert read_once(source, reference, BLOB, 0, token) == DATA
+    assert sorted(made) == sorted(int(host.host.rpartition(":")[2]) for host in (fake, storage))
 
 
 def test_a_connection_that_was_closed_between_two_requests(
@@ -220,6 +249,18 @@ def test_a_connection_that_was_closed_between_two_requests(
 
 
 # --- redirects ---
+
+
+def test_the_page_of_a_redirect_is_not_waited_for(
+    start_fake: StartFake, fake: FakeRegistry, reference: Reference, source: RegistrySource,
+    token: CancelToken,
+) -> None:  # fmt: skip
+    storage = start_fake()
+    storage.blobs["a/b"] = {str(BLOB.digest): DATA}
+    headers = [("Location", f"{storage.url}/v2/a/b/blobs/{BLOB.digest}")]
+    page = Answer(307, headers, bytes(100_000), cut=50_000, ending="stall")
+    fake.script("GET", "blobs", lambda _seen, _honest: page)
+    assert read_once(source, reference, BLOB, 0, token) == DATA
 
 
 def test_storage_elsewhere_gets_no_login(
