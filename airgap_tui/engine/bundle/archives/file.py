@@ -19,7 +19,7 @@ from airgap_tui.engine.bundle.archives.names import archive_codec, existing_arch
 from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.encoding.decompression import check_growth, decoder
 from airgap_tui.engine.bundle.media.extent import Extent, FileReader
-from airgap_tui.engine.errors import MalformedContent
+from airgap_tui.engine.errors import EnvironmentFailure, MalformedContent
 from airgap_tui.engine.oci.content import Reader
 
 _DECODERS = {
@@ -113,7 +113,13 @@ class _ProgramReader:
         check_growth(self.position(), self._given, str(self._path))
         if not count:
             self._ended = True
-            if self._process.wait(_PATIENCE):
+            try:
+                code = self._process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                raise EnvironmentFailure(
+                    f"{self._path} cannot be decoded: {self._name} does not end"
+                ) from None
+            if code:
                 self._errors.seek(0)
                 said = self._errors.read(_TAIL).decode("utf-8", "replace").strip()
                 raise MalformedContent(f"{self._path} cannot be decoded: {self._name}: {said}")

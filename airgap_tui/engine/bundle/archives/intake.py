@@ -7,7 +7,6 @@ JSON is told from the content, since the file that says it, `manifest.json`, mos
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from airgap_tui.engine.events import (
     BlobStarted,
     Sink,
 )
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest, Hasher
@@ -131,8 +131,8 @@ class _Passing:
                 raise UnsafeContent(f"{self._what} holds too much JSON")
             if member.size <= _LARGEST_DOCUMENT:
                 whole = head + self._stream.read(member.size)
-                with suppress(ValueError, RecursionError):
-                    json.loads(whole)
+                with suppress(ValueError):
+                    parse_json(whole, f"{self._what}: {member.name}")
                     self._documents[member.name] = whole
                     self._document_bytes += len(whole)
                     return
@@ -248,7 +248,7 @@ class _Passing:
     def _json(self, name: str) -> object:
         if name not in self._documents:
             raise self._malformed(f"it has no {name}")
-        return json.loads(self._documents[name])
+        return parse_json(self._documents[name], f"{self._what}: {name}")
 
     def _malformed(self, reason: str) -> MalformedContent:
         return MalformedContent(

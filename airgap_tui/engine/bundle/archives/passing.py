@@ -5,7 +5,6 @@ So it is known afterwards which names and image IDs the engine must have.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 
 from airgap_tui.engine.bundle.archives.tar_stream import Chunks, Kind, TarStream
 from airgap_tui.engine.errors import MalformedContent
+from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci.digest import Digest, Hasher
 
 _LARGEST_MANIFEST = 16 * 1024 * 1024
@@ -71,9 +71,9 @@ class PassingArchive:
 
     def _read(self, raw: bytes) -> tuple[ArchiveEntry, ...]:
         try:
-            entries = json.loads(raw)
+            entries = parse_json(raw, f"{self._what}: manifest.json")
             return tuple(_entry(entry) for entry in entries)
-        except (ValueError, RecursionError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError):
             raise MalformedContent(f"{self._what}: manifest.json is not a list of images") from None
 
 

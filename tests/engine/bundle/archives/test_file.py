@@ -117,6 +117,20 @@ def test_a_cut_file_is_malformed(codec: Codec, tmp_path: Path) -> None:
         read(path)
 
 
+def test_a_program_that_does_not_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, program = tmp_path / "x.tar.bz2", tmp_path / "bin" / "lbzip2"
+    path.write_bytes(PACKED[Codec.BZIP2])
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexec >&-\nexec sleep 30\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("airgap_tui.engine.bundle.archives.file._PATIENCE", 0.1)
+    with pytest.raises(EnvironmentFailure, match="lbzip2 does not end"):
+        read(path)
+
+
 def test_closing_early_ends_the_program(tmp_path: Path) -> None:
     if shutil.which("xz") is None:
         pytest.skip("xz is not installed")

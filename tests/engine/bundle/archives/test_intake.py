@@ -272,6 +272,7 @@ def test_a_broken_memory_is_forgotten(tmp_path: Path, text: str) -> None:
         ({"manifest.json": b"{}"}, MalformedContent),
         ({"manifest.json": b"[1]"}, MalformedContent),
         ({"manifest.json": b"[" * 100_000}, MalformedContent),
+        ({"manifest.json": b"[" + b"[]," * 1_000_001 + b"[]]"}, UnsafeContent),
         ({"manifest.json": b'[{"Config":1}]'}, MalformedContent),
         ({"manifest.json": b'[{"Config":"c","Layers":[]}]'}, MalformedContent),
         ({"manifest.json": b'[{"Config":"c","Layers":["../x"]}]', "c": b"{}"}, MalformedContent),
