@@ -105,7 +105,8 @@ class Tokens:
 class FakeRegistry:
     """Use with `with`. `requests` are all that came; `manifests[repository][tag or digest]` and
     `blobs[repository][digest]` are its content. Of the next bodies of PATCH, only so many bytes are
-    taken as `upload_cuts` says, and then the connection is reset; with -1 nothing is ever read."""
+    taken as `upload_cuts` says, and then the connection is reset; with -1 nothing is ever read. For
+    each status of `upload_refusals` one is refused with it before anything is read of it."""
 
     def __init__(
         self,
@@ -130,6 +131,7 @@ class FakeRegistry:
         self._connections: set[socket.socket] = set()
         self._closing = 0
         self.upload_cuts: list[int] = []
+        self.upload_refusals: list[int] = []
         self.stopping = threading.Event()
         outer = self
 
@@ -454,6 +456,11 @@ class _Handler(BaseHTTPRequestHandler):
         cut: int | None = None
         if "Content-Length" in self.headers:
             size = int(self.headers["Content-Length"])
+            if self.command == "PATCH" and self.registry.upload_refusals:
+                status = self.registry.upload_refusals.pop(0)
+                self.close_connection = True
+                self._send(Answer(status, [("Connection", "close")], b"<html>no</html>"))
+                return
             if self.command == "PATCH" and self.registry.upload_cuts:
                 cut = size = self.registry.upload_cuts.pop(0)
                 if size < 0:

@@ -8,6 +8,7 @@ telling which socket a request uses.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -63,7 +64,11 @@ class _TlsConnection(HTTPSConnection):
 
     def request(self, *args: Any, **keywords: Any) -> None:
         _announced(self)
-        super().request(*args, **keywords)
+        try:
+            super().request(*args, **keywords)
+        except ssl.SSLEOFError as error:
+            # As without TLS: who refuses a body in the middle has said why, and that is read then.
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from dataclasses import replace
@@ -35,6 +36,7 @@ from tests.engine.registry.exchange import (
 from tests.fakes import faults
 from tests.fakes.registry import Answer, FakeRegistry, Fault, Seen, Tokens
 from tests.images import SampleImages, build_artifact, digest_of, fallback_tag, noise
+from tests.services import CertificateAuthority
 
 DATA = noise("upload", 3_000_000)
 BLOB = descriptor(DATA)
@@ -227,6 +229,23 @@ def test_a_proxy_that_takes_no_large_bodies(
     with pytest.raises(ConnectionFailure, match="413") as refused:
         send(open_target(fake.host), reference, DATA, token)
     assert "client_max_body_size" in refused.value.hint
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_a_proxy_that_does_not_even_read_them(
+    secure: bool,
+    start_fake: StartFake, open_target: OpenTarget, token: CancelToken,
+    server_tls: ssl.SSLContext, authority: CertificateAuthority,
+) -> None:  # fmt: skip
+    """It answers by the length alone and closes, while the bytes are still being sent."""
+    fake = start_fake(tls=server_tls if secure else None)
+    fake.upload_refusals += [413]
+    data = bytes(30_000_000)
+    target = open_target(fake.host, replace(QUICK, ca_file=authority.certificate))
+    with pytest.raises(ConnectionFailure, match=r"of this size \(413\)") as refused:
+        send(target, Reference.parse(f"{fake.host}/a/b:1"), data, token)
+    assert not isinstance(refused.value, TemporaryFailure)
+    assert fake.upload_refusals == []
 
 
 # --- tokens in the middle ---

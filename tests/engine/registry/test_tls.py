@@ -116,6 +116,26 @@ def test_a_certificate_for_another_host(
     assert "host name" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("certificate has expired", "clock of this machine"),
+        ("certificate is not yet valid", "clock of this machine"),
+        ("IP address mismatch, certificate is not valid for '10.0.0.1'", "the host name"),
+        ("unable to get local issuer certificate", "--ca FILE"),
+    ],
+)
+def test_what_helps_against_a_certificate_that_cannot_be_trusted(reason: str, remedy: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = reason
+    wrapped = requests.exceptions.SSLError(error)
+    failure = transport_failure(wrapped, "https://harbor.lan:8443/v2/")
+    assert not isinstance(failure, TemporaryFailure)
+    told = f"the certificate of harbor.lan:8443 cannot be trusted: {reason}"
+    assert failure.message == told
+    assert remedy in failure.hint
+
+
 def test_a_client_certificate(
     start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages,
     authority: CertificateAuthority, token: CancelToken, monkeypatch: pytest.MonkeyPatch,
