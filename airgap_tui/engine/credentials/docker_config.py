@@ -16,7 +16,7 @@ from typing import Any
 from airgap_tui.engine.credentials import private_file
 from airgap_tui.engine.credentials.change import Change, HelperEntry
 from airgap_tui.engine.credentials.credential import Credential
-from airgap_tui.engine.credentials.helper import Helper
+from airgap_tui.engine.credentials.helper import Answers, Helper
 from airgap_tui.engine.credentials.source import Software, Unusable
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.oci.reference import DOCKER_HUB
@@ -34,10 +34,7 @@ class DockerConfig:
     helpers: Mapping[str, Helper] = field(default_factory=dict)
     default_helper: Helper | None = None
     software: Software = Software.DOCKER
-    _answers: dict[tuple[Helper, str], Credential | EnvironmentFailure | None] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """What helpers have said: one that takes long, or fails, is not asked for each repository."""
+    _answers: Answers = field(default_factory=Answers, init=False, repr=False, compare=False)
 
     @classmethod
     def parse(
@@ -103,7 +100,7 @@ class DockerConfig:
         for key in _keys(registry, repository):
             helper = self.helpers.get(key)
             if helper is not None:
-                found = self._ask(helper, _server(key))
+                found = self._answers.get(helper, _server(key))
                 if found is not None:
                     return found
             entry = self.auths.get(key)
@@ -112,19 +109,8 @@ class DockerConfig:
                 if found is not None:
                     return found
         if self.default_helper is not None:
-            return self._ask(self.default_helper, _server(registry))
+            return self._answers.get(self.default_helper, _server(registry))
         return None
-
-    def _ask(self, helper: Helper, server: str) -> Credential | None:
-        if (helper, server) not in self._answers:
-            try:
-                self._answers[helper, server] = helper.get(server)
-            except EnvironmentFailure as error:
-                self._answers[helper, server] = error
-        answer = self._answers[helper, server]
-        if isinstance(answer, EnvironmentFailure):
-            raise EnvironmentFailure(answer.message, hint=answer.hint)
-        return answer
 
     def helper_for(self, registry: str) -> Helper | None:
         """The helper that keeps this registry's login, if any."""

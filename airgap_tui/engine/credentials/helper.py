@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 
 from airgap_tui.engine.credentials.credential import Credential
@@ -14,6 +15,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NOT_FOUND = "credentials not found"
 TIMEOUT = 30.0
 """Seconds that a helper may take: some ask a key ring, none may ask a person."""
+
+
+GOOD_FOR = 600.0
+"""Seconds that an answer holds. Clouds give out logins that end after an hour, and a job may last
+for days; one that takes long, or fails, is not to be asked for each repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,28 @@ class Helper:
         # Helpers tell their errors on stdout.
         output = done.stdout if done.returncode == 0 else done.stdout + done.stderr
         return done.returncode, output.decode(errors="replace").strip()
+
+
+class Answers:
+    """What helpers have said lately; a failure is an answer, too."""
+
+    def __init__(self) -> None:
+        self._known: dict[
+            tuple[Helper, str], tuple[float, Credential | EnvironmentFailure | None]
+        ] = {}
+
+    def get(self, helper: Helper, server: str) -> Credential | None:
+        """As `Helper.get`."""
+        asked, answer = self._known.get((helper, server), (0.0, None))
+        if not asked or time.monotonic() - asked >= GOOD_FOR:
+            try:
+                answer = helper.get(server)
+            except EnvironmentFailure as error:
+                answer = error
+            self._known[helper, server] = time.monotonic(), answer
+        if isinstance(answer, EnvironmentFailure):
+            raise EnvironmentFailure(answer.message, hint=answer.hint)
+        return answer
 
 
 def _brief(output: str) -> str:

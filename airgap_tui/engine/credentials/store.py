@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from airgap_tui.engine.credentials import apptainer, enroot, private_file
+from airgap_tui.engine.credentials import apptainer, enroot, helper, private_file
 from airgap_tui.engine.credentials.credential import Credential, check_ngc_key
 from airgap_tui.engine.credentials.docker_config import DockerConfig, default_path
 from airgap_tui.engine.credentials.ngc_key import NgcKey
@@ -30,7 +31,7 @@ from airgap_tui.engine.errors import EnvironmentFailure
 
 
 class CredentialStore:
-    """Finds logins; asks each credential helper once. Safe to use from several threads.
+    """Finds logins; asks each credential helper once in a while. Safe to use from several threads.
 
     An override of None says that a registry is spoken to without a login, whatever is kept."""
 
@@ -43,7 +44,7 @@ class CredentialStore:
         self._overrides = dict(overrides or {})
         self._sources = tuple(sources)
         self._problems = list(problems)
-        self._found: dict[tuple[str, str], Credential | None] = {}
+        self._found: dict[tuple[str, str], tuple[float, Credential | None]] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -89,12 +90,13 @@ class CredentialStore:
             if registry in self._overrides:
                 return self._overrides[registry]
             key = (registry, repository)
-            if key not in self._found:
+            asked, login = self._found.get(key, (0.0, None))
+            if not asked or time.monotonic() - asked >= helper.GOOD_FOR:
                 software, login = next(self._search(registry, repository), (None, None))
                 if login is not None and software is Software.NGC:
                     check_ngc_key(login.secret, login.origin)
-                self._found[key] = login
-            return self._found[key]
+                self._found[key] = time.monotonic(), login
+            return login
 
     def give(self, registry: str, credential: Credential) -> None:
         """Use this login for the registry from now on, before any other; nothing is kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,28 @@ def test_a_helper_that_is_missing_is_told_once(tmp_path: Path) -> None:
     assert store.find("reg.lan", "a/b") is None
     (problem,) = store.problems
     assert problem.text == "the credential helper docker-credential-is-absent is not installed"
+
+
+def test_a_helper_whose_logins_end_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of clouds last an hour, and a job may last for days."""
+    program = tmp_path / "bin" / "docker-credential-cloud"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\necho x >> {tmp_path}/calls\n"
+        f'echo "{{\\"Username\\":\\"u\\",\\"Secret\\":\\"hour-$(wc -l < {tmp_path}/calls)\\"}}"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker/config.json").write_text(json.dumps({"credsStore": "cloud"}))
+    store = CredentialStore.load({"HOME": str(tmp_path)})
+    first = [store.find("reg.lan", repository) for repository in ("a/b", "a/c", "a/b")]
+    assert {login.secret for login in first if login is not None} == {"hour-1"}
+    monkeypatch.setattr("airgap_tui.engine.credentials.helper.GOOD_FOR", 0.0)
+    again = store.find("reg.lan", "a/b")
+    assert again is not None and again.secret == "hour-2"
 
 
 def test_without_the_login_of_one_registry_the_others_stay(tmp_path: Path) -> None:
