@@ -15,7 +15,7 @@ from typing import Any
 
 from airgap_tui.engine.credentials import private_file
 from airgap_tui.engine.credentials.change import Change, HelperEntry
-from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.credential import Credential, basic
 from airgap_tui.engine.credentials.helper import Answers, Helper
 from airgap_tui.engine.credentials.source import Software, Unusable
 from airgap_tui.engine.errors import EnvironmentFailure
@@ -159,12 +159,12 @@ class DockerConfig:
             try:
                 compact = "".join(encoded.split()).rstrip("=")
                 padding = "=" * (-len(compact) % 4)
-                text = base64.b64decode(compact + padding, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError, ValueError):
+                raw = base64.b64decode(compact + padding, validate=True)
+            except (binascii.Error, ValueError):
                 raise EnvironmentFailure(
                     f"{self.origin}: a login there is not base64", hint="Log in again."
                 ) from None
-            name, colon, password = text.partition(":")
+            name, colon, password = raw.decode("utf-8", "surrogateescape").partition(":")
             if colon:
                 # Old docker versions padded the text with NUL bytes.
                 username, secret = name, password.rstrip("\x00")
@@ -231,7 +231,7 @@ def with_entry(text: str, key: str, entry: Mapping[str, str], origin: str) -> st
 
 def entry_of(username: str, secret: str) -> dict[str, str]:
     """A login as it stands under `auths`."""
-    return {"auth": base64.b64encode(f"{username}:{secret}".encode()).decode()}
+    return {"auth": basic(username, secret).removeprefix("Basic ")}
 
 
 def _before(config: DockerConfig, was: bytes | None, key: str, helper: Helper | None) -> str:

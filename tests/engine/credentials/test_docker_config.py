@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airgap_tui.engine.credentials.credential import basic
 from airgap_tui.engine.credentials.docker_config import DockerConfig, change, default_path
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.redaction import redact
@@ -77,6 +78,16 @@ def test_entries(entry: dict[str, str], username: str, secret: str, identity: st
     found = parse(auths={"reg.lan": entry}).find("reg.lan")
     assert found is not None
     assert (found.username, found.secret, found.identity_token) == (username, secret, identity)
+
+
+def test_a_password_that_is_no_utf_8_goes_as_it_is(tmp_path: Path) -> None:
+    auth = base64.b64encode("user:grün-wie-gras".encode("latin-1")).decode()
+    found = parse(auths={"reg.lan": {"auth": auth}}).find("reg.lan")
+    assert found is not None
+    assert basic(found.username, found.secret) == f"Basic {auth}"
+    path = tmp_path / "config.json"
+    change(path, "reg.lan", found.username, found.secret).apply()
+    assert json.loads(path.read_text()) == {"auths": {"reg.lan": {"auth": auth}}}
 
 
 def test_entries_that_hold_nothing() -> None:
