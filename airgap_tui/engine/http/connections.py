@@ -159,13 +159,23 @@ def open_session(endpoint: Endpoint, network: Network) -> requests.Session:
 
 def _with_client(context: ssl.SSLContext, network: Network) -> ssl.SSLContext:
     assert network.client_certificate is not None  # noqa: S101 - the caller has looked
+    wanted = False
+
+    def no_phrase() -> str:
+        """Without this, OpenSSL would ask on the terminal, whatever is drawn there."""
+        nonlocal wanted
+        wanted = True
+        return ""
+
     try:
-        context.load_cert_chain(network.client_certificate, network.client_key)
+        context.load_cert_chain(network.client_certificate, network.client_key, no_phrase)
     except OSError as error:
+        reason = "its key has a pass phrase" if wanted else error.strerror or error
         raise UsageError(
-            f"the client certificate {network.client_certificate} cannot be used:"
-            f" {error.strerror or error}",
-            hint="It is a PEM file; name its key too if that is in another file.",
+            f"the client certificate {network.client_certificate} cannot be used: {reason}",
+            hint="Name a key without one: openssl pkey -in KEY -out COPY"
+            if wanted
+            else "It is a PEM file; name its key too if that is in another file.",
         ) from None
     return context
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,6 +166,21 @@ def test_files_that_hold_no_certificates(
             open_source(replace(QUICK, ca_file=path)).resolve(reference, AMD64, token)
         with pytest.raises(UsageError, match=path.name):
             open_source(replace(QUICK, client_certificate=path)).resolve(reference, AMD64, token)
+
+
+def test_a_key_with_a_pass_phrase_is_refused_and_never_asked_for(
+    secure: FakeRegistry, open_source: OpenSource, authority: CertificateAuthority,
+    tmp_path: Path, token: CancelToken,
+) -> None:  # fmt: skip
+    client, locked = authority.issue("locked"), tmp_path / "locked.key"
+    lock = ["openssl", "rsa", "-aes256", "-passout", "pass:opal-lantern-42"]
+    subprocess.run(
+        [*lock, "-in", client.key, "-out", locked], check=True, capture_output=True, timeout=30
+    )
+    network = replace(QUICK, client_certificate=client.certificate, client_key=locked)
+    with pytest.raises(UsageError, match="its key has a pass phrase") as refused:
+        open_source(network).resolve(Reference.parse(f"{secure.host}/a/b:1"), AMD64, token)
+    assert "openssl pkey" in refused.value.hint
 
 
 def test_a_registry_without_tls_is_not_asked_without_being_told_so(
