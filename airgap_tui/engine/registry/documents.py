@@ -169,16 +169,24 @@ def image_platform(
         return None
     if config.size > MAX_CONFIG_BYTES:
         raise UnsafeContent(f"{reference}: a config of {config.size} bytes is refused")
+    path = f"{reference.repository}/blobs/{config.digest}"
+    scopes = pull_scope(reference.repository)
+    request = Request("GET", path, reference.repository, str(reference), scopes)
     body = config.data
-    if body is None:
-        path = f"{reference.repository}/blobs/{config.digest}"
-        scopes = pull_scope(reference.repository)
-        request = Request("GET", path, reference.repository, str(reference), scopes)
+    for _attempt in range(2):
+        if _is_content(config, body):
+            break
         body = session.fetch(request, MAX_CONFIG_BYTES, token).body
-    if len(body) != config.size or Digest.of(body, config.digest.algorithm) != config.digest:
+    if body is None or not _is_content(config, body):
         raise ContentMismatch(f"{reference}: the config that came is not {config.digest}")
     platform = ImageConfig.parse(body, str(reference)).platform
     return platform if platform.known else None
+
+
+def _is_content(blob: Descriptor, data: bytes | None) -> bool:
+    if data is None or len(data) != blob.size:
+        return False
+    return Digest.of(data, blob.digest.algorithm) == blob.digest
 
 
 def check_platform(reference: Reference, platform: Platform | None, wanted: Platform) -> None:

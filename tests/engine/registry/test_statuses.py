@@ -283,6 +283,18 @@ def test_a_manifest_that_is_not_the_one_announced(
         source.resolve(reference, AMD64, token)
 
 
+def test_a_config_that_came_wrong_gets_one_fresh_try(
+    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
+) -> None:
+    fake.script("GET", "blobs", faults.wrong_bytes)
+    assert source.resolve(reference, AMD64, token).platforms
+    assert len(fake.seen("GET", "blobs")) == 2
+    fake.script("GET", "blobs", faults.wrong_bytes, forever=True)
+    with pytest.raises(ContentMismatch, match="the config that came is not sha256:"):
+        source.resolve(reference, AMD64, token)
+    assert len(fake.seen("GET", "blobs")) == 4
+
+
 def test_a_body_without_a_length_that_breaks_off(
     fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
 ) -> None:
