@@ -8,10 +8,14 @@ import signal
 import socket
 import subprocess
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import ClassVar
 
 import pytest
 
@@ -179,6 +183,47 @@ def test_dead_and_hanging_engines(
                     pass
         with pytest.raises(EngineFailure, match="not running"):
             engine.inspect("big/image:1")
+
+
+class _Reticent(BaseHTTPRequestHandler):
+    """Says its version, and nothing else."""
+
+    protocol_version = "HTTP/1.1"
+    connected: ClassVar[set[_Reticent]] = set()
+
+    def handle(self) -> None:
+        self.connected.add(self)
+        super().handle()
+        self.connected.discard(self)
+
+    def do_GET(self) -> None:
+        known = self.path.endswith("/version")
+        body = b'{"Version":"20.10","ApiVersion":"1.41"}' if known else b'{"message":"no"}'
+        self.send_response(200 if known else 500)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def test_an_engine_that_does_not_tell_what_it_is_keeps_no_connection() -> None:
+    with services.short_directory() as directory:
+        path = directory / "engine.sock"
+        with ThreadingUnixStreamServer(str(path), _Reticent) as server:
+            server.daemon_threads = True
+            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+            thread.start()
+            try:
+                with pytest.raises(EngineFailure, match="refused the connection: no") as failed:
+                    Engine.connect(f"unix://{path}")
+                services.wait_for(lambda: not _Reticent.connected, 5)
+                assert failed.tb, "what failed is still held, and closes nothing by itself"
+            finally:
+                server.shutdown()
+                thread.join(10)
 
 
 # --- Podman ---------------------------------------------------------------------------------------
