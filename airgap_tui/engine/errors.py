@@ -102,14 +102,23 @@ class NotFound(EnvironmentFailure):
 
 
 class AccessDenied(EnvironmentFailure):
-    """A registry refused. `registry` lets a front end ask for a login once for all its images."""
+    """A registry refused. `registry` lets a front end ask for a login once for all its images;
+    `login_refused` says that the login itself is wrong, revoked or expired, whatever it was for.
+    """
 
     def __init__(
-        self, message: str, *, registry: str = "", status: int = 0, hint: str = ""
+        self,
+        message: str,
+        *,
+        registry: str = "",
+        status: int = 0,
+        hint: str = "",
+        login_refused: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.registry = registry
         self.status = status
+        self.login_refused = login_refused
 
 
 class NoRoom(EnvironmentFailure):

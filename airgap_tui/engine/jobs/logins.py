@@ -7,8 +7,10 @@ aside until somebody gives another login, and all other registries' images go on
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.errors import AccessDenied
 from airgap_tui.engine.events import Level, LoginNeeded, LoginSettled, Note, Sink
@@ -19,6 +21,9 @@ if TYPE_CHECKING:  # a screen that watches a job needs no reader of logins
 
 _REFUSED = (401, 403)
 """Another login can only help where this one was refused: not with a licence or a legal reason."""
+
+LOOK_FOR_LOGINS = 0.2
+"""Seconds between looks whether a login has come that something waits for."""
 
 
 class Logins:
@@ -63,6 +68,12 @@ class Logins:
         """Why the registry's transfers have to wait, or nothing."""
         with self._lock:
             return self._wanted.get(registry, "")
+
+    def wait_for_one(self, registries: Iterable[str], token: CancelToken) -> None:
+        """Return as soon as one of the registries has not to be waited for. Raises `Stopped`."""
+        names = tuple(registries)
+        while all(self.wanted(name) for name in names):
+            token.sleep(LOOK_FOR_LOGINS)
 
     def give(self, registry: str, credential: Credential) -> bool:
         """Use this login from now on and let the registry's transfers go on; False where the job

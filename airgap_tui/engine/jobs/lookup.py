@@ -1,7 +1,8 @@
 """Looking names up and pinning them to digests, before anything is fetched.
 
 What a bundle already began keeps its digests: a tag that has moved since is noticed and said, and
-only a refresh takes the new content.
+only a refresh takes the new content. A registry that refuses the login itself is waited for where
+somebody can give another one; that a login has no right to one image is that image's failure.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING
 from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ConnectionFailure, NameConflict
+from airgap_tui.engine.errors import (
+    AccessDenied,
+    AirgapError,
+    ConnectionFailure,
+    NameConflict,
+    Stopped,
+)
 from airgap_tui.engine.events import ItemChanged, ItemState, Level, Note, Sink
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.save_spec import SaveSpec
@@ -26,6 +33,7 @@ from airgap_tui.engine.registry.source import RegistrySource
 
 if TYPE_CHECKING:
     from airgap_tui.engine.jobs.known import Known
+    from airgap_tui.engine.jobs.logins import Logins
 
 _LOOKUPS = 8
 """Names looked up at once: small requests, so more than there are transfers."""
@@ -85,15 +93,39 @@ def look_up(
     bundle: BundleReader | None,
     sink: Sink,
     token: CancelToken,
+    *,
+    references: Sequence[Reference] | None = None,
+    logins: Logins | None = None,
 ) -> list[Planned]:
-    """Every reference of the spec with its closure, in order; one that fails carries its error."""
-    references = tuple(dict.fromkeys(spec.references))
-    check_names(references)
+    """Every reference of the spec, or of these, with its closure, in order; one that fails carries
+    its error. With `logins`, those are left out that wait for a login to be given."""
+    if references is None:
+        references = tuple(dict.fromkeys(spec.references))
+        check_names(references)
 
-    def one(reference: Reference) -> Planned:
-        return _look_up(reference, spec, source, bundle, sink, token)
+    def one(reference: Reference) -> Planned | None:
+        since = logins.moment if logins else 0
+        waits_for = logins.wanted(reference.registry) if logins else ""
+        if not waits_for:
+            planned = _look_up(reference, spec, source, bundle, sink, token)
+            if planned.error is None:
+                return planned
+            reason = redact(planned.error.message)
+            if not (logins and _may_wait(planned.error, logins, since)):
+                sink(ItemChanged(str(reference), ItemState.FAILED, reason))
+                return planned
+            waits_for = reason
+        sink(ItemChanged(str(reference), ItemState.RETRYING, waits_for))
+        return None
 
-    return in_parallel(one, references, _LOOKUPS, token)
+    found = in_parallel(one, references, _LOOKUPS, token)
+    return [planned for planned in found if planned is not None]
+
+
+def _may_wait(error: AirgapError, logins: Logins, since: int) -> bool:
+    """Whether another login helps, or one has just come: not where the login is accepted."""
+    refused = isinstance(error, AccessDenied) and error.login_refused
+    return refused and logins.refused(error, since)
 
 
 def _look_up(
@@ -116,8 +148,9 @@ def _look_up(
         wanted = reference.pinned(pinned) if pinned else reference
         closure = source.resolve(wanted, spec.settings.platform, token)
         return Planned(reference, replace(closure, reference=reference), moved=moved)
+    except Stopped:
+        raise
     except AirgapError as error:
-        sink(ItemChanged(str(reference), ItemState.FAILED, redact(error.message)))
         return Planned(reference, error=error, moved=moved)
 
 
@@ -168,6 +201,8 @@ def _moved(
         return None
     try:
         now = source.head(reference, token).digest
+    except Stopped:
+        raise
     except ConnectionFailure:
         return None  # a bundle that is whole needs no network to stay so
     except AirgapError as error:

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.events import (
-    ItemChanged,
-    ItemSized,
-    ItemState,
     JobFinished,
     JobStarted,
-    Level,
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.fill import Filled, fill
 from airgap_tui.engine.jobs.logins import Logins
-from airgap_tui.engine.jobs.lookup import Planned, known_to, look_up
-from airgap_tui.engine.jobs.plan import PlanResult, measure, to_come
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
-from airgap_tui.engine.jobs.shipments import Delivery
-from airgap_tui.engine.jobs.transfer import Delivered, transfer
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.quantities import size as in_words
-from airgap_tui.engine.redaction import redact
-from airgap_tui.engine.registry.source import RegistrySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +58,6 @@ class SaveResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Filled:
-    """What came of filling the bundle: its items, and bytes of layers."""
-
-    items: tuple[ItemResult, ...]
-    unique: int
-    downloaded: int
-    left_out: int = 0
-
-
 def run(
     spec: SaveSpec,
     sink: Sink,
@@ -88,8 +67,8 @@ def run(
 ) -> SaveResult:
     """Save the images of the spec into its bundle; run again, it continues where it was.
 
-    With `logins`, which bring their credentials, a registry that refuses a login in the middle is
-    waited for; without, its images fail.
+    With `logins`, which bring their credentials, a registry that refuses a login is waited for;
+    without, its images fail.
     Raises `NoRoom` before anything is fetched where the disk cannot hold it (unless `force`), and
     when the disk fills up on the way; `BundleLocked`, `NameConflict`, `UnsupportedBundle`.
     """
@@ -105,7 +84,7 @@ def run(
         for reference in spec.refresh:
             writer.forget(reference)
         if spec.origin is Origin.REGISTRY:
-            filled = _from_registries(spec, writer, credentials, logins, sink, token)
+            filled = fill(spec, writer, credentials, logins, sink, token)
         else:
             filled = _from_streams(spec, writer, sink, token)
         writer.finish(token)
@@ -122,134 +101,10 @@ def run(
     return result
 
 
-# --- from registries
-
-
-def _from_registries(
-    spec: SaveSpec,
-    writer: BundleWriter,
-    credentials: CredentialStore | None,
-    logins: Logins | None,
-    sink: Sink,
-    token: CancelToken,
-) -> _Filled:
-    network = spec.settings.network
-    credentials = logins.credentials if logins else credentials or CredentialStore.load()
-    with closing(
-        RegistrySource(network, credentials, sink, signatures=spec.with_signatures)
-    ) as source:
-        bundle = BundleReader.open(spec.bundle)
-        known = known_to(spec, bundle, sink, token)
-        planned = look_up(spec, source, bundle, sink, token)
-        for image in planned:
-            _record_plan(image, writer)
-        before = bundle.inventory.assumes
-        assumes = () if known is None else known.assumptions(to_come(planned), before)
-        plan = measure(spec, planned, bundle, source.rate_limits(), assumes)
-        _check_room(spec, plan, sink)
-        if assumes != before:
-            writer.assume(assumes)
-        if plan.left_out:
-            sink(Note(f"{in_words(plan.left_out)} are left out: the offline side has them"))
-        results = {image.reference: _settled(image, sink) for image in planned}
-        deliveries = [
-            Delivery(image.reference, image.reference, image.closure)
-            for image in planned
-            if image.closure is not None and not image.complete
-        ]
-        document_bytes = _document_bytes(deliveries, bundle)
-        transferred = transfer(
-            source,
-            writer,
-            deliveries,
-            state=ItemState.SAVING,
-            transfers=spec.settings.transfers,
-            retry=network.retry,
-            sink=sink,
-            token=token,
-            finished=_recording(writer),
-            logins=logins,
-        )
-    for ended in transferred.deliveries:
-        results[ended.delivery.reference] = _result(ended)
-    items = tuple(result for result in results.values() if result is not None)
-    return _Filled(items, plan.unique, transferred.bytes + document_bytes, plan.left_out)
-
-
-def _document_bytes(deliveries: Sequence[Delivery], bundle: BundleReader) -> int:
-    """Bytes of the manifests that came with looking names up."""
-    documents = {d.digest: d for delivery in deliveries for d in delivery.closure.documents}
-    return sum(len(d.raw) for d in documents.values() if not bundle.holds(d.descriptor))
-
-
-def _recording(writer: BundleWriter) -> Callable[[Delivered], None]:
-    def finished(delivered: Delivered) -> None:
-        if delivered.error is not None:
-            _record_failure(delivered.delivery.reference, delivered.error.message, writer)
-
-    return finished
-
-
-def _record_plan(image: Planned, writer: BundleWriter) -> None:
-    """Pin the image in the inventory before its content comes: continuing then means the same."""
-    if image.error is not None:
-        _record_failure(image.reference, image.error.message, writer)
-    elif image.closure is not None and not image.complete:
-        root = image.closure.root
-        item = writer.find(image.reference) or Item(image.reference)
-        writer.record(
-            replace(
-                item,
-                state=ItemState.WAITING,
-                origin=Origin.REGISTRY.value,
-                digest=root.digest,
-                media_type=root.media_type,
-                size=len(root.raw),
-                bytes=image.closure.size,
-                index_digest=image.closure.index_digest,
-                source_digest=None,
-                error="",
-            )
-        )
-
-
-def _record_failure(reference: Reference, reason: str, writer: BundleWriter) -> None:
-    item = writer.find(reference) or Item(reference)
-    writer.record(replace(item, state=ItemState.FAILED, error=redact(reason)))
-
-
-def _check_room(spec: SaveSpec, plan: PlanResult, sink: Sink) -> None:
-    for problem in plan.problems:
-        if not spec.force:
-            raise problem
-        sink(Note(f"{problem.message}; started all the same", Level.WARNING))
-
-
-def _settled(image: Planned, sink: Sink) -> ItemResult | None:
-    """The result of an image that needs no transfer: failed, or already here."""
-    reference = str(image.reference)
-    if image.error is not None:
-        return ItemResult.failed(reference, image.error)
-    if image.closure is None or not image.complete:
-        return None
-    digest, size = str(image.closure.root.digest), image.closure.size
-    sink(ItemSized(reference, size, 0))
-    sink(ItemChanged(reference, ItemState.HELD, "already in the bundle", digest))
-    return ItemResult(reference, ItemState.HELD, digest, size)
-
-
-def _result(delivered: Delivered) -> ItemResult:
-    delivery = delivered.delivery
-    if delivered.error is not None:
-        return ItemResult.failed(delivery.item, delivered.error)
-    size = delivery.closure.size
-    return ItemResult(delivery.item, ItemState.DONE, str(delivered.digest), size)
-
-
 # --- out of engines and archives, whose digests are known only as the content passes
 
 
-def _from_streams(spec: SaveSpec, writer: BundleWriter, sink: Sink, token: CancelToken) -> _Filled:
+def _from_streams(spec: SaveSpec, writer: BundleWriter, sink: Sink, token: CancelToken) -> Filled:
     from airgap_tui.engine.jobs.ingest import ingest_archive, ingest_engine
 
     bundle = BundleReader.open(spec.bundle)
@@ -276,7 +131,7 @@ def _from_streams(spec: SaveSpec, writer: BundleWriter, sink: Sink, token: Cance
             )
     sizes = _content(writer, items)
     new = sum(size for digest, size in sizes.items() if digest not in before)
-    return _Filled(items, sum(sizes.values()), new)
+    return Filled(items, sum(sizes.values()), new)
 
 
 def _content(writer: BundleWriter, items: Sequence[ItemResult]) -> dict[Digest, int]:
@@ -293,7 +148,7 @@ def _content(writer: BundleWriter, items: Sequence[ItemResult]) -> dict[Digest, 
     return sizes
 
 
-def _with_archives(spec: SaveSpec, filled: _Filled, sink: Sink, token: CancelToken) -> _Filled:
+def _with_archives(spec: SaveSpec, filled: Filled, sink: Sink, token: CancelToken) -> Filled:
     """Also one `docker load`able file for each image that is there now."""
     from airgap_tui.engine.jobs.archives import write_archives
 

@@ -9,13 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.jobs.logins import Logins
+from airgap_tui.engine.jobs.logins import LOOK_FOR_LOGINS, Logins
 
 Task = Callable[[], None]
 
 _PATIENCE = 1.0
-_LOOK_FOR_LOGINS = 0.2
-"""Seconds between looks whether a login has come that tasks wait for."""
 
 
 class TaskPool:
@@ -39,12 +37,12 @@ class TaskPool:
                 while fatal is None and queue and len(running) < self._threads:
                     running.add(pool.submit(queue.popleft()))
                 if running:
-                    patience = _LOOK_FOR_LOGINS if self._put_aside else _PATIENCE
+                    patience = LOOK_FOR_LOGINS if self._put_aside else _PATIENCE
                     done, running = wait(running, patience, FIRST_COMPLETED)
                     for future in done:
                         fatal = fatal or future.exception()
                 elif fatal is None and self._put_aside:
-                    self._token.sleep(_LOOK_FOR_LOGINS)
+                    self._token.sleep(LOOK_FOR_LOGINS)
                 elif fatal is not None or not queue:
                     break
         if fatal is not None:

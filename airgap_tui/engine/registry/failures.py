@@ -97,12 +97,17 @@ def denied_login(answer: Answer, subject: Subject) -> AccessDenied:
             subject,
             f"{subject.registry} refused the {what} from {subject.login} (401) for"
             f" {subject.name}: it is wrong, revoked or expired",
+            login_refused=True,
         )
     return _denied(answer, subject, f"{subject.name} needs a login at {subject.registry} (401)")
 
 
 def _denied(
-    answer: Answer, subject: Subject, message: str, hint: str | None = None
+    answer: Answer,
+    subject: Subject,
+    message: str,
+    hint: str | None = None,
+    login_refused: bool = False,
 ) -> AccessDenied:
     if hint is None:
         hint = ""
@@ -110,7 +115,13 @@ def _denied(
             hint = f"Log in with: airgap-tui login {subject.registry}"
         if subject.problems and not subject.login:
             hint += f". Not asked for a login: {'; '.join(subject.problems)}"
-    return AccessDenied(message, registry=subject.registry, status=answer.status, hint=hint)
+    return AccessDenied(
+        message,
+        registry=subject.registry,
+        status=answer.status,
+        hint=hint,
+        login_refused=login_refused,
+    )
 
 
 def _not_found(answer: Answer, subject: Subject, said: str) -> AirgapError:
