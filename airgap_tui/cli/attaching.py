@@ -109,6 +109,7 @@ def _answer(job: JobInfo, wanted: LoginWanted) -> None:
 
 def ask_for_login(registry: str) -> Credential:
     """A login as it is typed; the secret is not shown. Raises `click.Abort`."""
+    from airgap_tui.cli.typed import Typed
     from airgap_tui.engine.credentials.credential import (
         NGC_REGISTRY,
         NGC_USERNAME,
@@ -117,10 +118,17 @@ def ask_for_login(registry: str) -> Credential:
     )
 
     ngc = registry == NGC_REGISTRY
-    username = NGC_USERNAME if ngc else click.prompt(f"User name at {registry}", err=True)
+    username, secret = NGC_USERNAME if ngc else "", ""
     text = "NGC key, begins with nvapi-" if ngc else "Password"
-    secret = click.prompt(f"{text} (not shown)", hide_input=True, err=True)
-    return Credential(username.strip(), without_line_breaks(secret), "what was typed")
+    try:
+        with Typed(sys.stdin, sys.stderr) as typed:
+            while not username:
+                username = typed.line(f"User name at {registry}: ").strip()
+            while not secret:
+                secret = without_line_breaks(typed.secret(f"{text} (not shown): "))
+    except (KeyboardInterrupt, EOFError):
+        raise click.Abort from None
+    return Credential(username, secret, "what was typed")
 
 
 def _tell_end(output: Output, job: JobInfo) -> int:

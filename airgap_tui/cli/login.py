@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from airgap_tui.cli.options import FILE, network_options, references_of, settings_of, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
+from airgap_tui.cli.typed import Typed
 from airgap_tui.cli.vault_password import vault_password_option
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.oci.naming import parse_registry
@@ -86,10 +88,11 @@ def login(
 
         wanted = Wanted.of(places, dry_run, yes, vault_password_file, name or "", namespace or "")
     secret = _secret_from_stdin() if password_stdin else None
-    if username is None and (wanted is None or wanted.holds_secret):
-        username = _username(registry, may_ask=secret is None)
-    if secret is None and (wanted is None or (wanted.holds_secret and not dry_run)):
-        secret = _asked_secret(registry)
+    with Typed(sys.stdin, sys.stderr) as typed:
+        if username is None and (wanted is None or wanted.holds_secret):
+            username = _username(registry, None if secret is not None else typed)
+        if secret is None and (wanted is None or (wanted.holds_secret and not dry_run)):
+            secret = _asked_secret(registry, typed)
     remember(secret or "")
 
     from airgap_tui.engine.jobs import login as job
@@ -108,12 +111,12 @@ def login(
     return result.exit_code
 
 
-def _username(registry: str, *, may_ask: bool) -> str:
+def _username(registry: str, typed: Typed | None) -> str:
     if registry == "nvcr.io":
         return ""  # the same for everybody; the job knows it
-    if not (may_ask and sys.stdin.isatty()):
+    if typed is None or not sys.stdin.isatty():
         raise UsageError("no user name is given", hint="Name it with --username.")
-    return str(click.prompt("User name", err=True)).strip()
+    return _not_empty(lambda: typed.line("User name: "))
 
 
 def _secret_from_stdin() -> str:
@@ -134,11 +137,22 @@ def _secret_from_stdin() -> str:
     return secret
 
 
-def _asked_secret(registry: str) -> str:
+def _asked_secret(registry: str, typed: Typed) -> str:
     if not sys.stdin.isatty():
         raise UsageError(
             "there is no terminal to ask for the password",
             hint="Give it on standard input, with --password-stdin.",
         )
     text = "NGC key, begins with nvapi-" if registry == "nvcr.io" else "Password"
-    return str(click.prompt(f"{text} (not shown)", hide_input=True, err=True)).strip()
+    return _not_empty(lambda: typed.secret(f"{text} (not shown): "))
+
+
+def _not_empty(ask: Callable[[], str]) -> str:
+    """Ask until there is an answer."""
+    answer = ""
+    while not answer:
+        try:
+            answer = ask().strip()
+        except (KeyboardInterrupt, EOFError):
+            raise click.Abort from None
+    return answer

@@ -224,8 +224,16 @@ def test_login_by_standard_input(
 
 
 @pytest.mark.distribution
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {b"User name": b"robot\n", b"not shown": SECRET.encode() + b"\n"},
+        {b"User name": b"robot\n" + SECRET.encode() + b"\n"},
+    ],
+    ids=["one by one", "in one burst"],
+)
 def test_login_asks_on_a_terminal_without_showing_the_answer(
-    start_distribution: StartDistribution, environment: dict[str, str]
+    start_distribution: StartDistribution, environment: dict[str, str], answers: dict[bytes, bytes]
 ) -> None:
     registry = start_distribution(htpasswd={"robot": SECRET})
     terminal, slave = pty.openpty()
@@ -238,7 +246,7 @@ def test_login_asks_on_a_terminal_without_showing_the_answer(
         start_new_session=True,
     )
     os.close(slave)
-    seen = _answer(terminal, {b"User name": b"robot\n", b"not shown": SECRET.encode() + b"\n"})
+    seen = _answer(terminal, dict(answers))
     assert process.wait(60) == 0, seen
     assert f"{registry.host} accepts robot" in seen
     assert SECRET not in seen

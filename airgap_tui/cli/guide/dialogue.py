@@ -6,13 +6,14 @@ written changes. The terminal itself edits the line that is typed.
 
 from __future__ import annotations
 
-import getpass
 import select
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
+from airgap_tui.cli.typed import Typed
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.plain_text import harmless
@@ -48,6 +49,7 @@ class Dialogue:
     def __init__(self, source: TextIO, target: TextIO) -> None:
         self._source = source
         self._target = target
+        self._typed: Typed | None = None
 
     # Saying
 
@@ -148,13 +150,19 @@ class Dialogue:
 
     def secret(self, question: str) -> str:
         """What is typed is not shown, and every text is taken as it is; Enter alone is `Back`."""
-        try:
-            answer = getpass.getpass(f"{question} (not shown, Enter alone goes back): ")
-        except EOFError:
-            raise Leave from None
+        with self._unseen() as typed:
+            try:
+                answer = typed.secret(f"{question} (not shown, Enter alone goes back): ")
+            except EOFError:
+                raise Leave from None
         if not answer.strip():
             raise Back
         return answer
+
+    def login(self, name: str, default: str, secret: str) -> tuple[str, str]:
+        """A user name, as `ask`, and the `secret` of it, which may come in one go with it."""
+        with self._unseen():
+            return self.ask(name, default), self.secret(secret)
 
     def explain(self, explanation: str) -> None:
         if explanation:
@@ -173,13 +181,32 @@ class Dialogue:
             self.say(f"{number:>{width}}. {choice.text}{about}", indent=2)
 
     def _line(self, question: str) -> str:
-        self._target.write(harmless(redact(question)))
+        shown = harmless(redact(question))
+        if self._typed is not None:
+            try:
+                return self._typed.line(shown).strip()
+            except EOFError:
+                raise Leave from None
+        self._target.write(shown)
         self._target.flush()
         line = self._source.readline()
         if not line:
             self._write("")
             raise Leave
         return line.strip()
+
+    @contextmanager
+    def _unseen(self) -> Iterator[Typed]:
+        """The terminal shows nothing of what is typed by itself."""
+        if self._typed is not None:
+            yield self._typed
+            return
+        with Typed(self._source, self._target) as typed:
+            self._typed = typed
+            try:
+                yield typed
+            finally:
+                self._typed = None
 
     def _write(self, text: str) -> None:
         self._target.write(f"{text}\n")

@@ -120,8 +120,11 @@ def _give(guide: Guide, one: RegistryAccess) -> None:
     if source:
         dialogue.say(f"{source}.")
     try:
-        user = dialogue.ask(f"User name at {one.registry}", logins.username(one))
-        secret = dialogue.secret(f"{name}, {remark[:1].lower()}{remark[1:]}" if remark else name)
+        user, secret = dialogue.login(
+            f"User name at {one.registry}",
+            logins.username(one),
+            f"{name}, {remark[:1].lower()}{remark[1:]}" if remark else name,
+        )
         tried = guide.wait(
             "Trying it.", lambda token: logins.attempt(crossing, one, user, secret, token)
         )

@@ -143,8 +143,9 @@ def _login(guide: Guide) -> None:
     registry = crossing.delivery.registry
     known = crossing.logins.get(registry)
     dialogue.say("It is tried at once, and holds for this run only.")
-    user = dialogue.ask(f"User name at {registry}", known.username if known else "")
-    secret = dialogue.secret("Password")
+    user, secret = dialogue.login(
+        f"User name at {registry}", known.username if known else "", "Password"
+    )
     origin = "what was typed for this run"
     crossing.logins[registry] = Credential(user, without_line_breaks(secret), origin)
 
