@@ -123,15 +123,22 @@ class AllLoginsPage(ErrandScreen[None]):
 
     def action_file(self) -> None:
         def named(text: str | None) -> None:
-            if text:
-                path = Path(text).expanduser()
-                self.send_for("file", lambda _token: login_list.read(path), self._file_read)
+            if not text:
+                self.wizard.drop_keys()
+                return
+            path = Path(text).expanduser()
+            self.send_for("file", lambda _token: login_list.read(path), self._file_read, failed)
+
+        def failed(error: AirgapError) -> None:
+            self.wizard.drop_keys()
+            self.wizard.show_error(error)
 
         said = "Use the logins of which file in this run? Nothing is copied anywhere."
-        self.app.push_screen(Prompt(said, "File", accept="Read"), named)
+        self.app.push_screen(Prompt(said, "File", accept="Read", opens=True), named)
 
     def _file_read(self, file: NamedFile) -> None:
         if not file.needs_password:
+            self.wizard.drop_keys()
             self._take(file)
             return
 

@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import signal
 import socket
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 from textual.app import App
+from textual.events import Event, Key, Paste
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -29,6 +31,7 @@ from screens.steps import Route
 
 TERMINATED = 143
 """The exit code after SIGTERM or SIGHUP."""
+_WAYS_OUT = ("escape", "f10", "ctrl+c")
 
 
 class WizardApp(App[None]):
@@ -58,6 +61,7 @@ class WizardApp(App[None]):
         self.route: Route | None = None
         self.log_path: Path | None = None
         self._first = first
+        self._kept: deque[Event] | None = None
         self.animation_level = "none"
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -82,6 +86,41 @@ class WizardApp(App[None]):
 
     def _watch_app_focus(self, focus: bool) -> None:
         """A window in the background keeps its focus mark: it says where one was."""
+
+    # Keys that come before what they are for
+
+    def keep_keys(self, first: Event | None = None) -> None:
+        """Let keys wait: what they are for is being opened, and nothing else may take them.
+
+        `first` goes before them. Whoever calls this sees to it that `give_keys` or `drop_keys` is
+        called; a box that opens gives them out itself.
+        """
+        self._kept = deque() if self._kept is None else self._kept
+        if first is not None:
+            self._kept.appendleft(first)
+
+    def give_keys(self) -> None:
+        """Give out what was kept, in its order, once what has come until now is among it."""
+        if self._kept is not None:
+            self.call_later(self._give_kept)
+
+    def drop_keys(self) -> None:
+        """Forget what was kept, and what has come until now: nothing asks for it."""
+        self.call_later(setattr, self, "_kept", None)
+
+    async def _give_kept(self) -> None:
+        kept, self._kept = self._kept or (), None
+        for event in kept:
+            await self.on_event(event)
+
+    async def on_event(self, event: Event) -> None:
+        typed = isinstance(event, (Key, Paste)) and not event.is_forwarded
+        if typed and isinstance(event, Key) and event.key in _WAYS_OUT:
+            self._kept = None  # whoever waits too long gets out
+        if typed and self._kept is not None:
+            self._kept.append(event)
+        else:
+            await super().on_event(event)
 
     # Steps
 

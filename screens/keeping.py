@@ -23,9 +23,10 @@ from screens.keys import key
 from screens.modals.pages import TextPage
 from screens.modals.pick import Pick
 from screens.steps import Step
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
 from screens.widgets.options import Choice, Option
 from screens.widgets.pane import TextPane
+from screens.widgets.secret import LeadingSecretField, SecretField
 from screens.widgets.select import Select
 from screens.widgets.text import Gap, Paragraph
 
@@ -98,8 +99,8 @@ class KeepPage(ErrandScreen[None]):
         yield Field("File", width=46, label_width=13, leads_on=True, id="file")
         yield Field("Secret", width=28, label_width=13, leads_on=True, id="name")
         yield Field("Namespace", width=28, label_width=13, leads_on=True, id="namespace")
-        yield SecretField("Password", label_width=13, width=28, enter="next", id="vault")
-        yield SecretField("Once more", label_width=13, width=28, enter="next", id="again")
+        yield LeadingSecretField("Password", label_width=13, width=28, id="vault")
+        yield LeadingSecretField("Once more", label_width=13, width=28, id="again")
         yield Gap()
         yield Paragraph(id="about")
         yield Paragraph(keeping.COMMAND_ONLY)
@@ -139,9 +140,6 @@ class KeepPage(ErrandScreen[None]):
 
     def on_secret_field_changed(self, _event: SecretField.Changed) -> None:
         self._settle()
-
-    def on_secret_field_submitted(self, _event: SecretField.Submitted) -> None:
-        self.focus_next()
 
     def _keeping(self) -> Keeping:
         """What is answered. A path that is the usual one needs no naming."""

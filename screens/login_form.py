@@ -19,8 +19,9 @@ from airgap_tui.engine.quantities import count
 from screens.keeping import KeepChoice
 from screens.look import Mark
 from screens.widgets.controls import LABEL_WIDTH, Button, Row
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
 from screens.widgets.rows import Column, TableRow
+from screens.widgets.secret import SecretField
 from screens.widgets.text import Gap, Paragraph
 
 _REGISTRY, _LOGIN, _ORIGIN = 11, 22, 22
@@ -106,9 +107,6 @@ class LoginForm(Vertical):
         }
         for key, shown in wanted.items():
             self._buttons[key].display = shown
-        seen = [button for button in self._buttons.values() if button.display]
-        for button in seen:
-            button.styles.margin = (0, 0, 0, 0 if button is seen[0] else 1)
 
     def empty(self) -> None:
         """Forget what was typed: it was for another registry."""

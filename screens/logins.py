@@ -33,7 +33,7 @@ from screens.modals.pages import TextPage
 from screens.modals.palette import Command
 from screens.steps import StepState
 from screens.widgets.controls import Button
-from screens.widgets.fields import SecretField
+from screens.widgets.secret import SecretField
 from screens.widgets.table import Table
 from screens.widgets.text import Line, Paragraph
 

@@ -11,7 +11,8 @@ from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.verify import VerifyResult
 from screens.base import WizardScreen
-from screens.verified import VerifiedScreen, places_of
+from screens.remedy import places_of
+from screens.verified import VerifiedScreen
 from screens.watch import Seen
 from screens.working import WorkingScreen
 

@@ -65,6 +65,16 @@ def _asked(twice: bool) -> str:
             "there is no terminal to ask for the vault's password",
             hint="Name a file that holds it, with --vault-password-file.",
         )
-    text = "Vault password (not shown)"
-    asked = click.prompt(text, hide_input=True, err=True, confirmation_prompt=twice)
-    return str(asked).strip()
+    from airgap_tui.cli.typed import Typed
+
+    try:
+        with Typed(sys.stdin, sys.stderr) as typed:
+            while True:
+                password = typed.secret("Vault password (not shown): ").strip()
+                if password and not twice:
+                    return password
+                if password and typed.secret("Once more (not shown): ").strip() == password:
+                    return password
+                sys.stderr.write("The two passwords differ.\n" if password else "")
+    except (KeyboardInterrupt, EOFError):
+        raise click.Abort from None

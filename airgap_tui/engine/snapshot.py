@@ -113,9 +113,16 @@ class Snapshot:
     exit_code: int | None = None
 
     @property
+    def measured(self) -> bool:
+        """Whether it is known what there is to move: not while names are only looked up."""
+        return bool(self.total) or all(item.state.final for item in self.items)
+
+    @property
     def fraction(self) -> float:
-        """0 to 1; 1 where there is nothing to move."""
-        return min(1.0, self.done / self.total) if self.total else 1.0
+        """0 to 1; 1 where there is nothing to move, 0 while that is not known."""
+        if not self.total:
+            return float(self.measured)
+        return min(1.0, self.done / self.total)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; states and levels by their words."""

@@ -24,6 +24,7 @@ from airgap_tui.engine.oci.reference import Reference
 from screens.destinations.form import DestinationForm, Said
 from screens.look import Mark
 from screens.modals.login import LoginPrompt, Without
+from screens.modals.question import Question
 from screens.widgets.controls import Button
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
@@ -48,7 +49,7 @@ class RegistryForm(DestinationForm):
             "Project", answers.project, width=26, enter="ask it", after=[create], id="project"
         )
         username = login.username if login is not None else ""
-        yield Field("Login", username, width=26, enter="give password", id="login")
+        yield Field("Login", username, width=26, enter="give password", opens=True, id="login")
         yield Select("Security", _SECURITY, current=answers.security.value, id="security")
         ca_file = "" if answers.ca_file is None else str(answers.ca_file)
         yield Field("CA file", ca_file, width=26, enter="ask it", id="ca")
@@ -76,7 +77,8 @@ class RegistryForm(DestinationForm):
     def on_field_submitted(self, event: Field.Submitted) -> None:
         if event.field.id == "login":
             event.stop()
-            self._enter_login(event.value)
+            if self.app.screen is self.screen:  # once, though Enter came behind a pasted line
+                self._enter_login(event.value)
         else:
             super().on_field_submitted(event)
 
@@ -89,11 +91,14 @@ class RegistryForm(DestinationForm):
     def _enter_login(self, username: str) -> None:
         registry = self.answers.registry
         if not registry:
-            self.field("#registry").focus()
+            # A box takes the password that may be on its way; a field would show it.
+            question = Question("A login is for one registry: name that first.", "Name it")
+            self.app.push_screen(question, lambda _answer: self.field("#registry").focus())
             return
         if not username:
             self.crossing.logins.pop(registry, None)
             self.settled()
+            self.desk.wizard.give_keys()
             return
 
         def taken(answer: Credential | Without | None) -> None:

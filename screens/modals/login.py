@@ -11,7 +11,8 @@ from airgap_tui.engine.credentials.credential import NGC_REGISTRY, NGC_USERNAME,
 from screens.look import Mark
 from screens.modals.overlay import Overlay
 from screens.widgets.controls import Button, Row
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
+from screens.widgets.secret import SecretField
 from screens.widgets.text import Gap
 
 

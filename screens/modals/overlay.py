@@ -58,6 +58,9 @@ class Overlay(ModalScreen[R]):
         wanted = self.first() or next(reachable, None)
         if wanted is not None:
             wanted.focus()
+        give_keys = getattr(self.app, "give_keys", None)
+        if give_keys is not None:
+            give_keys()
 
     def action_cancel(self) -> None:
         self.dismiss(None)

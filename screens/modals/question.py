@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from airgap_tui.engine.jobs.survival import Survival
 from screens.modals.overlay import Overlay
 from screens.widgets.controls import Button, Row
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
+from screens.widgets.secret import SecretField
 from screens.widgets.text import Gap
 
 
@@ -38,11 +39,19 @@ class LogoutQuestion(Question):
 
 
 class Prompt(Overlay[str | None]):
-    """Asks for one line of text; answers it trimmed, None for Esc."""
+    """Asks for one line of text; answers it trimmed, None for Esc. `opens`: as of a `Field`."""
 
-    def __init__(self, text: str, label: str, value: str = "", *, accept: str = "Take it") -> None:
+    def __init__(
+        self,
+        text: str,
+        label: str,
+        value: str = "",
+        *,
+        accept: str = "Take it",
+        opens: bool = False,
+    ) -> None:
         super().__init__(text)
-        self._field = Field(label, value, label_width=len(label) + 1)
+        self._field = Field(label, value, label_width=len(label) + 1, opens=opens)
         self._accept = accept
 
     def content(self) -> ComposeResult:

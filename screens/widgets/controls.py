@@ -56,12 +56,13 @@ class Control(Drawn, can_focus=True):
 
 
 class Row(Horizontal):
-    """Controls side by side; `gap` cells and the next one's focus mark lie between two."""
+    """Controls side by side; `gap` cells and the next one's focus mark lie between two, and none
+    before the first that is seen."""
 
     def __init__(self, *children: Widget, gap: int = 1, id: str | None = None) -> None:  # noqa: A002
         super().__init__(*children, id=id)
-        for child in children[1:]:
-            child.styles.margin = (0, 0, 0, gap)
+        for child in children[:-1]:
+            child.styles.margin = (0, gap, 0, 0)
 
 
 class Button(Control):

@@ -1,13 +1,13 @@
-"""Fields for text: `Registry   [harbor.pod.lan            ]  Answers`, and one for secrets."""
+"""Fields for text: `Registry   [harbor.pod.lan            ]  Answers`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.events import Blur, Click, Focus, Key, Paste
+from textual.events import Click, Event, Paste
 from textual.message import Message
 from textual.widgets import Input
 
@@ -15,8 +15,13 @@ from airgap_tui.engine.plain_text import cells, cut_at_word, left
 from screens.keys import key
 from screens.look import Mark
 from screens.widgets.controls import LABEL_WIDTH, Control, Row
-from screens.widgets.drawn import Drawn, Piece, Pieces
+from screens.widgets.drawn import Drawn, Pieces
 from screens.widgets.text import Paragraph
+
+
+class _KeepsKeys(Protocol):
+    def keep_keys(self, first: Event | None = None) -> None: ...
+    def give_keys(self) -> None: ...
 
 
 class Field(Vertical):
@@ -25,8 +30,12 @@ class Field(Vertical):
     `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
     windows give half of what they have more. `enter` is what Enter does, for the footer; `after`
     are controls behind the field. `many`: several lines pasted at once are not joined but posted
-    as `PastedLines`. `leads_on`: Enter only moves on to the next field, as Tab does, at once, so
-    that a secret typed right after it is not shown in this field.
+    as `PastedLines`.
+
+    A secret that is typed right behind Enter, or pasted as the next line, must not show in this
+    field. With `leads_on` Enter moves on to the next field at once, as Tab does. With `opens` it
+    opens a question, and what is typed meanwhile waits for that: whoever takes its `Submitted`
+    opens one, or calls the app's `give_keys` or `drop_keys`.
     """
 
     class Changed(Message):
@@ -66,11 +75,12 @@ class Field(Vertical):
         enter: str = "",
         many: bool = False,
         leads_on: bool = False,
+        opens: bool = False,
         after: Sequence[Control] = (),
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
-        kind = _LeadingText if leads_on else _Text
+        kind = _LeadingText if leads_on else _OpeningText if opens else _Text
         self.input = kind(value, enter=enter, many=many)
         self._head = _Head(label, label_width, self.input)
         self._note = Note(note)
@@ -167,7 +177,11 @@ class _Text(Input):
         self._enter, self._many = enter, many
 
     def key_text(self, action: str) -> str | None:
-        return (self._enter or None) if action == "submit" else None
+        return (self._enter or None) if action in ("submit", "open") else None
+
+    def leave_to_next(self, further: str) -> bool:
+        """Whether the lines after the first of several pasted ones are for what comes next."""
+        return False
 
     def _on_paste(self, event: Paste) -> None:
         event.stop()
@@ -179,6 +193,8 @@ class _Text(Input):
                 field.post_message(Field.PastedLines(field, lines))
             return
         text = " ".join(lines)
+        if len(lines) > 1 and self.leave_to_next("\n".join(lines[1:])):
+            text = lines[0]
         if self.selection.is_empty:
             self.insert_text_at_cursor(text)
         else:
@@ -189,6 +205,30 @@ class _LeadingText(_Text):
     """A text whose Enter does what Tab does."""
 
     BINDINGS = [key("enter", "app.focus_next", "next", shown=False, at_once=True)]  # noqa: RUF012
+
+    def leave_to_next(self, further: str) -> bool:
+        app = cast(_KeepsKeys, self.app)
+        app.keep_keys(Paste(further))
+        if self.has_focus:  # Enter may have come before this was taken in
+            self.screen.focus_next()
+        app.give_keys()
+        return True
+
+
+class _OpeningText(_Text):
+    """A text whose Enter opens a question: it has the keys behind it wait at once, and is itself
+    done behind the letters before it."""
+
+    BINDINGS = [key("enter", "open", "accept", at_once=True)]  # noqa: RUF012
+
+    def action_open(self) -> None:
+        cast(_KeepsKeys, self.app).keep_keys()
+        self.call_later(self.action_submit)
+
+    def leave_to_next(self, further: str) -> bool:
+        cast(_KeepsKeys, self.app).keep_keys(Paste(further))
+        self.call_later(self.action_submit)
+        return True
 
 
 class _Head(Drawn):
@@ -236,111 +276,3 @@ class Note(Drawn):
             text = self.look.text(self._shorter)
         text = cut_at_word(text, room)
         return [[(self._bracket + " " * self.gap, ""), *self.marked_text(self._mark, text)]]
-
-
-class SecretField(Control):
-    """A secret that is never shown, not even its length: eight dots once there is one.
-
-    Typed and pasted text is trimmed; `line_break_removed` tells that it held a line break.
-    """
-
-    BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", first=True, at_once=True),
-        key("enter", "submit", "accept"),
-        key("backspace", "delete", "delete", shown=False),
-        key("ctrl+u", "clear", "empty", shown=False),
-    ]
-
-    class Changed(Message):
-        """The secret changed; ask the field for it."""
-
-        def __init__(self, field: SecretField) -> None:
-            super().__init__()
-            self.field = field
-
-        @property
-        def control(self) -> SecretField:
-            return self.field
-
-    class Submitted(Changed):
-        """Enter was pressed."""
-
-    def __init__(
-        self, label: str, *, width: int = 36, note: str = "", enter: str = "", **options: Any
-    ) -> None:
-        super().__init__(label=label, **options)
-        self._secret = ""
-        self._width, self._enter = width, enter
-        self._note, self._mark = note, Mark.NONE
-        self.line_break_removed = False
-
-    @property
-    def secret(self) -> str:
-        return self._secret.strip()
-
-    def clear(self) -> None:
-        """Forget the secret."""
-        self._secret, self.line_break_removed = "", False
-        self.redraw()
-
-    def note(self, text: str, mark: Mark = Mark.NONE) -> None:
-        """Say something of the secret, at its right."""
-        if (text, mark) != (self._note, self._mark):
-            self._note, self._mark = text, mark
-            self.redraw()
-
-    def key_text(self, action: str) -> str | None:
-        return (self._enter or None) if action == "submit" else None
-
-    def draw(self, width: int) -> Sequence[Pieces]:
-        head: list[Piece] = self.head()
-        if self.pointed:
-            name = head[1][0].rstrip()
-            head[1:] = [(name, "focus"), (head[1][0][len(name) :], "")]
-        dots = self.look.dot * 8 if self._secret else ""
-        pieces = [*head, (f"[{dots}", "")]
-        pieces.append((" ", "focus" if self.pointed else ""))
-        pieces.append((f"{' ' * (self._width - cells(dots) - 1)}]", ""))
-        if self._note:
-            room = max(0, width - self.head_width - self._width - 6)
-            text = cut_at_word(self.look.text(self._note), room)
-            pieces += [("  ", ""), *self.marked_text(self._mark, text)]
-        return [pieces]
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:
-        return character is not None and character.isprintable()
-
-    def on_key(self, event: Key) -> None:
-        if event.is_printable and event.character is not None:
-            event.stop()
-            event.prevent_default()
-            self._change(self._secret + event.character)
-
-    def on_paste(self, event: Paste) -> None:
-        event.stop()
-        lines = event.text.strip().splitlines()
-        self.line_break_removed = len(lines) > 1
-        self._change(self._secret + "".join(line.strip() for line in lines))
-
-    def on_focus(self, _event: Focus) -> None:
-        self.redraw()
-
-    def on_blur(self, _event: Blur) -> None:
-        self.redraw()
-
-    def action_delete(self) -> None:
-        self._change(self._secret[:-1])
-
-    def action_clear(self) -> None:
-        self._change("")
-
-    def action_submit(self) -> None:
-        self.post_message(self.Submitted(self))
-
-    def _change(self, secret: str) -> None:
-        if not secret:
-            self.line_break_removed = False
-        if secret != self._secret:
-            self._secret = secret
-            self.redraw()
-            self.post_message(self.Changed(self))

@@ -105,6 +105,12 @@ class Terminal:
         """The text, letter by letter."""
         self._do("send-keys", "-l", text)
 
+    def burst(self, text: str) -> None:
+        """The text in one piece, as it comes over a slow line or out of a terminal's clipboard;
+        Enter in it is `\\r`."""
+        self._do("set-buffer", "--", text)
+        self._do("paste-buffer", "-d", "-r")
+
     def start(self, *arguments: str) -> None:
         """Begin the program, without a verb the wizard, and note in the end how it ended."""
         words = shlex.join([sys.executable, "-m", "airgap_tui", *arguments])

@@ -7,19 +7,29 @@ password, an unknown authority, a registry that fails in the middle; and serving
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
-from tests import images, services
+from airgap_tui.engine.jobs.job_list import JobState
+from tests import services
 from tests.conftest import StartDistribution
+from tests.e2e.offline_keys import (
+    arrived,
+    choose,
+    fill,
+    finish,
+    free_port,
+    jobs_in,
+    pick,
+    to_destination,
+    to_result,
+)
 from tests.e2e.terminal import Terminal
 from tests.engine.bundle.sample_source import save
 from tests.fakes.link import Link
-from tests.images import SampleImage, SampleImages
+from tests.images import SampleImages
 
 pytestmark = pytest.mark.distribution
 
@@ -46,72 +56,6 @@ def bundle(home: Path, sample_images: SampleImages) -> Path:
 def terminal(home: Path) -> Iterator[Terminal]:
     with Terminal(home, {"DOCKER_HOST": f"unix://{home}/none.sock"}) as terminal:
         yield terminal
-
-
-def jobs_in(home: Path) -> tuple[JobInfo, ...]:
-    return list_jobs(home / ".local" / "state" / "airgap-tui")
-
-
-def to_destination(terminal: Terminal) -> None:
-    """From Welcome to Destination with a bundle that is whole."""
-    terminal.start()
-    terminal.wait("Welcome", "Bring images in")
-    terminal.reach("Bring images in", key="Down")
-    terminal.press("Enter")
-    terminal.wait("Open the bundle that was carried here", "[ Verify 5 images ]")
-    terminal.reach("[ Verify 5 images ]")
-    terminal.press("Enter")
-    terminal.wait("All 5 images are whole", "every byte read")
-    terminal.reach("[ Next: Destination ]")
-    terminal.press("Enter")
-    terminal.wait("Where should the 5 images go?")
-
-
-def choose(terminal: Terminal, place: str) -> None:
-    terminal.wait("An existing registry")
-    terminal.press("Home")
-    terminal.reach(f"(*) {place}", key="Down")
-
-
-def fill(terminal: Terminal, label: str, text: str) -> None:
-    """Put a text into a field of the form, in place of what is there."""
-    terminal.reach(label)
-    empty = f"\u25b8 {label:11}[ "
-    if empty not in terminal.screen:
-        terminal.press("C-a", "C-k")
-        terminal.wait(empty)
-    terminal.type(text)
-    terminal.wait(text[-20:])  # a long one shows its end
-
-
-def pick(terminal: Terminal, label: str, option: str) -> None:
-    """Choose in a list that opens."""
-    terminal.reach(label)
-    terminal.press("Enter")
-    terminal.reach(f"(*) {option}", key="Down")
-    terminal.press("Enter")
-
-
-def to_result(terminal: Terminal, button: str) -> None:
-    """From Destination, once it is settled, over Review to the end of the work."""
-    terminal.wait("[ Next: Review ]")
-    terminal.reach("[ Next: Review ]")
-    terminal.press("Enter")
-    terminal.wait(f"\u25b8 [ {button} ]")
-    terminal.press("Enter")
-
-
-def finish(terminal: Terminal, code: int = 0) -> None:
-    terminal.reach("[ Finish ]")
-    terminal.press("Enter")
-    assert terminal.ended() == code
-
-
-def arrived(host: str, sample: SampleImage, project: str = "", *, ca: str = "") -> bool:
-    """Whether a registry has this very image under its new name."""
-    repository, _, tag = sample.name.partition(":")
-    name = f"{project}/{repository}" if project else repository
-    return images.remote_digest(host, name, tag, ca=ca) == sample.digest
 
 
 def test_into_a_registry_without_tls(
@@ -167,13 +111,10 @@ def test_into_a_registry_with_an_own_authority_and_a_login(
     terminal.press("Enter")
     terminal.wait("Not yet: the registry wants a login.")
     for password, answer in ((WRONG, "Refused"), (PASSWORD, "Accepted, as robot")):
-        fill(terminal, "Login", "robot")
-        terminal.press("Enter")
-        terminal.wait("The password of robot")
-        terminal.reach("Password")
-        terminal.type(password)
-        terminal.press("Enter")
+        fill(terminal, "Login", "robo")
+        terminal.burst(f"t\r{password}\r")
         terminal.wait(answer)
+        assert password[:5] not in terminal.screen
     to_result(terminal, "Push 5 images")
     terminal.wait("All 5 images are in", "not a bit different.")
     finish(terminal)
@@ -300,10 +241,3 @@ def test_serving_goes_on_without_the_wizard_and_is_found_again(
     finish(terminal)
     job = jobs_in(home)[0]
     assert (job.verb, job.state, job.exit_code) == ("serve", JobState.FINISHED, 0)
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -298,6 +298,34 @@ def test_a_login_wrong_then_right_then_revoked(
                 assert NEW_KEY.encode() not in content, path
 
 
+def test_a_login_revoked_before_the_look_up(
+    terminal: Terminal, distribution: services.Distribution, large: SampleImage, home: Path
+) -> None:
+    """Between Logins and Save a key ends: the others are saved, and it goes on with another."""
+    with FakeRegistry(tokens=Tokens({"robot": OLD_KEY}, anonymous=False)) as private:
+        layers = [images.layer(f"revoked {n}", 40_000) for n in range(3)]
+        secret = private.add(images.build_image("team/revoked:1", layers))
+        to_logins(terminal, f"{distribution.host}/{large.name}", secret)
+        terminal.wait("1 of 2 cannot be read yet.", "\u25b8 User name")
+        terminal.burst(f"robot\r{OLD_KEY}\r")
+        terminal.wait("All 2 images can be read.")
+        assert OLD_KEY[:5] not in terminal.screen
+
+        def revoke() -> None:
+            assert private.tokens is not None
+            private.tokens.users = {"robot": NEW_KEY}
+            private.tokens.expire()
+
+        to_save(terminal, home / "pod", revoke)
+        terminal.wait("now refuses the login", "Press Enter to give another", "1 done")
+        terminal.press("Enter")
+        terminal.wait("Leave out 1 image")
+        terminal.reach("Password")
+        terminal.burst(f"{NEW_KEY}\r")
+        finish(terminal, home / "pod")
+    assert [job.exit_code for job in jobs_in(home) if job.verb != "seal"] == [0]
+
+
 def test_a_night_ends_on_volumes(
     terminal: Terminal, link: Link, large: SampleImage, home: Path
 ) -> None:

@@ -71,6 +71,15 @@ def test_before_anything_happens_there_is_nothing_to_do(progress: Progress) -> N
     assert snapshot.time_left is None
 
 
+def test_while_names_are_looked_up_nothing_is_said_to_be_moved(progress: Progress) -> None:
+    looking = ItemChanged("x", ItemState.RESOLVING)
+    snapshot = take(progress, JobStarted("save", "/b", ("x", "y")), looking)
+    assert (snapshot.measured, snapshot.fraction) == (False, 0.0)
+    held = (ItemChanged(name, ItemState.HELD, "already in the bundle") for name in "xy")
+    snapshot = take(progress, *held)
+    assert (snapshot.measured, snapshot.fraction) == (True, 1.0)
+
+
 def test_an_item_goes_from_waiting_to_done(progress: Progress) -> None:
     first = take(progress, JobStarted("save", "/b", ("x", "y")))
     assert [(item.item, item.state) for item in first.items] == [

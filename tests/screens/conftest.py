@@ -17,9 +17,9 @@ from screens.base import WizardScreen
 from screens.look import Look
 from screens.steps import Route
 from tests.screens.gallery import FirstScreen, done_before
+from tests.screens.windows import ASCII
 
 HERE = Path(__file__).parent
-ASCII, UTF8 = Look(ascii=True), Look()
 
 Steps = Callable[[Pilot[None]], Awaitable[None]]
 

@@ -121,6 +121,18 @@ def paused() -> Snapshot:
     return replace(before, items=items, transfers=(), logins=(LoginWanted("nvcr.io", reason),))
 
 
+def refused_at_the_look_up() -> Snapshot:
+    """At the very beginning: three images wait for a login, the others are looked up."""
+    reason = "nvcr.io refused this key (401): it is wrong, revoked or expired"
+    items = tuple(
+        ItemProgress(name, ItemState.RETRYING, reason)
+        if number < 3
+        else ItemProgress(name, ItemState.RESOLVING)
+        for number, name in enumerate(NAMES)
+    )
+    return Snapshot("save", "/b", items, logins=(LoginWanted("nvcr.io", reason),), elapsed=4.0)
+
+
 def waiting_for_host() -> Snapshot:
     """The same, while a registry asks to be left alone."""
     return saving(pauses=(Pause("nvcr.io", 100.0, "too many requests"),))

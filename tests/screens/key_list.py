@@ -15,8 +15,8 @@ from screens.base import WizardScreen
 from screens.keys import key_table
 from screens.watching import WatchingScreen
 from screens.widgets.controls import Button, Checkbox
-from screens.widgets.fields import SecretField
 from screens.widgets.options import Menu
+from screens.widgets.secret import SecretField
 from screens.widgets.table import Table
 
 BEGIN, END = "<!-- keys: made by tests/screens/pictures.py -->", "<!-- end of keys -->"

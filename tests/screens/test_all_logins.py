@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from airgap_tui.engine.errors import AccessDenied
@@ -19,11 +20,12 @@ from screens.logins import LoginsScreen
 from screens.look import Look
 from screens.modals.pages import ErrorPage
 from screens.modals.question import Prompt, SecretPrompt
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
+from screens.widgets.secret import SecretField
 from screens.widgets.table import Table
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import ASCII
 from tests.screens.login_answers import KEY, PRIVATE, Registries, crossing_of, route, type_key
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 SECRET = "a-password-of-the-list"
@@ -70,14 +72,7 @@ async def open_page(pilot: Pilot[None]) -> list[str]:
     return await settled(pilot)
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("80x24", (80, 24), ASCII),
-        ("120x40", (120, 40), ASCII),
-        ("no_colour", (80, 24), Look(ansi=True)),
-    ],
-)
+@in_windows("80x24", "120x40", "no_colour", look=ASCII)
 def test_every_login_with_its_source(
     wizard: Drive,
     crossing: Crossing,
@@ -178,6 +173,26 @@ def test_a_vaulted_file_asks_for_its_password(
         assert given.origin.endswith("vault-1.2.yml")
         assert "Wins over NGC_API_KEY and 1 more." in shown
         assert crossing.access is None, "the images are to be asked for anew"
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_a_path_and_a_password_in_one_burst(wizard: Drive, crossing: Crossing, home: Path) -> None:
+    """The password is the vault's, or nobody's: it opens nothing, and shows nowhere."""
+    (home / "vault-1.2.yml").write_bytes((FILES / "vault-1.2.yml").read_bytes())
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await open_page(pilot)
+        for name, comes in (("vault-1.2.yml", "of vault-1.2.yml for this run."), ("no", "no file")):
+            await pilot.press("f")
+            await pilot.pause()
+            for key in (*f"~/{name}", "enter", *VAULT, "enter"):
+                pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+            shown = "\n".join(await until(pilot, comes))
+            assert VAULT[:4] not in shown
+        assert isinstance(pilot.app.screen, ErrorPage)
+        await pilot.press("escape")
+        assert pilot.app.screen.query_one(Table).has_focus, "keys are taken again"
 
     wizard(steps, route=route(crossing), at="Logins")
 

@@ -28,8 +28,9 @@ from tests.fakes import faults
 from tests.fakes.ngc import KEY, USERNAME, FakeNgc, Repo, Tag
 from tests.fakes.valve import Valve
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import UTF8, drawing, rows
+from tests.screens.conftest import drawing, rows
 from tests.screens.gallery import PlaceholderScreen
+from tests.screens.windows import in_windows
 
 Drive = Callable[..., WizardApp]
 GB = 10**9
@@ -134,14 +135,7 @@ def test_the_screen_is_as_drawn(wizard: Drive, crossing: Crossing) -> None:
     wizard(steps, route=route(crossing))
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("80x24", (80, 24), UTF8),
-        ("120x40", (120, 40), UTF8),
-        ("ascii", (80, 24), Look(ascii=True, ansi=True)),
-    ],
-)
+@in_windows("80x24", "120x40", "ascii")
 def test_pictures(
     wizard: Drive,
     crossing: Crossing,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from airgap_tui.engine.cancel import CancelToken
@@ -29,8 +30,9 @@ from screens.modals.pages import TextPage
 from screens.widgets.fields import Field
 from tests.fakes.harbor import FakeHarbor
 from tests.screens.arrivals import PLACE, carried, opened, route, settled, until
-from tests.screens.conftest import ASCII, rows
+from tests.screens.conftest import rows
 from tests.screens.jobs import GB
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 DOCKER = EngineStanding(
@@ -135,14 +137,7 @@ def line(shown: list[str], beginning: str) -> str:
 
 
 @pytest.mark.usefixtures("registry_before")
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("destination_80x24", (80, 24), ASCII),
-        ("destination_120x40", (120, 40), ASCII),
-        ("destination_no_colour", (80, 24), Look(ascii=False, ansi=True)),
-    ],
-)
+@in_windows("80x24", "120x40", "no_colour", look=ASCII)
 def test_the_registry_used_last_is_asked_and_all_is_said(
     wizard: Drive,
     crossing: Crossing,
@@ -165,7 +160,7 @@ def test_the_registry_used_last_is_asked_and_all_is_said(
         assert "harbor.pod.lan/ngc/nim/meta/llama3-8b-instruct:1.0.3" in text
         assert shown[-2].endswith("[ Next: Review ]")
         assert getattr(pilot.app.focused, "id", "") == "place"
-        snapshot(pilot.app, name)
+        snapshot(pilot.app, f"destination_{name}")
 
     drive(wizard, steps, crossing, size=size, look=look)
     ((naming, repositories, _settings, _store),) = network.asked
@@ -318,6 +313,62 @@ def test_a_login_is_tried_and_kept_for_this_run_only(
     drive(wizard, steps, crossing)
 
 
+def burst(pilot: Pilot[None], *keys: str) -> None:
+    """Keys as a slow line delivers them: all there before the first one is taken in."""
+    for name in keys:
+        pilot.app.post_message(Key(name, name if len(name) == 1 else None))
+
+
+@pytest.mark.usefixtures("registry_before")
+@pytest.mark.parametrize("pasted", [False, True], ids=["typed", "pasted"])
+def test_name_and_password_in_one_burst_land_where_they_belong(
+    wizard: Drive, crossing: Crossing, network: Network, pasted: bool
+) -> None:
+    network.answers = WANTS_LOGIN
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        field = pilot.app.screen.query_one("#login", Field)
+        field.focus()
+        await pilot.pause()
+        if pasted:
+            pilot.app.post_message(Paste(f"robot\n{PASSWORD}"))
+            await until(pilot, "[........")
+            burst(pilot, "enter")
+        else:
+            burst(pilot, *"robot", "enter", *PASSWORD, "enter")
+        seen = await until(pilot, "Accepted, as robot$ngc")
+        assert field.value == "robot"
+        assert PASSWORD[:3] not in "\n".join(seen)
+        assert crossing.logins["harbor.pod.lan"] == Credential(
+            "robot", PASSWORD, "what was typed for this run"
+        )
+        burst(pilot, "x")
+        await until(pilot, "robotx")  # keys are taken again
+
+    drive(wizard, steps, crossing)
+
+
+def test_a_password_in_one_burst_shows_nowhere_though_no_registry_is_named(
+    wizard: Drive, crossing: Crossing, network: Network
+) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        pilot.app.screen.query_one("#login", Field).focus()
+        await pilot.pause()
+        burst(pilot, *"robot", "enter", *PASSWORD)
+        seen = "\n".join(await until(pilot, "name that first"))
+        assert PASSWORD[:3] not in seen
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.focused is pilot.app.screen.query_one("#registry", Field).input
+        values = [field.value for field in pilot.app.screen.query(Field)]
+        assert values.count("robot") == 1 and not any(PASSWORD[:1] == v[:1] for v in values)
+
+    crossing.delivery = replace(crossing.delivery, destination=Destination.REGISTRY)
+    drive(wizard, steps, crossing)
+
+
 @pytest.mark.usefixtures("registry_before")
 def test_a_missing_project_is_created_by_its_button_alone(
     wizard: Drive,
@@ -357,14 +408,7 @@ def test_a_missing_project_is_created_by_its_button_alone(
 
 
 @pytest.mark.usefixtures("registry_before")
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("destination_no_project_80x24", (80, 24), ASCII),
-        ("destination_no_project_120x40", (120, 40), ASCII),
-        ("destination_no_project_no_colour", (80, 24), Look(ascii=False, ansi=True)),
-    ],
-)
+@in_windows("80x24", "120x40", "no_colour", look=ASCII)
 def test_a_missing_project_in_the_picture(
     wizard: Drive,
     crossing: Crossing,
@@ -380,7 +424,7 @@ def test_a_missing_project_in_the_picture(
         await settled(pilot)
         await pilot.press("tab", "tab", "tab")
         await settled(pilot)
-        snapshot(pilot.app, name)
+        snapshot(pilot.app, f"destination_no_project_{name}")
 
     drive(wizard, steps, crossing, size=size, look=look)
 

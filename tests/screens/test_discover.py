@@ -37,8 +37,9 @@ from screens.widgets.fields import Field
 from screens.widgets.table import Table
 from tests.screens import cluster
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import ASCII, rows
+from tests.screens.conftest import rows
 from tests.screens.test_images import route
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 HISTORY = """\
@@ -460,13 +461,7 @@ def test_sorting_by_use_and_by_time(
     wizard(steps, route=route(crossing))
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("discover_found_120x40", (120, 40), ASCII),
-        ("discover_found_no_colour", (80, 24), Look(ansi=True)),
-    ],
-)
+@in_windows("120x40", "no_colour", look=ASCII)
 def test_other_windows(
     wizard: Drive,
     crossing: Crossing,
@@ -480,7 +475,7 @@ def test_other_windows(
 
     async def steps(pilot: Pilot[None]) -> None:
         await looked(pilot)
-        snapshot(pilot.app, name)
+        snapshot(pilot.app, f"discover_found_{name}")
 
     wizard(steps, route=route(crossing), size=size, look=look)
 

@@ -47,20 +47,16 @@ from screens.modals.question import Question
 from screens.steps import Route
 from tests.screens import jobs
 from tests.screens.arrivals import settled
-from tests.screens.conftest import ASCII, UTF8, rows
+from tests.screens.conftest import rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.test_working import app_of, said_to_the_shell, seen
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 GB = jobs.GB
 FREE = Room(1_800 * GB, "xfs")
 AGENT_KEY = AgentKey("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==", "ops@example.org")
 GAIN = Gain(LEVELS[1], 8_100 * jobs.MB, 67_500 * jobs.MB, 24 * jobs.MB, 6)
-PICTURES = [
-    ("80x24", (80, 24), UTF8),
-    ("120x40", (120, 40), UTF8),
-    ("no_colour", (80, 24), Look(ascii=True, ansi=True)),
-]
 
 
 def planned(spec: ExportSpec, room: Room = FREE) -> ExportPlan:
@@ -157,7 +153,7 @@ async def choose_discs(pilot: Pilot[None]) -> None:
 # --- what is chosen
 
 
-@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@in_windows("80x24", "120x40", "ascii")
 def test_a_disk_that_can_be_carried_is_sealed(
     wizard: Drive,
     crossing: Crossing,
@@ -184,7 +180,7 @@ def test_a_disk_that_can_be_carried_is_sealed(
     ]
 
 
-@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@in_windows("80x24", "120x40", "ascii")
 def test_discs_are_counted_with_their_room(
     wizard: Drive,
     crossing: Crossing,
@@ -349,7 +345,7 @@ def exported(state_dir: Path, crossing: Crossing, ended: Any, verb: str = "expor
     crossing.job = job.info
 
 
-@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@in_windows("80x24", "120x40", "ascii")
 @pytest.mark.parametrize("what", ["whole", "failed", "sealed"])
 def test_pictures_of_the_end(
     wizard: Drive,

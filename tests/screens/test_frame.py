@@ -15,8 +15,9 @@ from screens.steps import Route, StepState
 from screens.widgets.rows import TableRow
 from screens.widgets.table import Table
 from tests.screens import gallery
-from tests.screens.conftest import ASCII, UTF8, drawing, rows
+from tests.screens.conftest import drawing, rows
 from tests.screens.gallery import offline, online
+from tests.screens.windows import ASCII, UTF8, in_windows
 
 Drive = Callable[..., WizardApp]
 
@@ -40,14 +41,7 @@ def test_screens_are_as_drawn(
     wizard(steps, route=side(), at=at, host=host, look=look)
 
 
-SNAPSHOTS = [
-    ("80x24", (80, 24), UTF8),
-    ("120x40", (120, 40), UTF8),
-    ("ascii", (80, 24), Look(ascii=True, ansi=True)),
-]
-
-
-@pytest.mark.parametrize(("name", "size", "look"), SNAPSHOTS, ids=[case[0] for case in SNAPSHOTS])
+@in_windows("80x24", "120x40", "ascii")
 @pytest.mark.parametrize(
     ("side", "at"), [(online, "Images"), (online, "Save"), (offline, "Destination")]
 )

@@ -16,19 +16,15 @@ from screens.keeping import ChangePage, KeepPage
 from screens.logins import LoginsScreen
 from screens.look import Look
 from screens.modals.pages import ErrorPage, TextPage
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
+from screens.widgets.secret import SecretField
 from screens.widgets.select import Select
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import ASCII
 from tests.screens.login_answers import KEY, Registries, crossing_of, route, type_key
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 VAULT = "a-vault-password-of-the-wizard"
-SIZES = [
-    ("80x24", (80, 24), ASCII),
-    ("120x40", (120, 40), ASCII),
-    ("no_colour", (80, 24), Look(ansi=True)),
-]
 
 
 @pytest.fixture
@@ -151,7 +147,7 @@ def test_enter_on_keep_it_chooses_another_place(
     wizard(steps, route=route(crossing), at="Logins")
 
 
-@pytest.mark.parametrize(("name", "size", "look"), SIZES, ids=[size[0] for size in SIZES])
+@in_windows("80x24", "120x40", "no_colour", look=ASCII)
 def test_pictures(
     wizard: Drive,
     crossing: Crossing,

@@ -12,8 +12,9 @@ from screens.base import WizardScreen
 from screens.keys import key, key_table
 from screens.modals.question import Question
 from screens.widgets.controls import Button, Checkbox, Row
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
 from screens.widgets.pane import TextPane
+from screens.widgets.secret import SecretField
 from screens.widgets.table import Table
 from screens.widgets.text import Line
 from tests.screens.conftest import rows

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure
@@ -23,10 +23,11 @@ from screens.app import WizardApp
 from screens.logins import LoginsScreen
 from screens.look import Look
 from screens.modals.login import LoginPrompt
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
+from screens.widgets.secret import SecretField
 from screens.widgets.table import Table
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import ASCII, drawing
+from tests.screens.conftest import drawing
 from tests.screens.login_answers import (
     HUB,
     KEY,
@@ -37,6 +38,7 @@ from tests.screens.login_answers import (
     route,
     type_key,
 )
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 
@@ -182,6 +184,19 @@ def test_the_prompt_for_a_login_keeps_a_burst_in_order_too(wizard: Drive, onward
     wizard(steps)
 
 
+def test_name_and_password_pasted_as_two_lines_are_two_fields(wizard: Drive) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        prompt = LoginPrompt("A login.", "reg.lan")
+        pilot.app.push_screen(prompt)
+        await pilot.pause()
+        pilot.app.post_message(Paste("rob\ns3cret\n"))
+        await pilot.pause(0.2)
+        assert prompt.query_one(Field).value == "rob"
+        assert prompt.query_one(SecretField).secret == "s3cret"
+
+    wizard(steps)
+
+
 def test_every_image_is_tried_and_each_cause_told_once(
     wizard: Drive, crossing: Crossing, registries: Registries, snapshot: Callable[..., None]
 ) -> None:
@@ -275,10 +290,7 @@ def test_all_is_well(wizard: Drive, crossing: Crossing, snapshot: Callable[..., 
     wizard(steps, route=route(crossing), at="Logins")
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [("120x40", (120, 40), ASCII), ("no_colour", (80, 24), Look(ansi=True))],
-)
+@in_windows("120x40", look=ASCII)
 def test_pictures(
     wizard: Drive,
     crossing: Crossing,

@@ -27,8 +27,9 @@ from screens.widgets.table import Table
 from tests.engine.bundle.sample_source import save
 from tests.images import SampleImages
 from tests.screens.arrivals import PLACE, contents, found, route, settled, until
-from tests.screens.conftest import ASCII, rows
+from tests.screens.conftest import rows
 from tests.screens.jobs import NAMES, WrittenJob
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 OLDER, BROKEN = Path("/media/usb1/pod-2025-06"), Path("/media/usb2/scratch")
@@ -113,13 +114,7 @@ def test_with_one_bundle_the_way_on_has_the_focus(
     wizard(steps, route=route(crossing))
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("open_120x40", (120, 40), ASCII),
-        ("open_no_colour", (80, 24), Look(ascii=False, ansi=True)),
-    ],
-)
+@in_windows("120x40", "no_colour", look=ASCII)
 def test_other_windows(
     wizard: Drive,
     crossing: Crossing,
@@ -131,7 +126,7 @@ def test_other_windows(
 ) -> None:
     async def steps(pilot: Pilot[None]) -> None:
         await settled(pilot)
-        snapshot(pilot.app, name)
+        snapshot(pilot.app, f"open_{name}")
 
     wizard(steps, route=route(crossing), size=size, look=look, host="mgmt01")
 

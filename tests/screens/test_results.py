@@ -34,9 +34,10 @@ from screens.verifying import verify_step
 from screens.widgets.table import Table
 from screens.working import SavingScreen
 from tests.screens import jobs
-from tests.screens.conftest import ASCII, UTF8, rows
+from tests.screens.conftest import rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.test_working import app_of, said_to_the_shell, seen
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 NEEDING = (jobs.NAMES[5], jobs.NAMES[4])
@@ -113,11 +114,6 @@ def started(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> list[Chain]:
 # --- verify
 
 
-PICTURES = [
-    ("80x24", (80, 24), UTF8),
-    ("120x40", (120, 40), UTF8),
-    ("ascii", (80, 24), Look(ascii=True, ansi=True)),
-]
 GOOD = Signature(Standing.GOOD, "ssh", "ops@example.org", "SHA256:Hk3v")
 
 
@@ -159,7 +155,7 @@ OUTCOMES = {
 }
 
 
-@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@in_windows("80x24", "120x40", "ascii")
 @pytest.mark.parametrize("what", OUTCOMES)
 def test_pictures_of_verify(
     wizard: Drive,
@@ -258,8 +254,8 @@ def test_another_list_of_signers_counts_without_reading_again(
         asked.append(trust)
         return GOOD
 
-    monkeypatch.setattr("screens.verified.signature_of", signature_of)
-    monkeypatch.setattr("screens.verified.BundleReader.open", lambda *_places: None)
+    monkeypatch.setattr("screens.remedy.signature_of", signature_of)
+    monkeypatch.setattr("screens.remedy.BundleReader.open", lambda *_places: None)
 
     async def steps(pilot: Pilot[None]) -> None:
         await seen(pilot, "Signed with a key that this machine does not know:")
@@ -392,7 +388,7 @@ def test_nothing_whole_shuts_the_way_on(wizard: Drive, state_dir: Path) -> None:
 # --- the offline side's end
 
 
-@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@in_windows("80x24", "120x40", "ascii")
 @pytest.mark.parametrize("what", ["push", "push_failed", "load"])
 def test_pictures_of_delivery(
     wizard: Drive,

@@ -41,9 +41,10 @@ from screens.steps import Route
 from screens.widgets.controls import Checkbox
 from screens.widgets.select import Select
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import ASCII, rows
+from tests.screens.conftest import rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 GB = 10**9
@@ -317,10 +318,7 @@ def test_what_is_held_has_a_column_and_a_word(
     wizard(steps, route=route(crossing), at="Review")
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [("120x40", (120, 40), ASCII), ("no_colour", (80, 24), Look(ansi=True))],
-)
+@in_windows("120x40", look=ASCII)
 def test_pictures(
     wizard: Drive,
     crossing: Crossing,

@@ -24,8 +24,8 @@ from screens import review_delivery
 from screens.app import WizardApp
 from screens.look import Look
 from tests.screens.arrivals import opened, route, settled, until
-from tests.screens.conftest import ASCII
 from tests.screens.jobs import NAMES, WrittenJob, verify_result
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 PASSWORD = "correct-horse-battery"
@@ -71,14 +71,7 @@ def drive(wizard: Drive, steps: object, crossing: Crossing, **options: object) -
     return wizard(steps, route=route(crossing), at="Review", host="mgmt01", **options)
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("review_delivery_80x24", (80, 24), ASCII),
-        ("review_delivery_120x40", (120, 40), ASCII),
-        ("review_delivery_no_colour", (80, 24), Look(ascii=False, ansi=True)),
-    ],
-)
+@in_windows("80x24", "120x40", "no_colour", look=ASCII)
 def test_all_names_and_sizes_before_anything_is_sent(
     wizard: Drive,
     state_dir: Path,
@@ -101,7 +94,7 @@ def test_all_names_and_sizes_before_anything_is_sent(
         assert "[ Push 13 images ]" in shown[-2]
         assert getattr(pilot.app.focused, "id", "") == "onward"
         assert PASSWORD not in text
-        snapshot(pilot.app, name)
+        snapshot(pilot.app, f"review_delivery_{name}")
 
     drive(wizard, steps, crossing, size=size, look=look)
 

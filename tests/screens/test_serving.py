@@ -22,8 +22,8 @@ from screens.app import WizardApp
 from screens.look import Look
 from screens.serving import ServingScreen
 from tests.screens.arrivals import PLACE, opened, route, settled, until
-from tests.screens.conftest import ASCII
 from tests.screens.jobs import NAMES, WrittenJob
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 ADDRESS = "0.0.0.0:5000"
@@ -67,14 +67,7 @@ def result() -> Ended:
     return Ended("serve", 0, ServeResult(items, ADDRESS, 12_040, 2, 44_300_000_000, 375.0))
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [
-        ("serving_80x24", (80, 24), ASCII),
-        ("serving_120x40", (120, 40), ASCII),
-        ("serving_no_colour", (80, 24), Look(ascii=False, ansi=True)),
-    ],
-)
+@in_windows("80x24", "120x40", "no_colour", look=ASCII)
 def test_what_hosts_type_and_what_they_pulled(
     wizard: Drive,
     crossing: Crossing,
@@ -94,7 +87,7 @@ def test_what_hosts_type_and_what_they_pulled(
         asked = [row for row in shown if "asked for" in row and "Last" not in row]
         assert "not served" in asked[0] and "nvidia/nemo" in asked[1]
         assert "[ Stop ]" in shown[-2] and "Until it is stopped, it goes on." in shown[-2]
-        snapshot(pilot.app, name)
+        snapshot(pilot.app, f"serving_{name}")
 
     drive(wizard, steps, crossing, size=size, look=look)
 

@@ -24,8 +24,9 @@ from screens.look import Look
 from screens.modals.pages import TextPage
 from screens.welcome import Openings, WelcomeScreen
 from tests.screens.arrivals import settled
-from tests.screens.conftest import ASCII, rows
+from tests.screens.conftest import rows
 from tests.screens.jobs import WrittenJob, chain, saving
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,10 +194,7 @@ def test_all_checks_have_a_page(wizard: Drive, screen: WelcomeScreen) -> None:
     wizard(steps, first=screen, bundle="")
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "look"),
-    [("120x40", (120, 40), ASCII), ("no_colour", (80, 24), Look(ansi=True))],
-)
+@in_windows("120x40", look=ASCII)
 def test_pictures(
     wizard: Drive,
     screen: WelcomeScreen,

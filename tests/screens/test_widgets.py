@@ -18,13 +18,15 @@ from screens.look import Mark
 from screens.modals.paste import PastePage
 from screens.modals.question import Prompt, Question, SecretPrompt
 from screens.widgets.controls import Button, Checkbox, Row
-from screens.widgets.fields import Field, SecretField
+from screens.widgets.fields import Field
 from screens.widgets.options import Menu, Option, Options
+from screens.widgets.secret import SecretField
 from screens.widgets.select import Select
 from screens.widgets.text import Bar, Fact, Facts, Gap, Paragraph, Stops
-from tests.screens.conftest import UTF8, drawing, rows
+from tests.screens.conftest import drawing, rows
 from tests.screens.gallery import DestinationScreen, FirstScreen, offline
 from tests.screens.test_frame import wizard_of
+from tests.screens.windows import UTF8
 
 Drive = Callable[..., WizardApp]
 

@@ -30,8 +30,9 @@ from screens.verifying import verify_step
 from screens.widgets.table import Table
 from screens.working import SavingScreen
 from tests.screens import jobs
-from tests.screens.conftest import ASCII, UTF8, drawing, rows
+from tests.screens.conftest import drawing, rows
 from tests.screens.gallery import PlaceholderScreen
+from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
 
@@ -115,14 +116,7 @@ def test_a_save_is_drawn_cell_by_cell(watched: Drive, job: jobs.WrittenJob) -> N
     watched(steps, look=ASCII)
 
 
-PICTURES = [
-    ("80x24", (80, 24), UTF8),
-    ("120x40", (120, 40), UTF8),
-    ("ascii", (80, 24), Look(ascii=True, ansi=True)),
-]
-
-
-@pytest.mark.parametrize(("name", "size", "look"), PICTURES, ids=[case[0] for case in PICTURES])
+@in_windows("80x24", "120x40", "ascii")
 @pytest.mark.parametrize("what", ["running", "paused", "ended"])
 def test_pictures(
     watched: Drive,
@@ -324,6 +318,21 @@ def test_another_users_job_is_watched_but_not_stopped(
 
 
 # --- a login in the middle
+
+
+def test_a_login_wanted_while_names_are_looked_up(watched: Drive, job: jobs.WrittenJob) -> None:
+    """Nothing is known of sizes yet, and nothing is claimed to be done."""
+    job.now(jobs.refused_at_the_look_up())
+
+    async def steps(pilot: Pilot[None]) -> None:
+        got = await seen(pilot, "Press Enter to give another")
+        assert got[5].split() == ["[" + "-" * 68 + "]", "0%"]
+        assert "size not known yet" in got[6] and "paused: nvcr.io now refuses" in got[6]
+        assert "3 paused, 10 saving" in "\n".join(got)
+        await pilot.press("enter")
+        await seen(pilot, "[ Leave out 3 images ]")
+
+    watched(steps, look=ASCII)
 
 
 def test_a_login_wanted_in_the_middle_is_given(

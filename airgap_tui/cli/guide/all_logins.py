@@ -63,14 +63,15 @@ def _tell(guide: Guide, row: LoginRow) -> None:
 def _read(guide: Guide) -> None:
     dialogue = guide.dialogue
     try:
-        path = dialogue.ask("File")
-        if not path:
-            return
-        file = login_list.read(Path(path).expanduser())
-        password = ""
-        if file.needs_password:
-            dialogue.say(f"{file.origin} is in an Ansible Vault.")
-            password = dialogue.secret("Password of the vault")
+        with dialogue.unseen():
+            path = dialogue.ask("File")
+            if not path:
+                return
+            file = login_list.read(Path(path).expanduser())
+            password = ""
+            if file.needs_password:
+                dialogue.say(f"{file.origin} is in an Ansible Vault.")
+                password = dialogue.secret("Password of the vault")
         taken = login_list.take(guide.crossing, file, password)
     except Back:
         return

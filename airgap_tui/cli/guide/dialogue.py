@@ -150,7 +150,7 @@ class Dialogue:
 
     def secret(self, question: str) -> str:
         """What is typed is not shown, and every text is taken as it is; Enter alone is `Back`."""
-        with self._unseen() as typed:
+        with self.unseen() as typed:
             try:
                 answer = typed.secret(f"{question} (not shown, Enter alone goes back): ")
             except EOFError:
@@ -161,7 +161,7 @@ class Dialogue:
 
     def login(self, name: str, default: str, secret: str) -> tuple[str, str]:
         """A user name, as `ask`, and the `secret` of it, which may come in one go with it."""
-        with self._unseen():
+        with self.unseen():
             return self.ask(name, default), self.secret(secret)
 
     def explain(self, explanation: str) -> None:
@@ -196,8 +196,9 @@ class Dialogue:
         return line.strip()
 
     @contextmanager
-    def _unseen(self) -> Iterator[Typed]:
-        """The terminal shows nothing of what is typed by itself."""
+    def unseen(self) -> Iterator[Typed]:
+        """The terminal shows nothing by itself, so that no secret shows that is typed together
+        with what is asked before it; answers to `ask` are shown all the same."""
         if self._typed is not None:
             yield self._typed
             return

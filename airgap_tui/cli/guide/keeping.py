@@ -35,9 +35,10 @@ def _asked(guide: Guide, registry: str, wanted: Keeping) -> Keeping:
         return Keeping(wanted.kind, None, name, namespace)
     if not wanted.wants_vault:
         return wanted
-    password = dialogue.secret("Password of the Ansible Vault")
-    if keeping.makes_vault(wanted, registry):
-        while dialogue.secret("Once more, for the vault is a new one") != password:
-            dialogue.say("The two passwords differ.")
-            password = dialogue.secret("Password of the Ansible Vault")
+    with dialogue.unseen():
+        password = dialogue.secret("Password of the Ansible Vault")
+        if keeping.makes_vault(wanted, registry):
+            while dialogue.secret("Once more, for the vault is a new one") != password:
+                dialogue.say("The two passwords differ.")
+                password = dialogue.secret("Password of the Ansible Vault")
     return Keeping(wanted.kind, vault_password=password.strip())

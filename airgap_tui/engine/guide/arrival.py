@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is 
 
 
 def no_bundle() -> str:
-    return "No bundle is found on mounted media. Mount the disk, or give the bundle's path."
+    return "No bundle is found on mounted media. Mount the disk, or give a path."
 
 
 def opened(contents: Contents) -> str:
@@ -241,6 +241,8 @@ def engine_in_words(standing: EngineStanding) -> str:
     version = standing.name.partition(" ")[2].partition("+")[0]
     if not standing.needed:
         return f"Version {version}; it has all of them already"
+    if standing.lacking:
+        return f"Version {version}; {size(standing.lacking, up=True)} of room is missing"
     free = "" if standing.free is None else f", {size(standing.free, down=True)} free"
     return f"Version {version}; needs {_about(standing.needed)}{free}"
 

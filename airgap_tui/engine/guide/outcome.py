@@ -96,8 +96,9 @@ def content(result: VerifyResult) -> str:
         are = "is" if damaged == 1 else "are"
         parts.append(f"{count(damaged, 'file')} {are} not what {_it(damaged)} should be")
     if missing:
-        parts.append(f"{count(missing, 'file')} {'is' if missing == 1 else 'are'} not there")
-    return ", and ".join(parts)
+        what = str(missing) if damaged else count(missing, "file")
+        parts.append(f"{what} {'is' if missing == 1 else 'are'} not there")
+    return ", ".join(parts)
 
 
 def unsaved(items: Sequence[ItemResult]) -> str:
@@ -193,14 +194,15 @@ def remedy_in_words(choice: str, result: VerifyResult, side: Side) -> str:
         before, option, after = command.partition(" MEDIUM ")
         return f"Online side: {before}\n{(option + after).strip()}"
     if choice == READ_AGAIN:
-        return "Helps with a dirty disc or a bad cable"
+        helps = "For" if side is Side.ONLINE else "Helps with"
+        return f"{helps} a dirty disc or a bad cable"
     if choice == FETCH_AGAIN:
-        return "From the registry; what is whole stays"
+        return "From the registry; the rest stays"
     if not lacking:
         return "No image needs what is wrong"
     other = "The other" if lacking == 1 else f"The other {lacking}"
     if side is Side.ONLINE:
-        return "Carry what is whole; more can be saved later"
+        return "They can be saved later"
     return f"{other} stay{'s' if lacking == 1 else ''} out"
 
 

@@ -135,8 +135,9 @@ def _counted(snapshot: Snapshot) -> str:
 
 def amounts(snapshot: Snapshot) -> tuple[str, str, str, str]:
     """Bytes, rate, time left and time so far: the line below the bar."""
+    moved = f"{_number(snapshot.done, snapshot.total)} of {size(snapshot.total)}"
     return (
-        f"{_number(snapshot.done, snapshot.total)} of {size(snapshot.total)}",
+        moved if snapshot.measured else "size not known yet",
         rate(snapshot.rate),
         time_left(snapshot.time_left),
         f"{elapsed(snapshot.elapsed)} so far",

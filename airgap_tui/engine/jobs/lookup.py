@@ -124,8 +124,9 @@ def look_up(
 
 def _may_wait(error: AirgapError, logins: Logins, since: int) -> bool:
     """Whether another login helps, or one has just come: not where the login is accepted."""
-    refused = isinstance(error, AccessDenied) and error.login_refused
-    return refused and logins.refused(error, since)
+    if not (isinstance(error, AccessDenied) and error.login_refused):
+        return False
+    return logins.refused(error, since)
 
 
 def _look_up(
