@@ -91,15 +91,25 @@ class Terminal:
         self._do("send-keys", *keys)
 
     def reach(self, control: str, key: str = "Tab") -> None:
-        """Press the key until the focus is on a control that begins so."""
+        """Press the key until the focus is on a control that begins so. Each press is waited for:
+        one that is only slow must not be pressed again, for it would lead too far."""
+        end = time.monotonic() + 1
+        while time.monotonic() < end and not self._focused.startswith(control):
+            time.sleep(_EVERY)
         for _ in range(20):
-            end = time.monotonic() + 1
-            while time.monotonic() < end:
-                if f"\u25b8 {control}" in self.screen:
-                    return
-                time.sleep(_EVERY)
+            before = self._focused
+            if before.startswith(control):
+                return
             self.press(key)
+            end = time.monotonic() + 5
+            while time.monotonic() < end and self._focused in ("", before):
+                time.sleep(_EVERY)
         pytest.fail(f"{control} cannot be reached:\n{self.screen}", pytrace=False)
+
+    @property
+    def _focused(self) -> str:
+        """What stands behind the mark of the focus."""
+        return self.screen.partition("\u25b8 ")[2].partition("\n")[0]
 
     def type(self, text: str) -> None:
         """The text, letter by letter."""
