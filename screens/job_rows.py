@@ -15,13 +15,15 @@ from screens import names
 from screens.look import Mark
 from screens.widgets.rows import Column, TableRow
 
+_STATE_WIDTH = 12
+"""Cells for a state with its share, as in `Verifying` and `Saving 34%`."""
 _WORDS = {
     ItemState.WAITING: ("Waiting", Mark.WAITING),
     ItemState.RESOLVING: ("Looking up", Mark.UNDER_WAY),
     ItemState.SAVING: ("Saving", Mark.UNDER_WAY),
     ItemState.VERIFYING: ("Verifying", Mark.UNDER_WAY),
-    ItemState.EXPORTING: ("Exporting", Mark.UNDER_WAY),
-    ItemState.IMPORTING: ("Importing", Mark.UNDER_WAY),
+    ItemState.EXPORTING: ("Writing", Mark.UNDER_WAY),
+    ItemState.IMPORTING: ("Copying", Mark.UNDER_WAY),
     ItemState.LOADING: ("Loading", Mark.UNDER_WAY),
     ItemState.PUSHING: ("Pushing", Mark.UNDER_WAY),
     ItemState.RETRYING: ("Paused", Mark.NEEDS_YOU),
@@ -58,7 +60,7 @@ class JobRows:
         """The columns, with the registry that the names leave out."""
         return [
             Column(self._heading(snapshot), 42, grow=1),
-            Column("State", 12, gap=1),
+            Column("State", _STATE_WIDTH, gap=1),
             Column("Done", 7, gap=1, right=True),
             Column("Of", 7, gap=2, right=True),
         ]

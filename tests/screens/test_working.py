@@ -15,15 +15,17 @@ from textual.pilot import Pilot
 
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.guide import sentences
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import control, worker
 from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.job_list import JobInfo
-from airgap_tui.engine.snapshot import Snapshot
+from airgap_tui.engine.snapshot import ItemProgress, Snapshot
 from screens.app import WizardApp
 from screens.base import WizardScreen
 from screens.exporting import export_step
+from screens.job_rows import JobRows, state_in_words
 from screens.look import Look
 from screens.steps import Route, StepState
 from screens.verifying import verify_step
@@ -315,6 +317,21 @@ def test_another_users_job_is_watched_but_not_stopped(
         await seen(pilot, "Reason")  # Enter shows details: the login is not theirs to give
 
     watched(steps)
+
+
+@pytest.mark.parametrize("state", ItemState)
+def test_every_state_fits_into_its_column_with_its_share(state: ItemState) -> None:
+    column = next(one for one in JobRows().columns(Snapshot()) if one.title == "State")
+    words, _mark = state_in_words(ItemProgress("x", state, size=100, to_do=100, done=99))
+    assert len(words) <= column.width
+
+
+@pytest.mark.parametrize("verb", ["save", "verify", "export", "import", "load", "push"])
+@pytest.mark.parametrize("number", [1, 13, 100, 1234])
+def test_the_sentence_at_the_top_is_not_cut(verb: str, number: int) -> None:
+    items = tuple(ItemProgress(str(n), ItemState.WAITING) for n in range(number))
+    text = sentences.working(Snapshot(verb, "/b", items))
+    assert len(text) <= 76 and text.endswith((" without it.", "the work goes on."))
 
 
 # --- a login in the middle

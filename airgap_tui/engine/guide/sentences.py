@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # the first screen is drawn before any of these is there
     from airgap_tui.engine.jobs.plan import PlanResult
     from airgap_tui.engine.jobs.verify import VerifyResult
 
+_LONGEST = 76
+"""Cells of a sentence at the top of a screen, in a window of 80 columns."""
 _USUAL_RATE = 100_000_000
 _DISKS = (32, 64, 128, 256, 512, 1000, 2000, 4000)
 _DVD = 4_700_372_992
@@ -107,7 +109,8 @@ def media(total: int, dvds: int = 0) -> str:
 
 def working(snapshot: Snapshot) -> str:
     doing = _DOING.get(snapshot.verb, "Working on")
-    return f"{doing} {_counted(snapshot)}. You may close this window; the work goes on without it."
+    text = f"{doing} {_counted(snapshot)}. You may close this window; the work goes on"
+    return f"{text} without it." if len(text) <= _LONGEST - len(" without it.") else f"{text}."
 
 
 def worked(snapshot: Snapshot) -> str:
