@@ -141,7 +141,8 @@ def test_a_dropped_blob_leaves_the_total_so_that_the_bar_ends_full(progress: Pro
 
 
 def test_a_blob_that_was_never_begun_can_be_dropped(progress: Progress) -> None:
-    snapshot = take(progress, BlobPlanned("a", 100, ("x",)), BlobDropped("a"))
+    failed = ItemChanged("x", ItemState.FAILED, "no such layer")
+    snapshot = take(progress, BlobPlanned("a", 100, ("x",)), BlobDropped("a"), failed)
     assert (snapshot.total, snapshot.fraction) == (0, 1.0)
 
 
