@@ -15,18 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from airgap_tui.engine.bundle import layout, names
-from airgap_tui.engine.bundle.archives.known_layers import KnownLayers
+from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.beginning import begun_inventory, lay_out
 from airgap_tui.engine.bundle.blob_store import BlobFile, BlobStore
 from airgap_tui.engine.bundle.checksums import format_checksums
 from airgap_tui.engine.bundle.completion import checksums_of, name_files
-from airgap_tui.engine.bundle.damage import read_damaged, write_damaged
 from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
-from airgap_tui.engine.bundle.encoding.reencode import reencode, wants_reencoding
-from airgap_tui.engine.bundle.encoding.rewrite import rewrite
 from airgap_tui.engine.bundle.inventory import (
-    MAX_BYTES,
     SIGNATURE,
     Inventory,
     Item,
@@ -37,6 +33,7 @@ from airgap_tui.engine.bundle.inventory_file import InventoryFile
 from airgap_tui.engine.bundle.lock import BundleLock, check_place
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.saved_items import item_of, signature_of
+from airgap_tui.engine.bundle.stored_content import StoredContent
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState, Level, Note, Sink, discard
@@ -70,14 +67,11 @@ class BundleWriter:
     ) -> None:
         self.path = path
         self._lock = lock
-        self._compression = compression
         self._sink = sink
-        self._threads = threads
         self._storage = DirectoryStorage(path)
-        self._store = BlobStore(path)
+        store = BlobStore(path)  # it sweeps `.partial`, which the inventory's file uses
         self._file = InventoryFile(path, inventory)
-        self._suspects = set(read_damaged(path))
-        self._layers = KnownLayers(self._file, self._store)
+        self._content = StoredContent(path, store, self._file, compression, sink, threads)
         self._assumed = frozenset(inventory.assumed)
         self._finished = False
 
@@ -102,22 +96,13 @@ class BundleWriter:
             path.mkdir(parents=True, exist_ok=True)
         lock = BundleLock(path, job)
         try:
-            storage = DirectoryStorage(path)
-            if storage.extent(layout.INVENTORY) is not None:
-                inventory = Inventory.parse(storage.read(layout.INVENTORY, MAX_BYTES), str(path))
-            else:
-                inventory = Inventory.new(path.absolute().name, platform)
-                inventory.imported = job == "import"
-            inventory.saving = True
-            if _unseal(path):
-                text = f"{path} changes, so its signature is gone; sign it when it is finished"
-                sink(Note(text, Level.WARNING))
+            inventory = begun_inventory(path, job, platform, sink)
             writer = cls(path, lock, inventory, compression, sink, threads or os.cpu_count() or 1)
         except BaseException:
             lock.release()
             raise
         try:
-            writer._begin()
+            lay_out(path)
         except BaseException:
             with suppress(AirgapError, OSError):
                 writer.close()
@@ -200,13 +185,7 @@ class BundleWriter:
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
         """Whether the blob, or what replaces it under compression, is there whole; or is left out
         because the offline side has it."""
-        if blob.digest in self._assumed:
-            return True
-        if self._holds(blob.digest, blob.size, token):
-            return True
-        if not wants_reencoding(blob, self._compression):
-            return False
-        return self._replacement(blob) is not None
+        return blob.digest in self._assumed or self._content.has(blob, token)
 
     def receive(
         self,
@@ -217,65 +196,37 @@ class BundleWriter:
         token: CancelToken,
     ) -> None:
         """Take a blob; a layer is re-encoded where compression asks for another codec."""
-        if blob.data is not None and Digest.of(blob.data, blob.digest.algorithm) == blob.digest:
-            self._put(blob.data, blob.digest)
-            report(blob.size)
-            return
-        path = self._store.download(blob, opener, report, token)
-        if self._compression is not None and wants_reencoding(blob, self._compression):
-            new, record = reencode(path, blob, self._compression, self._store, self._threads, token)
-            self.record_layer(new.digest, record)
-            # The original is gone after this, so the record has to be durable before.
-            self._file.flush()
-            with writing(path):
-                path.unlink()
-            return
-        self._store.keep(path, blob.digest)
-        self._suspects.discard(blob.digest)
+        self._content.receive(blob, opener, report, token)
 
     def take(self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken) -> None:
         """Take a blob as it is. Raises as `BlobStore.download` does."""
-        self._store.keep(self._store.download(blob, opener, report, token), blob.digest)
-        self._suspects.discard(blob.digest)
+        self._content.take(blob, opener, report, token)
 
     def link(self, blob: Descriptor, source: Path, report: Report, token: CancelToken) -> bool:
         """Take a blob over from a file without copying it, checked; False where that cannot be.
 
         Raises `ContentMismatch`."""
-        if not self._store.link(blob, source, report, token):
-            return False
-        self._suspects.discard(blob.digest)
-        return True
+        return self._content.link(blob, source, report, token)
 
     def keep(self, path: Path, digest: Digest) -> None:
         """Give a whole and checked file its place among the blobs."""
-        self._store.keep(path, digest)
-        self._suspects.discard(digest)
+        self._content.keep(path, digest)
 
     def holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
         """Whether content is there whole; what was noted as damaged is read again."""
-        return self._holds(digest, size, token)
+        return self._content.holds(digest, size, token)
 
     def remove_content(self, digests: Iterable[Digest]) -> None:
         """Remove stored content that no item needs, with what is known of it."""
-        gone = frozenset(digests)
-        for digest in sorted(gone):
-            self._store.drop(digest)
-        self._suspects -= gone
-
-        def change(inventory: Inventory) -> None:
-            for digest in gone & inventory.layers.keys():
-                del inventory.layers[digest]
-
-        self._file.change(change)
+        self._content.remove(digests)
 
     def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
         """Store the manifests and record the item as done, with the signatures that came along.
 
         Where layers were re-encoded, the manifests are rewritten: signatures are then lost."""
         token.check()
-        ours = rewrite(closure, self._replacement) if self._compression else closure
-        self._put_documents(ours)
+        ours = self._content.rewritten(closure)
+        self._content.put_documents(ours)
         known = self._file.look(lambda inventory: inventory.named(reference))
         origin = known.origin if known else "registry"
         item = item_of(reference, closure, ours, origin)
@@ -285,7 +236,7 @@ class BundleWriter:
             text = f"{reference} is compressed anew, which leaves out {lost} of the old digest"
             self._sink(Note(text, Level.WARNING))
         for signature in ours.signatures:
-            self._put_documents(signature)
+            self._content.put_documents(signature)
             self.record(signature_of(signature, ours.root.digest))
         return ours.root.digest
 
@@ -294,26 +245,25 @@ class BundleWriter:
     def store(self, data: bytes, media_type: str, algorithm: str = "sha256") -> Descriptor:
         """Store small content at once: a config, a manifest."""
         digest = Digest.of(data, algorithm)
-        self._put(data, digest)
+        self._content.put(data, digest)
         return Descriptor(media_type, digest, len(data))
 
     def begin_blob(self, algorithm: str = "sha256") -> BlobFile:
         """Content whose digest is known only at its end; a context manager."""
-        return self._store.begin(algorithm)
+        return self._content.begin_blob(algorithm)
 
     def layer_for(self, diff_id: Digest, codec: Codec) -> Descriptor | None:
         """A stored layer with this unpacked content and codec, whatever image it came with."""
-        found = self._layers.with_content(diff_id, codec)
-        return None if found is None or found.digest in self._suspects else found
+        return self._content.layer_for(diff_id, codec)
 
     def record_layer(self, digest: Digest, record: LayerRecord) -> None:
         """Note what is known of a stored layer."""
-        self._layers.record(digest, record)
+        self._content.record_layer(digest, record)
 
     def add_image(self, item: Item, documents: Iterable[Manifest | Index]) -> None:
         """Record an item whose blobs were stored here, with its manifests, children first."""
         for document in documents:
-            self._put(document.raw, document.digest)
+            self._content.put(document.raw, document.digest)
         self.record(replace(item, saved_at=item.saved_at or now()))
 
     # --- the end
@@ -329,19 +279,11 @@ class BundleWriter:
 
         self._file.change(change)
         self._file.flush()
-        sums = checksums_of(self._storage, self._store, token)
+        sums = checksums_of(self._storage, self._content.store, token)
         self._replace(layout.CHECKSUMS, format_checksums(sums))
         self._finished = True
 
     # --- parts
-
-    def _begin(self) -> None:
-        with writing(self.path):
-            (self.path / layout.BLOBS / "sha256").mkdir(parents=True, exist_ok=True)
-        if self._storage.extent(layout.INDEX) is None:
-            self._replace(layout.INDEX, names.index_json(Inventory.new("", None)))
-        if self._storage.extent(layout.OCI_LAYOUT) is None:
-            self._replace(layout.OCI_LAYOUT, layout.OCI_LAYOUT_CONTENT)
 
     def _replace(self, name: str, data: bytes) -> None:
         temporary = self.path / layout.PARTIAL / f"{name}.new"
@@ -354,60 +296,6 @@ class BundleWriter:
 
     def _drop_partial_files(self) -> None:
         """What no item waits for any more: partial files, and notes of damage that is mended."""
-        write_damaged(self.path, self._suspects)
+        self._content.note_damage()
         if all(item.state is ItemState.DONE for item in self.inventory.items):
-            self._store.drop_partial_files()
-
-    def _put_documents(self, closure: Closure) -> None:
-        """Store manifests and indexes, also under the other digests that they are asked by."""
-        wanted = {
-            child.digest
-            for document in closure.documents
-            if isinstance(document, Index)
-            for child in document.manifests
-        }
-        if closure.reference.digest is not None:
-            wanted.add(closure.reference.digest)
-        others = {digest for digest in wanted if digest.algorithm != "sha256"}
-        for document in closure.documents:
-            self._put(document.raw, document.digest)
-            for algorithm in {digest.algorithm for digest in others}:
-                digest = Digest.of(document.raw, algorithm)
-                if digest in others:
-                    self._put(document.raw, digest)
-
-    def _put(self, data: bytes, digest: Digest) -> None:
-        self._store.put(data, digest)
-        self._suspects.discard(digest)
-
-    def _holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
-        there = self._store.size(digest)
-        if there is None:
-            return False
-        if there == size and digest not in self._suspects:
-            return True
-        if there == size and self._store.is_whole(digest, token):
-            self._suspects.discard(digest)
-            return True
-        self._store.drop(digest)
-        self._suspects.discard(digest)
-        self._sink(Note(f"{self.path}: the file {digest.short} was damaged and is fetched anew"))
-        return False
-
-    def _replacement(self, blob: Descriptor) -> Descriptor | None:
-        """What stands for a layer under the present compression, if that is stored whole."""
-        if self._compression is None or not wants_reencoding(blob, self._compression):
-            return None
-        found = self._layers.replacing(blob.digest, self._compression.codec)
-        if found is None or not self._holds(found.digest, found.size, CancelToken()):
-            return None
-        return found
-
-
-def _unseal(path: Path) -> bool:
-    """Take away what speaks of the bundle as it was, before it changes; whether it was signed."""
-    signed = any(os.path.lexists(path / name) for name in layout.SIGNATURES)
-    with writing(path):
-        for name in layout.SEALED:
-            (path / name).unlink(missing_ok=True)
-    return signed
+            self._content.store.drop_partial_files()
