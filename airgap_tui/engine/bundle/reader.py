@@ -26,6 +26,7 @@ from airgap_tui.engine.errors import (
     NotFound,
     UsageError,
 )
+from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.oci import image_config, manifest, media_types
 from airgap_tui.engine.oci.content import Closure, Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -195,7 +196,10 @@ class BundleReader:
         signatures = tuple(
             closure_below(other.reference, names.root_of(other), self._load)
             for other in self.items
-            if other.kind == SIGNATURE and other.subject == item.digest and other.digest
+            if other.kind == SIGNATURE
+            and other.subject == item.digest
+            and other.digest
+            and other.state is ItemState.DONE
         )
         platforms = closure.platforms or (() if item.platform is None else (item.platform,))
         return replace(

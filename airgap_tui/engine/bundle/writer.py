@@ -22,13 +22,7 @@ from airgap_tui.engine.bundle.checksums import format_checksums
 from airgap_tui.engine.bundle.completion import checksums_of, name_files
 from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
-from airgap_tui.engine.bundle.inventory import (
-    SIGNATURE,
-    Inventory,
-    Item,
-    LayerRecord,
-    now,
-)
+from airgap_tui.engine.bundle.inventory import SIGNATURE, Inventory, Item, LayerRecord, now
 from airgap_tui.engine.bundle.inventory_file import InventoryFile
 from airgap_tui.engine.bundle.lock import BundleLock, check_place
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
@@ -211,6 +205,10 @@ class BundleWriter:
     def keep(self, path: Path, digest: Digest) -> None:
         """Give a whole and checked file its place among the blobs."""
         self._content.keep(path, digest)
+
+    def is_stored(self, digest: Digest) -> bool:
+        """Whether there is a file of this content, of whatever size."""
+        return self._content.store.size(digest) is not None
 
     def holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
         """Whether content is there whole; what was noted as damaged is read again."""

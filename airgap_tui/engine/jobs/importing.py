@@ -7,8 +7,6 @@ interrupted, or that waits for the next disc, goes on where it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
 from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import ContentError, NotFound
 from airgap_tui.engine.events import (
     BlobPlanned,
     ItemChanged,
@@ -32,16 +29,16 @@ from airgap_tui.engine.events import (
     Note,
     Sink,
 )
+from airgap_tui.engine.jobs.assuming import take_over
 from airgap_tui.engine.jobs.carried import needs_of
 from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.lacking import Lacking, as_it_is, check_apart, check_room, find_lacking
-from airgap_tui.engine.jobs.left_out import LeftOut, absent_of, in_words
+from airgap_tui.engine.jobs.left_out import LeftOut
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.settling import Settling
 from airgap_tui.engine.jobs.sources import open_bundles
 from airgap_tui.engine.jobs.taking import Taking
 from airgap_tui.engine.jobs.trust import check_signatures
-from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.settings import Settings
 
 _WHOLE = (ItemState.DONE, ItemState.HELD)
@@ -202,7 +199,7 @@ class _Import:
         if reader.inventory.saving:
             text = f"{reader.storage.location}: the last save did not come to its end"
             sink(Note(text, Level.WARNING))
-        self._assume()
+        self.left_out = take_over(reader, writer, sink, self._token)
         lacking = find_lacking(reader, self.volumes, writer, self._token)
         check_room(lacking.bytes, reader, spec.bundle, sink, force=spec.force)
         self._announce(lacking)
@@ -246,35 +243,6 @@ class _Import:
             if self._writer.find(item.reference) is None:
                 waiting = replace(item, state=ItemState.WAITING, error="is being imported")
                 self._writer.record(waiting)
-
-    def _assume(self) -> None:
-        """Of an update say what is not here before anything is copied. The kept bundle leaves it
-        out too, then: a registry that has it puts it to the rest, or its bundle comes later."""
-        reader, writer = self._reader, self._writer
-        if not reader.inventory.assumes:
-            return
-        there = as_it_is(writer)
-        self.left_out = absent_of(
-            reader, self._closures(reader), lambda _closure, layer: there.holds(layer)
-        )
-        if not self.left_out:
-            return
-        text = f"{reader.storage.location} is an update of what {writer.path} does not hold"
-        self._sink(Note(f"{text}: {in_words(self.left_out)}", Level.WARNING))
-        absent = {digest for one in self.left_out for digest in one.digests}
-        before = writer.inventory.assumes
-        carried = (
-            replace(one, layers={d: k for d, k in one.layers.items() if str(d) in absent})
-            for one in reader.inventory.assumes
-        )
-        writer.assume((*before, *(one for one in carried if one.layers and one not in before)))
-
-    def _closures(self, bundle: BundleReader) -> Iterator[Closure]:
-        """Those that can be read: a manifest may be on a volume that is not here yet."""
-        for item in present(bundle.inventory):
-            self._token.check()
-            with suppress(NotFound, ContentError):
-                yield bundle.closure(item)
 
     def _leave_receipt(self) -> None:
         """A receipt of what is whole by now; the code for the online side once that is all."""

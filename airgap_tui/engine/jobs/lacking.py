@@ -6,7 +6,7 @@ Decided before the first byte, so that totals are known and the disk is known to
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +34,10 @@ from airgap_tui.engine.quantities import size as in_words
 
 @dataclass(frozen=True, slots=True)
 class LackingPiece:
-    """A piece on a medium, of a blob whose other pieces are not all here; `size` in bytes."""
+    """A piece of a blob whose other pieces are not all here, with every medium that lists it;
+    `size` in bytes."""
 
-    medium: VolumeMedium
+    media: tuple[VolumeMedium, ...]
     digest: Digest
     offset: int
     size: int
@@ -89,7 +90,7 @@ def find_lacking(
     for piece in pieces:
         need = needs.get(piece.digest)
         if need is not None and piece.offset + piece.size > need.longest:
-            text = f"{piece.medium.label}: a piece of {piece.digest} lies beyond its end"
+            text = f"{piece.media[0].label}: a piece of {piece.digest} lies beyond its end"
             refused[piece.digest] = ContentMismatch(text)
     pieces = tuple(piece for piece in pieces if piece.digest not in refused)
     return Lacking(needs, blobs, pieces, refused)
@@ -98,16 +99,24 @@ def find_lacking(
 def _pieces(
     volumes: VolumeSet, blobs: Mapping[Digest, int], writer: BundleWriter, token: CancelToken
 ) -> tuple[LackingPiece, ...]:
-    found: dict[tuple[Digest, int], LackingPiece] = {}
-    store = PieceStore(writer.path)
+    wanted = {d for d in volumes.cut if d not in blobs and not _is_stored(d, writer, token)}
+    return pieces_of(volumes, wanted, PieceStore(writer.path))
+
+
+def pieces_of(
+    volumes: VolumeSet, wanted: Collection[Digest], store: PieceStore
+) -> tuple[LackingPiece, ...]:
+    """The pieces of these blobs that are on the media and have not arrived."""
+    arrived = {digest: store.arrived(digest) for digest in wanted}
+    found: dict[tuple[Digest, int, int], list[VolumeMedium]] = {}
     for medium in volumes.media:
         for file in medium.volume.files:
             piece = layout.piece_of_path(file.path)
-            if piece is None or piece[0] in blobs or _is_stored(piece[0], writer, token):
-                continue
-            if store.arrived(piece[0]).get(piece[1]) != file.size:
-                found.setdefault(piece, LackingPiece(medium, *piece, file.size))
-    return tuple(found.values())
+            if piece is not None and piece[0] in arrived:
+                digest, offset = piece
+                if arrived[digest].get(offset) != file.size:
+                    found.setdefault((digest, offset, file.size), []).append(medium)
+    return tuple(LackingPiece(tuple(media), *piece) for piece, media in found.items())
 
 
 def _is_stored(digest: Digest, writer: BundleWriter, token: CancelToken) -> bool:

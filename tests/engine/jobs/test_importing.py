@@ -192,6 +192,48 @@ def test_damaged_pieces_are_found_before_they_are_joined(
     assert files(kept) == files(bundle)
 
 
+def test_only_the_volume_with_the_bad_piece_comes_again(
+    bundle: Path, parts: list[tuple[Volume, Contents]], kept: Path, tmp_path: Path
+) -> None:
+    volume, contents = parts[1]
+    name = next(name for name in contents if name.startswith("pieces/"))
+    lying = {**contents, name: bytes(len(contents[name]))}
+    good = [as_directory(tmp_path / "good", *part) for part in parts]
+    bad = as_directory(tmp_path / "bad", volume, lying)
+    result = take(kept, good[0], bad, good[2])
+    assert result.exit_code == 3
+    assert result.damaged == (2,)
+    (failed,) = {item.error for item in result.items if item.state is ItemState.FAILED}
+    assert failed.startswith("volume 2 ")
+    assert take(kept, good[1]).exit_code == 0
+    assert files(kept) == files(bundle)
+
+
+def test_the_good_piece_of_two_is_taken(
+    bundle: Path, parts: list[tuple[Volume, Contents]], kept: Path, tmp_path: Path
+) -> None:
+    good = [as_directory(tmp_path / "good", *part) for part in parts]
+    bad = as_directory(tmp_path / "bad", *parts[0])
+    for path in bad.glob("pieces/*/*/*"):
+        path.write_bytes(bytes(path.stat().st_size))
+    result = take(kept, bad, good[0])
+    assert (result.damaged, result.waiting) == ((), True)
+    assert take(kept, *good[1:]).exit_code == 0
+    assert files(kept) == files(bundle)
+
+
+def test_a_record_of_pieces_that_are_gone_counts_for_nothing(
+    bundle: Path, parts: list[tuple[Volume, Contents]], kept: Path, tmp_path: Path
+) -> None:
+    media = [as_directory(tmp_path, *part) for part in parts]
+    take(kept, media[0])
+    for path in (kept / ".partial").glob("pieces-*"):  # a kill before the record was dropped
+        path.unlink()
+    assert take(kept, *media[1:]).exit_code == 1
+    assert take(kept, media[0]).exit_code == 0
+    assert files(kept) == files(bundle)
+
+
 def test_a_second_month_comes_into_the_same_bundle(
     bundle: Path, sample_images: SampleImages, kept: Path, tmp_path: Path
 ) -> None:
