@@ -76,13 +76,14 @@ class SigningFields(Vertical):
             return "Not yet: no key is chosen."
         return "Not yet: the key cannot sign." if self._problem else ""
 
-    def settle(self) -> None:
-        """A key file was typed: take it, and try it where it is another one."""
+    def settle(self, *, again: bool = False) -> None:
+        """A key file was typed: take it, and try it where it is another one; or `again`, where it
+        could not sign before: it may be in the agent by now."""
         if self._select.current != KEY_FILE:
             return
         text = self._file.value
         key = Path(text).expanduser().absolute() if text else None
-        if key == self.key:
+        if key == self.key and not (again and self._problem):
             return
         self.key, self._problem = key, ""
         self._desk.call_off("key")
@@ -110,7 +111,7 @@ class SigningFields(Vertical):
 
     def on_field_submitted(self, event: Field.Submitted) -> None:
         event.stop()
-        self.settle()
+        self.settle(again=True)
 
     def _found(self, path: Path) -> None:
         self.key = path

@@ -41,6 +41,7 @@ from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe, list_jo
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.recorder import Recorder
 from airgap_tui.engine.jobs.survival import Survival, survival
+from airgap_tui.engine.jobs.unattended import check_keys
 from airgap_tui.engine.redaction import redact
 
 _START_SECONDS = 60.0
@@ -62,11 +63,12 @@ def start(
     `logins` are for this run alone, None for a registry that is spoken to without one; `command` is
     the command line that does the same; `surviving` is what `survival()` said, where the caller has
     told the user of it already. Raises `BundleLocked` where a job of ours writes the bundle,
-    `EnvironmentFailure` where no process can be started.
+    `EnvironmentFailure` where no process can be started, and as `check_keys`.
     """
     logins = logins or {}
     prune(state_dir)
     _refuse_a_second(chain, state_dir)
+    check_keys(chain)
     directory = JobDirectory.create(state_dir, chain, command=command, logins=tuple(logins))
     secrets, environment = _apart(os.environ)
     given = {name: known and credential_as_json(known) for name, known in logins.items()}

@@ -26,6 +26,7 @@ from airgap_tui.engine.jobs.directory import JobDirectory
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe, list_jobs
 from airgap_tui.engine.jobs.push import PushSpec
 from airgap_tui.engine.jobs.save_spec import SaveSpec
+from airgap_tui.engine.jobs.seal import SealSpec
 from airgap_tui.engine.jobs.survival import Survival
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.naming import Naming
@@ -36,6 +37,7 @@ from tests.fakes.registry import FakeRegistry, Tokens
 from tests.fakes.valve import Valve
 from tests.images import build_image, layer
 from tests.services import wait_for
+from tests.signing import make_key
 
 ROOT = Path(__file__).resolve().parents[3]
 OLD_KEY, NEW_KEY, OTHER = "correct-horse-battery", "newer-horse-battery", "proxy-horse-battery"
@@ -245,6 +247,19 @@ def test_a_worker_that_does_not_start_is_told(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(EnvironmentFailure, match="no worker process"):
         worker.start(chain, state)
+
+
+def test_a_key_that_cannot_sign_is_told_before_any_work(
+    registry: FakeRegistry, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    locked = make_key(tmp_path / "id", passphrase="correct horse").file
+    (save,) = saving(tmp_path / "pod", image_in(registry, "team/x")).steps
+    chain = Chain((save, Step("seal", SealSpec(tmp_path / "pod", locked))))
+    with pytest.raises(EnvironmentFailure, match="cannot sign in the background") as caught:
+        worker.start(chain, state)
+    assert caught.value.hint == "It has a passphrase: ssh-add it first."
+    assert list_jobs(state) == ()
 
 
 def test_what_nobody_foresaw_is_in_the_log(state: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap_tui.engine.bundle.durable import replace_file, writing
-from airgap_tui.engine.bundle.signatures import program
+from airgap_tui.engine.bundle.signatures import program, ssh_signature
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import EnvironmentFailure, NotFound
 from airgap_tui.engine.plain_text import harmless
@@ -76,15 +76,20 @@ def public_file(key: AgentKey, state_dir: Path, home: Path | None = None) -> Pat
 def why_not(key: Path, token: CancelToken) -> str:
     """Why a job in the background cannot sign with this file; empty where it can.
 
-    Raises `Stopped`."""
+    `ssh-keygen -Y sign` takes a key from the agent, whichever of its files is named, and beside a
+    public file looks for the private one. Raises `Stopped`."""
     if not key.is_file():
         return "There is no such file"
-    words = _read(key).split()
-    if len(words) > 1 and _is_key(words[0], words[1]):
-        there = {one.public for one in keys_in_agent(token)}
-        return "" if f"{words[0]} {words[1]}" in there else "Not in the agent: ssh-add loads it"
-    command = ["ssh-keygen", "-y", "-P", "", "-f", str(key.absolute())]
     try:
+        listed = ssh_signature.fingerprint_of_key(key, token)
+        if listed and listed in {one.fingerprint for one in keys_in_agent(token)}:
+            return ""
+        words = _read(key).split()
+        if len(words) > 1 and _is_key(words[0], words[1]):
+            public, key = key, key.with_suffix("")
+            if public.suffix != ".pub" or not key.is_file():
+                return "Not in the agent: ssh-add loads it"
+        command = ["ssh-keygen", "-y", "-P", "", "-f", str(key.absolute())]
         ran = program.run(command, b"", token, seconds=_SECONDS)
     except (NotFound, EnvironmentFailure) as error:
         return error.message

@@ -8,7 +8,7 @@ import pytest
 
 from airgap_tui.engine.bundle.signatures import signing_keys, ssh_signature
 from airgap_tui.engine.cancel import CancelToken
-from tests.services import short_directory
+from tests.services import run_program, short_directory
 from tests.signing import NAME, Key, agent, make_key
 
 TOKEN = CancelToken()
@@ -41,6 +41,26 @@ def test_the_agents_keys_sign_by_their_public_files(
         assert signing_keys.public_file(found, tmp_path / "state", home=tmp_path) == own
     monkeypatch.delenv("SSH_AUTH_SOCK")
     assert signing_keys.why_not(made, TOKEN) == "Not in the agent: ssh-add loads it"
+
+
+def test_a_locked_key_signs_once_it_is_in_the_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = make_key(tmp_path / "id")
+    with short_directory() as directory, agent(locked) as socket:
+        assert directory
+        run_program("ssh-keygen", "-p", "-P", "", "-N", "correct horse", "-f", str(locked.file))
+        assert signing_keys.why_not(locked.file, TOKEN) == "It has a passphrase: ssh-add it first"
+        monkeypatch.setenv("SSH_AUTH_SOCK", socket)
+        assert signing_keys.why_not(locked.file, TOKEN) == ""
+        assert ssh_signature.sign(b"content", locked.file, TOKEN).startswith(ssh_signature.HEAD)
+
+
+def test_the_private_file_beside_a_public_one_will_do(tmp_path: Path) -> None:
+    key, locked = make_key(tmp_path / "id"), make_key(tmp_path / "locked", passphrase="correct")
+    assert signing_keys.why_not(key.public, TOKEN) == ""
+    assert ssh_signature.sign(b"content", key.public, TOKEN).startswith(ssh_signature.HEAD)
+    assert "passphrase" in signing_keys.why_not(locked.public, TOKEN)
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
