@@ -42,6 +42,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from screens.frame import (
@@ -122,6 +123,7 @@ class WizardScreen(Screen[R]):
         self._title_row, self._steps_row, self._rail = TitleRow(), StepsRow(), Rail()
         self._excerpt = Line(id="excerpt")
         self._command_row, self._nav, self._keys_row = CommandRow(), NavRow(), KeysRow()
+        self._said_for: Timer | None = None
         self._opened = False
 
     # For subclasses
@@ -174,9 +176,16 @@ class WizardScreen(Screen[R]):
         self.set_interval(seconds, call)
 
     def say(self, text: str) -> None:
-        """Show a sentence in place of the keys for a few seconds."""
+        """Show a sentence in place of the keys for a few seconds, or until the screen is left."""
+        self._hush()
         self._keys_row.say(text)
-        self.set_timer(SAID_FOR, lambda: self._keys_row.say(""))
+        self._said_for = self.set_timer(SAID_FOR, self._hush)
+
+    def _hush(self) -> None:
+        if self._said_for is not None:
+            self._said_for.stop()
+            self._said_for = None
+            self._keys_row.say("")
 
     # The frame
 
@@ -255,6 +264,7 @@ class WizardScreen(Screen[R]):
         self._redraw_focus()
 
     def on_screen_suspend(self) -> None:
+        self._hush()  # what was said is of that moment, and the screen may be seen again soon
         self._redraw_focus()
 
     def _redraw_focus(self) -> None:

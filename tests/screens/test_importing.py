@@ -202,7 +202,9 @@ def test_volumes_that_are_here_are_told_with_room_and_place(
         ]  # fmt: skip
         assert "airgap-tui import" in shown[21]
         await pilot.press("enter")
-        await until(pilot, "2 of 3 volumes are read, insert any other.")
+        shown = await until(pilot, "2 of 3 volumes are read, insert any other.")
+        shown = await settled(pilot)
+        assert "Starting" not in shown[23] and "F1 help" in shown[23]
 
     wizard(steps, route=the_route(crossing), bundle="")
     assert len(started[0].media) == 2
