@@ -15,9 +15,8 @@ from textual.widget import Widget
 
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.volumes.medium import Medium
-from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetFormat
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, UsageError
+from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import chains, commands, departure, outcome, restart
 from airgap_tui.engine.guide.carrying import Carrying, Way
@@ -29,6 +28,7 @@ from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.jobs.zstd_gain import Gain
 from airgap_tui.engine.quantities import count
+from screens.along_fields import AlongFields
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
@@ -37,7 +37,6 @@ from screens.modals.question import LogoutQuestion
 from screens.signing_fields import SigningFields
 from screens.steps import Step
 from screens.volume_fields import VolumeFields
-from screens.widgets.fields import Field
 from screens.widgets.options import Choice, Option
 from screens.widgets.text import Fact, Facts, Gap, Paragraph
 
@@ -68,7 +67,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         self._warned = False
         self._volumes = VolumeFields()
         self._signing = SigningFields(self, crossing.settings.state_dir, self._answers.key)
-        self._sheet = Field("Sheet", width=26, enter="take it", id="sheet")
+        self._along = AlongFields(crossing.settings)
 
     def body(self) -> ComposeResult:
         yield Choice(_WAYS, current=self._answers.way.value, id="way")
@@ -76,7 +75,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         yield Facts(name_width=9, id="facts")
         yield self._volumes
         yield self._signing
-        yield self._sheet
+        yield self._along
         yield Gap()
         yield Paragraph(indent=2, id="said")
 
@@ -137,14 +136,8 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
             return
         if settled:
             self._signing.settle()
-        sheet = self._sheet.value
-        self._change(
-            replace(
-                self._volumes.taken(self._answers),
-                key=self._signing.key,
-                sheet=Path(sheet).expanduser().absolute() if sheet else None,
-            )
-        )
+        answers = self._along.taken(self._volumes.taken(self._answers))
+        self._change(replace(answers, key=self._signing.key))
         if settled:
             self._ask()
         self._fill()
@@ -158,7 +151,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         answers = self._answers
         self.query_one("#way", Choice).show(_WAYS, answers.way.value)
         self._volumes.begin(answers, self._counts)
-        self._sheet.value = str(answers.sheet or "")
+        self._along.begin(answers)
         self._signing.show_keys(around.keys)
         self._ask()
         self._fill()
@@ -211,11 +204,8 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
     def on_signing_fields_changed(self) -> None:
         self._take(settled=True)
 
-    def on_field_changed(self) -> None:
-        self._take(settled=False)
-
-    def on_field_submitted(self) -> None:
-        self._take(settled=True)
+    def on_along_fields_changed(self, event: AlongFields.Changed) -> None:
+        self._take(settled=event.settled)
 
     def on_descendant_blur(self) -> None:
         if self.is_current:
@@ -237,9 +227,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         self.command = commands.carry(answers, self._bundle)
         self._volumes.tell(answers, self._found, self._counts.get(answers.volume_size, 0))
         self._signing.tell(plan.signature.sentence if plan is not None else "")
-        wrong = _not_a_sheet(answers.sheet)
-        words = "Ends in .txt, .csv or .html" if wrong else "For the gate; may be empty"
-        self._sheet.note(words, Mark.NEEDS_YOU if wrong else Mark.NONE)
+        self._along.tell(answers, None if around is None else around.tool)
         self.query_one("#said", Paragraph).show(self._said())
         if not self.under_way("start"):
             if not self._ahead:
@@ -262,8 +250,8 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         answers = self._answers
         if self._around is None:
             return "Not yet: the bundle is being looked into."
-        if _not_a_sheet(answers.sheet):
-            return "Not yet: that is no name for a sheet."
+        if wrong := self._along.missing(answers):
+            return wrong
         if isinstance(self._found, AirgapError):
             return "Not yet: this cannot be written so."
         found = self._found is not None if self._ahead else self._plan
@@ -325,15 +313,6 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
             self.wizard.leave()
         else:
             self.wizard.leave(outcome.saved_message(bundle.name, bundle, verified.bytes))
-
-
-def _not_a_sheet(sheet: Path | None) -> bool:
-    try:
-        if sheet is not None:
-            SheetFormat.of_name(sheet.name)
-    except UsageError:
-        return True
-    return False
 
 
 def _room_ahead(answers: Carrying) -> Room:

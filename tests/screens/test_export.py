@@ -26,6 +26,7 @@ from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.departure import Lying
 from airgap_tui.engine.guide.steps import Side
+from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.jobs import export_plan, media_needed, worker, written, zstd_gain
 from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.export import ExportResult
@@ -89,6 +90,7 @@ def around(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "room": FREE,
         "keys": (AGENT_KEY,),
         "gains": (GAIN,),
+        "tool": ToolAtHand(96 * jobs.MB),
         "specs": [],
     }
 
@@ -98,6 +100,7 @@ def around(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     files = tuple(BundleFile(f"blobs/sha256/{n:064x}", size) for n, size in enumerate(jobs.SIZES))
     monkeypatch.setattr(Lying, "of", classmethod(lambda _kind, _path: found["lying"]))
+    monkeypatch.setattr(ToolAtHand, "of", classmethod(lambda _kind, _path: found["tool"]))
     monkeypatch.setattr(export_plan, "run", run)
     monkeypatch.setattr(media_needed, "files_of_bundle", lambda *_rest: files)
     monkeypatch.setattr(signing_keys, "keys_in_agent", lambda _token: found["keys"])
@@ -170,7 +173,7 @@ def test_a_disk_that_can_be_carried_is_sealed(
         assert "[ Seal it ]" in shown
         assert "With --compress" not in shown and "about 12% smaller" in shown
         snapshot(pilot.app, f"export_seal_{name}")
-        await pilot.press("tab", "tab", "tab", "enter")
+        await pilot.press("tab", "tab", "tab", "tab", "enter")
         await seen(pilot, "[6 Export]")
         await seen(pilot, "Starting")
 
@@ -290,11 +293,49 @@ def test_a_key_of_the_agent_signs(
     assert started[0][1] == "airgap-tui seal /data/pod-2025-07 --sign /home/ops/id.pub"
 
 
+def test_the_tool_goes_along_unless_it_is_left_out(
+    wizard: Drive, crossing: Crossing, started: list[tuple[Chain, str]]
+) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = "\n".join(await settled(pilot))
+        assert "[airgap-tui goes along" in shown and "Adds 96 MB" in shown
+        await pilot.press("tab", "tab", "enter", "down", "enter")
+        shown = "\n".join(await settled(pilot))
+        assert "[Data alone" in shown and "No program on the media" in shown
+        assert "airgap-tui seal /data/pod-2025-07 --no-tool" in shown
+        assert crossing.carrying == Carrying(tool=False)
+        await pilot.press("enter", "up", "enter")
+        assert crossing.carrying == Carrying()
+        await pilot.press("enter", "down", "enter")
+        app_of(pilot).screen.query_one("#onward").focus()
+        await pilot.press("enter")
+        await seen(pilot, "Starting")
+
+    wizard(steps, route=route(crossing), at="Export")
+    ((chain, command),) = started
+    assert chain.steps[0].spec.tool is None
+    assert command == "airgap-tui seal /data/pod-2025-07 --no-tool"
+
+
+def test_a_tool_that_a_signature_shuts_out_is_told(
+    wizard: Drive, crossing: Crossing, around: dict[str, Any]
+) -> None:
+    around["tool"] = ToolAtHand(96 * jobs.MB, shut_out=True)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        assert "! Signed without it: sign anew" in "\n".join(await settled(pilot))
+        await pilot.press("tab", "enter", "down", "enter")
+        assert "Adds 96 MB" in "\n".join(await settled(pilot))
+
+    wizard(steps, route=route(crossing), at="Export", look=ASCII)
+
+
 def test_a_key_file_is_tried_before(
     wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loaded: set[str] = {"good"}
     monkeypatch.setattr(
-        signing_keys, "why_not", lambda key, _token: "No" if key.name == "bad" else ""
+        signing_keys, "why_not", lambda key, _token: "" if key.name in loaded else "No"
     )
 
     async def steps(pilot: Pilot[None]) -> None:
@@ -303,6 +344,11 @@ def test_a_key_file_is_tried_before(
         shown = "\n".join(await settled(pilot))
         assert "[/bad" in shown and "! No" in shown
         assert "Not yet: the key cannot sign." in shown
+        loaded.add("bad")
+        await pilot.press("shift+tab", "enter")
+        assert "[ Seal it ]" in "\n".join(await settled(pilot))
+        loaded.remove("bad")
+        await pilot.press("tab")
         await pilot.press("shift+tab", "end", "ctrl+u", "slash", *"good", "tab")
         shown = "\n".join(await settled(pilot))
         assert "[ Seal it ]" in shown

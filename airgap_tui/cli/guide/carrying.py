@@ -14,11 +14,12 @@ from airgap_tui.engine.bundle.volumes.medium import Medium
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetFormat
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import departure
+from airgap_tui.engine.guide import departure, tool_choice
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.departure import KEY_FILE, NO_KEY, OTHER_SIZE
 from airgap_tui.engine.guide.surroundings import look_around
+from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.quantities import count
 
 EXPLAINED = (
@@ -33,6 +34,9 @@ _SHEET = (
 _KEY = (
     "It runs in the background, where nobody can type a passphrase: a key in the agent, or a file"
     " without one."
+)
+_TOOL = (
+    "airgap-tui itself on the first volume: one program, or what each Python there needs to run it."
 )
 
 
@@ -52,8 +56,9 @@ def ask_how_to_carry(guide: Guide, bundle: Path, *, ahead: bool) -> Carrying:
         answers = _place(guide, answers)
         answers = _size(guide, answers, around.counts.get(way, {}))
         answers = _disks(guide, answers)
-    key_ = _key(guide, answers.key, around.keys)
-    answers = replace(answers, key=key_, sheet=_sheet(guide, answers.sheet))
+    answers = replace(answers, key=_key(guide, answers.key, around.keys))
+    answers = _tool(guide, answers, around.tool)
+    answers = replace(answers, sheet=_sheet(guide, answers.sheet))
     crossing.carrying = answers
     return answers
 
@@ -114,6 +119,17 @@ def _key(guide: Guide, before: Path | None, keys: tuple[AgentKey, ...]) -> Path 
         if not why_not:
             return path
         dialogue.say(f"! {sentence(why_not)}")
+
+
+def _tool(guide: Guide, answers: Carrying, at_hand: ToolAtHand) -> Carrying:
+    dialogue, settings = guide.dialogue, guide.settings
+    before = tool_choice.tool_key(answers, settings)
+    key = dialogue.choose(tool_choice.TOOL, before, question="Tool", explanation=_TOOL)
+    answers = tool_choice.with_tool(answers, key, settings)
+    words = tool_choice.tool_words(answers, settings, at_hand)
+    wrong = tool_choice.is_shut_out(answers, settings, at_hand)
+    dialogue.say(f"! {words}." if wrong else f"{words}.")
+    return answers
 
 
 def _sheet(guide: Guide, before: Path | None) -> Path | None:

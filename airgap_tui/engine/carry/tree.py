@@ -102,6 +102,18 @@ def _unpacked(wheel: Path, folder: str) -> Iterator[ToolFile]:
             yield _checked(f"{folder}/{member.filename}", partial(archive.read, member), wheel)
 
 
+def unpacked_bytes(wheels: Iterable[Path]) -> int:
+    """What the program's own files and these wheels take when they are unpacked."""
+    total = 0
+    for _name, path in package_files():
+        with reading(path):
+            total += path.stat().st_size
+    for wheel in wheels:
+        with reading(wheel), zipfile.ZipFile(wheel) as archive:
+            total += sum(member.file_size for member in archive.infolist())
+    return total
+
+
 def _checked(name: str, read: Callable[[], bytes], origin: Path) -> ToolFile:
     file = ToolFile(name, read)
     if not layout.is_file_name(file.path):

@@ -38,6 +38,13 @@ class WheelCache:
         wheels = {wheel for target in targets for wheel in lock_of(target)}
         return tuple(sorted(wheel for wheel in wheels if self.find(wheel) is None))
 
+    def at_hand(self, targets: Iterable[Target]) -> frozenset[Path] | None:
+        """The wheels for these targets; None where one has to be fetched."""
+        wheels = {wheel for target in targets for wheel in lock_of(target)}
+        found = [self.find(wheel) for wheel in sorted(wheels)]
+        paths = frozenset(path for path in found if path is not None)
+        return paths if len(paths) == len(wheels) else None
+
     def fetch(
         self, targets: Sequence[Target], sink: Sink, token: CancelToken
     ) -> Mapping[Target, tuple[Path, ...]]:

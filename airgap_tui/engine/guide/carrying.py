@@ -29,7 +29,7 @@ class Way(str, Enum):
 class Carrying:
     """The answers. `volume_size` is a name or size, empty for one volume; `only` the number of the
     one volume to write again, 0 for all; `one_per_disk` asks for the next disk after each volume.
-    """
+    `tool` says whether the tool itself goes along, None as the setting says."""
 
     way: Way = Way.SEAL
     medium: Path | None = None
@@ -38,6 +38,7 @@ class Carrying:
     one_per_disk: bool = False
     key: Path | None = None
     sheet: Path | None = None
+    tool: bool | None = None
 
     @property
     def sheets(self) -> tuple[Path, ...]:
@@ -45,6 +46,9 @@ class Carrying:
 
     def without_key(self) -> Carrying:
         return replace(self, key=None)
+
+    def carries_tool(self, settings: Settings) -> bool:
+        return settings.carry_tool if self.tool is None else self.tool
 
     def export_spec(self, bundle: Path, settings: Settings) -> ExportSpec:
         """Raises `UsageError` before a place is chosen."""
@@ -63,7 +67,7 @@ class Carrying:
             self.key,
             settings,
             self.sheets,
-            _tool(settings),
+            self._tool_spec(settings),
             one_per_disk=self.one_per_disk and not self.only,
         )
 
@@ -75,14 +79,16 @@ class Carrying:
             return Step("export", self.export_spec(bundle, settings))
         from airgap_tui.engine.jobs.seal import SealSpec
 
-        return Step("seal", SealSpec(bundle, self.key, settings, self.sheets, _tool(settings)))
+        tool = self._tool_spec(settings)
+        return Step("seal", SealSpec(bundle, self.key, settings, self.sheets, tool))
 
+    def _tool_spec(self, settings: Settings) -> ToolSpec | None:
+        """The tool as `seal` and `export` take it: by their own rule, or by the option for it."""
+        from airgap_tui.engine.jobs.carry import ToolSpec, all_of_it
 
-def _tool(settings: Settings) -> ToolSpec | None:
-    """The tool itself, as the commands carry it where they are not told otherwise."""
-    from airgap_tui.engine.jobs.carry import ToolSpec
-
-    return ToolSpec() if settings.carry_tool else None
+        if not self.carries_tool(settings):
+            return None
+        return ToolSpec() if self.tool is None else all_of_it()
 
 
 def carrying_of(steps: tuple[Step, ...]) -> Carrying | None:
@@ -93,7 +99,11 @@ def carrying_of(steps: tuple[Step, ...]) -> Carrying | None:
     for step in steps:
         spec = step.spec
         if isinstance(spec, SealSpec):
-            return Carrying(key=spec.key, sheet=next(iter(spec.sheets), None))
+            return Carrying(
+                key=spec.key,
+                sheet=next(iter(spec.sheets), None),
+                tool=_chosen(spec.tool, spec.settings),
+            )
         if isinstance(spec, ExportSpec):
             return Carrying(
                 Way(spec.form.value),
@@ -102,5 +112,12 @@ def carrying_of(steps: tuple[Step, ...]) -> Carrying | None:
                 one_per_disk=spec.one_per_disk,
                 key=spec.key,
                 sheet=next(iter(spec.sheets), None),
+                tool=_chosen(spec.tool, spec.settings),
             )
     return None
+
+
+def _chosen(tool: ToolSpec | None, settings: Settings) -> bool | None:
+    """What was answered, where that is not what the setting says."""
+    along = tool is not None
+    return None if along == settings.carry_tool else along

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airgap_tui.engine import own_program
 from airgap_tui.engine.guide.answers import Collection, Delivery, Destination, Security
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.where import Asked
@@ -37,6 +38,7 @@ def save(answers: Collection) -> str:
 def carry(answers: Carrying, bundle: Path | None) -> str:
     """The `seal` or `export` that the answers of step Export ask for."""
     options = [*_option("--sign", answers.key), *_option("--sheet", answers.sheet)]
+    options += _tool(answers)
     place = str(bundle or "BUNDLE")
     if answers.way is Way.SEAL:
         return _line("seal", place, *options)
@@ -159,6 +161,15 @@ def _push_options(answers: Delivery) -> list[str]:
 
 def _images(answers: Delivery) -> list[str]:
     return [word for reference in answers.images for word in ("--image", str(reference))]
+
+
+def _tool(answers: Carrying) -> list[str]:
+    """The option for the tool, where the setting alone would do otherwise."""
+    if answers.tool is None:
+        return []
+    own = own_program.executable_file()
+    carried = ["--tool-for", "all"] if own is None else ["--tool", str(own)]
+    return carried if answers.tool else ["--no-tool"]
 
 
 def _option(name: str, value: object) -> list[str]:

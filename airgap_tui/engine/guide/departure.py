@@ -81,6 +81,7 @@ def with_way(answers: Carrying, way: Way) -> Carrying:
         one_per_disk=answers.one_per_disk and way in (Way.DIRECTORY, Way.TAR),
         key=answers.key,
         sheet=answers.sheet,
+        tool=answers.tool,
     )
 
 

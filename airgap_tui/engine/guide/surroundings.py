@@ -14,6 +14,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide.carrying import Carrying, Way, carrying_of
 from airgap_tui.engine.guide.departure import Lying
+from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.jobs import media_needed
 from airgap_tui.engine.jobs.job_list import list_jobs
 from airgap_tui.engine.jobs.plan import PlanResult
@@ -22,12 +23,14 @@ from airgap_tui.engine.jobs.plan import PlanResult
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """`keys` are those in the agent; `before` are the answers of the latest export of the bundle;
-    `counts` gives for each way the number of volumes by the name of their size."""
+    `counts` gives for each way the number of volumes by the name of their size; `tool` is what is
+    known of the tool that may go along."""
 
     lying: Lying
     keys: tuple[AgentKey, ...]
     before: Carrying | None
     counts: Mapping[Way, Mapping[str, int]]
+    tool: ToolAtHand
 
 
 def look_around(
@@ -44,7 +47,9 @@ def look_around(
         token.check()
         counts[way] = media_needed.counts(files, Form(way.value)) if files else {}
     keys = signing_keys.keys_in_agent(token)
-    return Surroundings(Lying.of(bundle), keys, exported_before(state_dir, bundle), counts)
+    before = exported_before(state_dir, bundle)
+    tool = ToolAtHand.of(bundle if ahead is None else None)
+    return Surroundings(Lying.of(bundle), keys, before, counts, tool)
 
 
 def exported_before(state_dir: Path, bundle: Path) -> Carrying | None:

@@ -15,6 +15,7 @@ from airgap_tui import __version__
 from airgap_tui.engine import own_program
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.carried_tool import CarriedTool
+from airgap_tui.engine.bundle.media.extent import reading
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import Seal
 from airgap_tui.engine.bundle.signatures.signature import Standing
@@ -24,7 +25,7 @@ from airgap_tui.engine.bundle.tool_writer import holds_tool, write_tool
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.carry.executable import Executable, read_executable
 from airgap_tui.engine.carry.target import EVERY, Target
-from airgap_tui.engine.carry.tree import sums_of, tool_files
+from airgap_tui.engine.carry.tree import sums_of, tool_files, unpacked_bytes
 from airgap_tui.engine.carry.wheels import WheelCache
 from airgap_tui.engine.errors import (
     ContentMismatch,
@@ -73,6 +74,24 @@ class Tool:
             runs_on=(*sorted(runs_on), *map(str, sorted(self.wheels, key=EVERY.index))),
         )
         object.__setattr__(self, "record", record)
+
+
+def all_of_it() -> ToolSpec:
+    """The tool asked for by name: this very program where it is one file, else wheels for all."""
+    own = _own_files()
+    return ToolSpec(own) if own else ToolSpec(targets=EVERY)
+
+
+def bytes_at_hand() -> int | None:
+    """What `all_of_it` takes on the media; None where wheels would have to be fetched to know.
+
+    Raises `EnvironmentFailure` where what is here cannot be read."""
+    own = _own_files()
+    if own:
+        with reading(own[0]):
+            return own[0].stat().st_size
+    wheels = WheelCache().at_hand(EVERY)
+    return None if wheels is None else unpacked_bytes(wheels)
 
 
 def told(tool: CarriedTool) -> str:

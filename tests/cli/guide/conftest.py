@@ -69,6 +69,8 @@ class Conversation:
         self.choose("This disk is carried")
         self.hear(r"Signature \[1\]: ")
         self.answer()
+        self.hear(r"Tool \[1\]: ")
+        self.answer()
         self.hear("Transfer sheet.*: ")
         self.answer()
         self.choose("Seal it")

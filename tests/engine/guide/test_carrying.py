@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from airgap_tui.engine import own_program
 from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.carry.target import EVERY
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import chains, commands, departure, welcome
@@ -15,6 +17,15 @@ from airgap_tui.engine.guide.answers import Collection, Wish
 from airgap_tui.engine.guide.carrying import Carrying, Way, carrying_of
 from airgap_tui.engine.guide.departure import Lying
 from airgap_tui.engine.guide.surroundings import exported_before
+from airgap_tui.engine.guide.tool_choice import (
+    ALONG,
+    DATA_ALONE,
+    ToolAtHand,
+    tool_key,
+    tool_words,
+    with_tool,
+)
+from airgap_tui.engine.jobs.carry import ToolSpec
 from airgap_tui.engine.jobs.chain import Chain
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.settings import Settings
@@ -32,6 +43,7 @@ DVDS = Carrying(Way.ISO, DISC, "dvd", key=Path("/id.pub"), sheet=Path("/sheet.tx
     [
         (Carrying(), "airgap-tui seal /data/pod"),
         (Carrying(key=Path("/id")), "airgap-tui seal /data/pod --sign /id"),
+        (Carrying(tool=False), "airgap-tui seal /data/pod --no-tool"),
         (Carrying(Way.DIRECTORY, DISC), "airgap-tui export /data/pod /media/usb1"),
         (
             DVDS,
@@ -57,6 +69,47 @@ def test_the_command_says_the_same_as_the_job(answers: Carrying, command: str) -
     assert Chain.from_json(chain.to_json()) == chain
     found = carrying_of(chain.steps)
     assert found == replace(answers, only=0, one_per_disk=answers.one_per_disk and not answers.only)
+
+
+def test_the_tool_is_a_choice_where_the_setting_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    always, never = Settings(), Settings(carry_tool=False)
+    along, alone = (with_tool(Carrying(), key, always) for key in (ALONG, DATA_ALONE))
+    assert (along, alone) == (Carrying(), Carrying(tool=False))
+    assert [tool_key(one, always) for one in (along, alone)] == [ALONG, DATA_ALONE]
+    assert with_tool(alone, DATA_ALONE, never) == Carrying()
+    asked = with_tool(Carrying(), ALONG, never)
+    assert commands.carry(asked, BUNDLE) == "airgap-tui seal /data/pod --tool-for all"
+    chain = chains.carrying(asked, BUNDLE, never)
+    assert chain.steps[0].spec.tool == ToolSpec(targets=EVERY)
+    assert carrying_of(chain.steps) == asked
+    assert chains.carrying(Carrying(), BUNDLE, never).steps[0].spec.tool is None
+    monkeypatch.setattr(own_program, "executable_file", lambda: Path("/opt/airgap-tui"))
+    assert commands.carry(asked, BUNDLE) == "airgap-tui seal /data/pod --tool /opt/airgap-tui"
+    spec = chains.carrying(asked, BUNDLE, never).steps[0].spec
+    assert spec.tool == ToolSpec((Path("/opt/airgap-tui"),))
+
+
+def test_what_the_tool_adds_is_told_where_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    bundle = tmp_path / "pod"
+    save(bundle, [build_image("a/b:1", [layer("data", 20_000)])])
+    unknown = ToolAtHand.of(bundle)
+    assert unknown == ToolAtHand()
+    assert tool_words(Carrying(), Settings(), unknown) == "Its size is known once fetched"
+    assert tool_words(Carrying(tool=False), Settings(), unknown) == "No program on the media"
+    program = tmp_path / "airgap-tui"
+    program.write_bytes(bytes(3_000_000))
+    monkeypatch.setattr(own_program, "executable_file", lambda: program)
+    assert ToolAtHand.of(None) == ToolAtHand(3_000_000)
+    (bundle / "bundle.json.sig").write_bytes(b"of somebody")
+    signed = ToolAtHand.of(bundle)
+    assert signed == ToolAtHand(3_000_000, shut_out=True)
+    assert tool_words(Carrying(), Settings(), signed) == "Signed without it: sign anew"
+    assert tool_words(Carrying(key=Path("/id")), Settings(), signed) == "Adds 3 MB"
 
 
 def test_without_a_place_nothing_is_written() -> None:
@@ -100,6 +153,7 @@ def test_another_way_keeps_what_fits_it() -> None:
     fat = Carrying(Way.DIRECTORY, DISC, "fat32", one_per_disk=True)
     assert departure.with_way(fat, Way.ISO) == Carrying(Way.ISO, DISC, "dvd")
     assert departure.with_way(DVDS, Way.TAR) == replace(DVDS, way=Way.TAR)
+    assert departure.with_way(Carrying(tool=False), Way.ISO).tool is False
     assert departure.with_way(fat, Way.SEAL) == Carrying(Way.SEAL, DISC)
 
 
