@@ -25,6 +25,7 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.departure import Lying
+from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.jobs.access import (
     AccessResult,
     AccessSpec,
@@ -118,6 +119,7 @@ class Stage:
             f"{jobs}.written.look": _written,
             "airgap_tui.engine.bundle.signatures.signing_keys.keys_in_agent": lambda *_rest: (),
             f"{guide}.departure.Lying.of": lambda *_rest: Lying(Path("/data"), "xfs"),
+            f"{guide}.tool_choice.ToolAtHand.of": lambda *_rest: ToolAtHand(97 * MB),
             f"{jobs}.worker.start": self._start,
             f"{jobs}.media.find_bundles": lambda *_rest: self.found,
             f"{jobs}.media.mount_points": lambda *_rest: (),

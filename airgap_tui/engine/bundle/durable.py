@@ -34,9 +34,12 @@ def disk_failure(error: OSError, path: Path) -> AirgapError:
             f"{path} cannot be written: {reason.lower()}",
             hint="Choose a directory that you may write to, or mount the disk for writing.",
         )
-    return EnvironmentFailure(
-        f"{path} cannot be written: {reason.lower()}", hint="The disk may be failing."
-    )
+    hint = "The disk may be failing."
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        hint = "Make the directory first; where it is on a disk, see whether that is mounted."
+    elif error.errno == errno.EISDIR:
+        hint = "There is a directory of that name: name a file in it."
+    return EnvironmentFailure(f"{path} cannot be written: {reason.lower()}", hint=hint)
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.volumes.file_sums import read_file_sums
 from airgap_tui.engine.bundle.volumes.iso_volume import find_xorriso
 from airgap_tui.engine.bundle.volumes.medium import ANY_SIZE, Form, Medium
 from airgap_tui.engine.bundle.volumes.plan import VolumePlan
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.jobs.carry import ToolSpec
-from airgap_tui.engine.jobs.sheets import forms_of
+from airgap_tui.engine.jobs.sheets import check_sheets
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings
 
@@ -56,7 +57,7 @@ class Carrying:
 def check(spec: ExportSpec) -> None:
     """Raise `UsageError` for a size or sheet that is none, and `NotFound` without xorriso where
     ISO images are wanted."""
-    forms_of(spec.sheets)
+    check_sheets(spec.sheets, spec.medium)
     medium_of(spec)
     if spec.form is Form.ISO:
         find_xorriso()
@@ -78,7 +79,8 @@ def numbers_of(spec: ExportSpec, plan: VolumePlan) -> tuple[tuple[int, ...], tup
 
 
 def check_place(spec: ExportSpec, plan: VolumePlan) -> None:
-    """Raise `UsageError` where the volumes would lie in the bundle, or in its place."""
+    """Raise `UsageError` where the volumes would lie in the bundle, or in its place, and where what
+    should list their checksums is something else."""
     bundle, medium = spec.bundle.resolve(), spec.medium.resolve()
     if bundle == medium or bundle in medium.parents:
         raise UsageError(
@@ -91,3 +93,5 @@ def check_place(spec: ExportSpec, plan: VolumePlan) -> None:
             f"{spec.medium} holds the bundle itself, and a volume would have its name",
             hint="Choose another directory for the volumes.",
         )
+    if spec.form is not Form.DIRECTORY:
+        read_file_sums(spec.medium)

@@ -12,15 +12,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airgap_tui.engine.bundle import layout
-from airgap_tui.engine.bundle.durable import writing
+from airgap_tui.engine.bundle.durable import read_note, replace_file, writing
 from airgap_tui.engine.bundle.inventory import MAX_BYTES, Inventory
 from airgap_tui.engine.bundle.media.extent import Extent, Place
 from airgap_tui.engine.bundle.media.stored_files import Storage, StoredFiles
 from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures import ssh_signature
-from airgap_tui.engine.bundle.signatures.signature import Signature
-from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, check
+from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
+from airgap_tui.engine.bundle.signatures.signed_bundle import (
+    MAX_SIGNATURE_BYTES,
+    allowed_signers,
+    check,
+)
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import Note, Sink
@@ -28,6 +32,9 @@ from airgap_tui.engine.jobs.export_spec import Carrying, ExportSpec
 from airgap_tui.engine.jobs.known import known_of
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.settings import Settings
+
+_SIGNED = "signed"
 
 
 class _Lean(StoredFiles):
@@ -86,9 +93,7 @@ def without_known(
     made = {layout.INVENTORY: content}
     signature = Signature()
     if key is not None and sign:
-        proof = ssh_signature.sign(content, key, token, lambda line: sink(Note(line)))
-        signature = check(content, proof, allowed_signers(settings.trust), token)
-        made[layout.SSH_SIGNATURE] = proof
+        signature, made[layout.SSH_SIGNATURE] = _signed(content, key, settings, sink, token)
     hidden = {layout.blob_path(digest) for digest in left_out} | set(layout.SIGNATURES)
     with writing(settings.state_dir):
         settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -100,3 +105,24 @@ def without_known(
                 paths[file].write_bytes(data)
         lean = _Lean(storage, paths, frozenset(hidden))
         yield Carrying(BundleReader(lean, inventory, Digest.of(content)), signature, total)
+
+
+def _signed(
+    content: bytes, key: Path, settings: Settings, sink: Sink, token: CancelToken
+) -> tuple[Signature, bytes]:
+    """The signature of an earlier run, where this key made one of the same content: an ECDSA key
+    and one in hardware never make the same again, and then an export that was stopped would go on
+    with volumes of another set."""
+    allowed = allowed_signers(settings.trust)
+    fingerprint = ssh_signature.fingerprint_of_key(key, token)
+    kept = settings.state_dir / _SIGNED / f"{Digest.of(fingerprint.encode() + content).hex}.sig"
+    with contextlib.suppress(OSError):
+        proof = read_note(kept, MAX_SIGNATURE_BYTES)
+        found = check(content, proof, allowed, token)
+        if found.standing in (Standing.GOOD, Standing.UNKNOWN_KEY):
+            return found, proof
+    proof = ssh_signature.sign(content, key, token, lambda line: sink(Note(line)))
+    with writing(kept):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(kept, proof, kept.with_name(f".{kept.name}.new"))
+    return check(content, proof, allowed, token), proof

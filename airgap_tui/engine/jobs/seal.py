@@ -36,7 +36,7 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.carry import ToolSpec, settle
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
-from airgap_tui.engine.jobs.sheets import forms_of, write_sheets
+from airgap_tui.engine.jobs.sheets import check_sheets, write_sheets
 from airgap_tui.engine.jobs.sign import signature_to_carry
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count
@@ -89,7 +89,7 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     """Seal a bundle. Raises as `sealing` and `sign` do, `ContentMismatch` where files of a finished
     item are not there, and `SignatureRefused` where a signature is there that is not of it."""
     started = time.monotonic()
-    forms_of(spec.sheets)
+    check_sheets(spec.sheets)
     with sealing(spec.bundle, "seal") as seal:
         names = tuple(item.name for item in seal.bundle.items)
         sink(JobStarted("seal", str(spec.bundle), names))

@@ -29,7 +29,7 @@ from airgap_tui.engine.errors import (
     UnsafeContent,
     UsageError,
 )
-from airgap_tui.engine.events import BlobProgress, Event, ItemState, discard
+from airgap_tui.engine.events import BlobDone, BlobProgress, Event, ItemState, discard
 from airgap_tui.engine.jobs import export, verify
 from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.export_spec import ExportSpec
@@ -277,6 +277,44 @@ def test_progress_adds_up(bundle: Path, medium: Path, form: Form) -> None:
     assert snapshot.blobs_done == snapshot.blobs_total
     assert fractions == sorted(fractions)
     assert {item.state for item in snapshot.items} == {ItemState.DONE}
+
+
+def test_progress_counts_what_a_kill_left_whole(bundle: Path, medium: Path) -> None:
+    (item,) = run(bundle, medium).items
+    volume = medium / item.reference
+    blob = max(volume.glob("blobs/*/*"), key=lambda path: path.stat().st_size)
+    size = blob.stat().st_size
+    (volume / ".partial").mkdir()
+    blob.rename(volume / ".partial" / f"sha256-{blob.name}")
+    told: list[Event] = []
+    assert run(bundle, medium, sink=told.append).exit_code == 0
+    name = f"sha256:{blob.name}"
+    assert sum(e.bytes for e in told if isinstance(e, BlobProgress) and e.blob == name) == size
+    assert [e.blob for e in told if isinstance(e, BlobDone)].count(name) == 1
+    assert content_of(volume) == content_of(bundle)
+
+
+@pytest.mark.parametrize("form", [Form.TAR, Form.ISO])
+def test_sums_that_are_none_are_found_before_anything_is_written(
+    bundle: Path, medium: Path, form: Form
+) -> None:
+    medium.mkdir()
+    (medium / "SHA256SUMS").write_text(f"{'0' * 64}  blobs/sha256/{'0' * 64}\n")
+    with pytest.raises(UsageError, match="no list of the files beside it"):
+        run(bundle, medium, form)
+    assert [path.name for path in medium.iterdir()] == ["SHA256SUMS"]
+
+
+def test_a_sheet_without_a_directory_is_found_before_anything_is_written(
+    bundle: Path, medium: Path, tmp_path: Path
+) -> None:
+    spec = ExportSpec(bundle, medium, sheets=(tmp_path / "none/sheet.txt",))
+    with pytest.raises(UsageError, match="for the transfer sheet"):
+        export.run(spec, discard, CancelToken())
+    assert not medium.exists()
+    on_the_medium = ExportSpec(bundle, medium, sheets=(medium / "sheet.txt",))
+    assert export.run(on_the_medium, discard, CancelToken()).exit_code == 0
+    assert (medium / "sheet.txt").is_file()
 
 
 def test_spec_and_result_can_be_kept(bundle: Path, medium: Path) -> None:

@@ -14,6 +14,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.assumption import Base
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt, Received
 from airgap_tui.engine.bundle.saved_items import signature_of
+from airgap_tui.engine.bundle.signatures.signature import Standing
 from airgap_tui.engine.bundle.volumes.volume import Volume
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
@@ -23,11 +24,12 @@ from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportResult, ImportSpec
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.digest import Digest
-from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.settings import Settings, Trust
 from tests.conftest import EventLog
 from tests.engine.bundle.sample_source import SampleSource, reference_of, save
 from tests.engine.bundle.volumes.volumes import SET, Contents, as_directory, cut, volume_of
 from tests.images import build_image, build_index, layer
+from tests.signing import make_key
 
 TOKEN = CancelToken()
 BASES = [layer(f"first month on {machine}", 30_000) for machine in ("amd64", "arm64")]
@@ -107,6 +109,23 @@ def take(kept: Path, *media: Path, events: EventLog | None = None) -> ImportResu
 
 def assumed(bundle: Path) -> set[str]:
     return {str(digest) for digest in BundleReader.open(bundle).inventory.assumed}
+
+
+def test_an_update_that_an_ecdsa_key_signs_is_one_set_each_time(
+    receipt: Path, tmp_path: Path
+) -> None:
+    """Such a key never makes the same signature twice."""
+    save(tmp_path / "second", [NEW], platform=None)
+    key = make_key(tmp_path / "id", "ecdsa")
+    settings = Settings(state_dir=tmp_path / "state", trust=Trust(key.allowed(tmp_path / "list")))
+    medium = tmp_path / "out"
+    spec = ExportSpec(tmp_path / "second", medium, key=key.file, settings=settings, have=(receipt,))
+    first, again = (export.run(spec, discard, TOKEN) for _ in range(2))
+    assert first.set_id == again.set_id
+    assert [item.state for item in again.items] == [ItemState.HELD]
+    (volume,) = (medium / item.reference for item in first.items)
+    signature = verify.run(VerifySpec(volume, settings), discard, TOKEN).signature
+    assert signature is not None and signature.standing is Standing.GOOD
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)

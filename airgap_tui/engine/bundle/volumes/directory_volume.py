@@ -232,7 +232,10 @@ class _Writer:
         blob = Descriptor("", digest, content.size)
         while True:
             try:
-                return self._store.download(blob, opener, report, self._token)
+                whole = self._store.download(blob, opener, report, self._token)
+                if reported < content.size:  # an earlier run left all of it
+                    report(content.size - reported)
+                return whole
             except (ContentMismatch, TemporaryFailure) as error:
                 if not begun or isinstance(error, TemporaryFailure):
                     raise ContentMismatch(

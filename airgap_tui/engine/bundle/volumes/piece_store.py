@@ -34,7 +34,7 @@ class PieceStore:
     def arrived(self, digest: Digest) -> dict[int, int]:
         """The sizes of the pieces that are on the disk, by their offsets."""
         found: dict[int, int] = {}
-        if not self.path(digest).exists():  # a kill came before their record was dropped
+        if not self.path(digest).exists():  # a kill came before the record of a blob was dropped
             return found
         with suppress(OSError), self._record(digest).open("rb") as file:
             for line in file.read(_MOST_BYTES).split(b"\n")[:-1]:
@@ -68,6 +68,8 @@ class PieceStore:
         hasher = Digest("sha256", sha256).hasher()
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         with writing(path):
+            if not path.exists():
+                self.forget(digest)
             descriptor = os.open(path, flags, 0o666)
         try:
             with closing(FileReader(place)) as reader:
