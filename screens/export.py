@@ -76,7 +76,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         yield self._volumes
         yield self._signing
         yield self._along
-        yield Gap()
+        yield Gap(id="apart")
         yield Paragraph(indent=2, id="said")
 
     def on_open(self) -> None:
@@ -228,12 +228,18 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         self._volumes.tell(answers, self._found, self._counts.get(answers.volume_size, 0))
         self._signing.tell(plan.signature.sentence if plan is not None else "")
         self._along.tell(answers, None if around is None else around.tool)
+        # With both rows more there are none to spare at 80x24, and what is said has to be seen.
+        self.query_one("#apart").display = answers.way in (Way.SEAL, Way.ISO) or self._one_volume
         self.query_one("#said", Paragraph).show(self._said())
         if not self.under_way("start"):
             if not self._ahead:
                 self.onward = departure.begin(answers, plan)
             self.not_yet = self._missing()
         self.refresh_bindings()
+
+    @property
+    def _one_volume(self) -> bool:
+        return not self._answers.volume_size
 
     @property
     def _plan(self) -> ExportPlan | None:
