@@ -69,7 +69,7 @@ class Conversation:
         self.choose("This disk is carried")
         self.hear(r"Signature \[1\]: ")
         self.answer()
-        self.hear(r"Tool \[1\]: ")
+        self.hear(r"Tool \[2\]: ")
         self.answer()
         self.hear("Transfer sheet.*: ")
         self.answer()

@@ -37,7 +37,7 @@ def saved(command: Command, image: str, tmp_path: Path) -> Path:
 def test_one_disk_after_the_other(
     talk: Talk, saved: Path, known: Known, tmp_path: Path, command: Command
 ) -> None:
-    conversation = talk()
+    conversation = talk(AIRGAP_TUI_CARRY_TOOL="yes")
     conversation.choose("pod: Saved and verified, not yet exported", r"Choose \[1\]: ")
     conversation.hear("step 6 of 6: Export")
     conversation.hear("zstd would not make them smaller")
@@ -108,7 +108,7 @@ def test_one_volume_again(talk: Talk, saved: Path, command: Command, tmp_path: P
     conversation.answer()
     conversation.hear(r"Signature \[1\]: ")
     conversation.answer()
-    conversation.hear(r"Tool \[1\]: ")
+    conversation.hear(r"Tool \[2\]: ")
     conversation.answer()
     conversation.hear("Transfer sheet.*: ")
     conversation.answer()
@@ -144,7 +144,7 @@ def test_a_night_ends_with_what_is_carried(
     conversation.choose("One volume", r"Volumes \[\d\]: ")
     conversation.hear(r"Signature \[1\]: ")
     conversation.answer()
-    conversation.hear(r"Tool \[1\]: ")
+    conversation.hear(r"Tool \[2\]: ")
     conversation.answer()
     conversation.hear("Transfer sheet.*: ")
     conversation.answer()
