@@ -275,6 +275,23 @@ def test_without_room_it_cannot_begin(
     wizard(steps, route=route(crossing), at="Export")
 
 
+def test_the_remedy_is_seen_with_every_row_there(
+    wizard: Drive, crossing: Crossing, around: dict[str, Any]
+) -> None:
+    around["room"] = Room(51 * GB, "xfs")
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.press("down", "tab", "slash", *"usb", "tab")
+        await settled(pilot)
+        await pilot.press("enter", "down", "down", "down", "enter")
+        shown = "\n".join(await settled(pilot))
+        for row in ("Disks", "Which", "Tool", "Sheet", "Choose a disk with more room."):
+            assert row in shown
+
+    wizard(steps, route=route(crossing), at="Export")
+
+
 def test_a_key_of_the_agent_signs(
     wizard: Drive, crossing: Crossing, started: list[tuple[Chain, str]]
 ) -> None:
