@@ -18,7 +18,7 @@ from airgap_tui.engine.bundle.inventory import Inventory, LayerRecord
 from airgap_tui.engine.bundle.inventory_file import InventoryFile
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import Note, Sink
-from airgap_tui.engine.oci.content import Closure, Opener, Report
+from airgap_tui.engine.oci.content import Closure, OpenAt, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index
@@ -66,7 +66,7 @@ class StoredContent:
 
     # --- taking
 
-    def receive(self, blob: Descriptor, opener: Opener, report: Report, token: CancelToken) -> None:
+    def receive(self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken) -> None:
         """Take a blob; a layer is re-encoded where compression asks for another codec."""
         if blob.data is not None and Digest.of(blob.data, blob.digest.algorithm) == blob.digest:
             self.put(blob.data, blob.digest)
@@ -83,7 +83,7 @@ class StoredContent:
             return
         self.keep(path, blob.digest)
 
-    def take(self, blob: Descriptor, opener: Opener, report: Report, token: CancelToken) -> None:
+    def take(self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken) -> None:
         """Take a blob as it is. Raises as `BlobStore.download` does."""
         self.keep(self.store.download(blob, opener, report, token), blob.digest)
 
