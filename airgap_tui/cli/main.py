@@ -23,7 +23,7 @@ _VERBS = {
     "login": ("login", "Test a login for a registry, and keep it."),
     "logins": ("logins", "Show which registries have a login, from where, and if it works."),
     "ngc": ("ngc", "Look into NVIDIA's catalogue, and choose tags from it by rule."),
-    "plan": ("saving", "Tell what save would do, in numbers; write nothing."),
+    "plan": ("planning", "Tell what save would do, in numbers; write nothing."),
     "save": ("saving", "Save images from registries, engines or archives into a bundle."),
     "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),
     "sign": ("sealing", "Sign a bundle with an SSH key."),
