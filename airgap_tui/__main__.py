@@ -22,9 +22,16 @@ anything here makes cycles."""
 def main() -> NoReturn:
     """Run the program with this process's arguments and end with its exit code.
 
-    At once: everything that has to be closed is closed by then, and taking the interpreter apart
-    would cost every command another 30 ms."""
-    code = run()
+    A Ctrl-C that comes while modules are imported stops it as any other does. It ends at once:
+    everything that has to be closed is closed by then, and taking the interpreter apart would cost
+    every command another 30 ms."""
+    _open_standard_streams()
+    try:
+        code = run()
+    except KeyboardInterrupt as error:
+        from airgap_tui.cli.main import failed
+
+        code = failed(error, sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -46,6 +53,18 @@ def run() -> int:
     return _command_line() if sys.argv[1:] or not _screens_open_at_once() else _screens_alone()
 
 
+def _open_standard_streams() -> None:
+    """Where the shell closed one (`>&-`), what is read is empty and what is written goes nowhere.
+    Otherwise the next file that is opened, one of a bundle maybe, would take its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115 - for good
+
+
 def _command_line() -> int:
     from airgap_tui.cli import main as cli
 
@@ -65,7 +84,7 @@ def _screens_alone() -> int:
     except (Exception, KeyboardInterrupt) as error:
         from airgap_tui.cli.main import failed
 
-        return failed(error)
+        return failed(error, sys.argv[1:])
 
 
 def _screens_refused() -> str | None:

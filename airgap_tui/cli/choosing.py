@@ -120,7 +120,8 @@ def _select_options(function: Any) -> Any:
                 "target",
                 type=FILE,
                 metavar="LIST",
-                help="Write the list; without it nothing is written.",
+                help="Write the list, or add to one that you or another verb began; without it"
+                " nothing is written.",
             ),
             network_options,
         )

@@ -128,7 +128,6 @@ def run(arguments: Sequence[str], guides: Guides | None = None) -> int:
     """Run one command line; the exit code. Never raises, and never shows a traceback.
 
     `guides` are for a command line without a verb; without them it is wrong usage."""
-    output = _output_before_parsing(arguments)
     try:
         code = airgap_tui.main(
             list(arguments), prog_name="airgap-tui", standalone_mode=False, obj=guides
@@ -140,13 +139,14 @@ def run(arguments: Sequence[str], guides: Guides | None = None) -> int:
         discard_stdout()
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        return failed(error, output)
+        return failed(error, arguments)
 
 
-def failed(error: BaseException, output: Output | None = None) -> int:
-    """Tell what went wrong; the exit code for it."""
+def failed(error: BaseException, arguments: Sequence[str]) -> int:
+    """Tell what went wrong, as the command line wants it; the exit code for it."""
     failure = Failure.of(error)
-    (output or Output()).failure(failure.message, failure.hint, failure.exit_code)
+    output = _output_before_parsing(arguments)
+    output.failure(failure.message, failure.hint, failure.exit_code)
     return failure.exit_code
 
 

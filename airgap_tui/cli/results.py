@@ -83,17 +83,24 @@ def tell_failures(output: Output, items: Sequence[ItemResult], *, noun: str = "i
 
 def tell_next(output: Output, *arguments: str | Path) -> None:
     """The command that usually follows."""
-    output.say(f"Next: {shlex.join(['airgap-tui', *map(str, arguments)])}")
+    words = [_no_option(one) if isinstance(one, Path) else one for one in arguments]
+    output.say(f"Next: {shlex.join(['airgap-tui', *words])}")
+
+
+def _no_option(path: Path) -> str:
+    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def of_all(items: Sequence[ItemResult], verb: str, noun: str = "image") -> str:
-    """`All 13 images are saved` or `11 of 13 images are saved; 1 failed; 1 left out`."""
+    """`All 13 images are saved` or `10 of 13 images are saved; 1 failed; 1 waits; 1 left out`."""
     failed = sum(item.state is ItemState.FAILED for item in items)
+    waiting = sum(item.state is ItemState.WAITING for item in items)
     left_out = sum(item.state is ItemState.LEFT_OUT for item in items)
-    good = len(items) - failed - left_out
+    good = len(items) - failed - waiting - left_out
     are = "is" if 1 in (good, len(items)) else "are"
     if good == len(items):
         return f"{'All ' if good > 1 else ''}{count(good, noun)} {are} {verb}"
     text = f"{good} of {count(len(items), noun)} {are} {verb}"
     text += f"; {failed} failed" if failed else ""
+    text += f"; {waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
     return text + (f"; {left_out} left out" if left_out else "")

@@ -12,7 +12,7 @@ from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
-from airgap_tui.engine.events import Note, Sink
+from airgap_tui.engine.events import Event, JobStarted, Note, Sink
 
 
 @verb(
@@ -55,8 +55,12 @@ def serve(
     )
 
     def run(sink: Sink, token: CancelToken) -> job.ServeResult:
-        sink(Note("Ctrl-C ends it."))
-        return job.run(spec, sink, token)
+        def tell(event: Event) -> None:
+            sink(event)
+            if isinstance(event, JobStarted):
+                sink(Note("Ctrl-C ends it."))
+
+        return job.run(spec, tell, token)
 
     result = run_job(
         output,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airgap_tui.engine.plain_text import cut, harmless
+from airgap_tui.engine.plain_text import cells as cells_of
+from airgap_tui.engine.plain_text import harmless, left, right
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Column:
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> str:
     """Aligned lines under their titles, two blanks apart; `width` None cuts nothing."""
-    cells = [[column.title for column in columns], *([harmless(c) for c in row] for row in rows)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    cells = [[column.title for column in columns], *(list(map(_one_line, row)) for row in rows)]
+    widths = [max(cells_of(row[index]) for row in cells) for index in range(len(columns))]
     if width is not None:
         spare = width - sum(widths) - 2 * (len(columns) - 1)
         for index, column in enumerate(columns):
@@ -29,8 +30,12 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int |
     lines = []
     for row in cells:
         parts = [
-            (cut(cell, size).rjust if column.right else cut(cell, size).ljust)(size)
+            right(cell, size) if column.right else left(cell, size)
             for cell, size, column in zip(row, widths, columns, strict=True)
         ]
         lines.append("  ".join(parts).rstrip())
     return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return harmless(text).replace("\n", "?")

@@ -96,3 +96,39 @@ def test_a_job_of_its_own_cannot_ask(command: Command) -> None:
     ended = command("import", "tray", "-b", "kept", "--change-disks", "--detach")
     assert ended.code == 2
     assert "cannot be used together" in ended.err
+
+
+def test_what_waits_is_not_told_as_imported(
+    command: Command, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    insert(tmp_path, parts[1])
+    ended = command("import", "tray", "-b", "kept")
+    assert ended.code == 1
+    assert "0 of 1 image is imported; 1 waits. 1 of 3 read, insert any other." in ended.err
+    pruned = command("prune", "kept")
+    assert "1 item of kept still waits for content" in pruned.err
+    pushed = command("push", "kept", "127.0.0.1:1")
+    assert "holds no finished image" in pushed.err and "save or import" in pushed.err.lower()
+
+
+def test_a_set_that_is_not_whole_is_made_whole_by_its_volumes_not_by_a_save(
+    command: Command, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    insert(tmp_path, parts[1])
+    some = command("verify", "tray")
+    assert some.code == 3
+    assert "Name all volumes of the set together." in some.err and "save" not in some.err
+    places = [str(as_directory(tmp_path / "all", *part)) for part in parts]
+    piece = max((path for path in Path(places[1]).rglob("*") if path.is_file()), key=_size)
+    piece.write_bytes(bytes(_size(piece)))
+    damaged = command("verify", *places)
+    assert damaged.code == 3
+    assert "the same export with --only-volume" in damaged.err
+    imported = command("import", *places, "-b", "kept")
+    assert "the same airgap-tui export of pod with --only-volume 2" in imported.err
+    kept = command("verify", "kept")
+    assert "Run the save or the import again" in kept.err
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size

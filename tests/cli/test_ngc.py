@@ -150,6 +150,24 @@ def test_the_list_is_what_plan_takes(
     ]
 
 
+def test_a_list_of_somebody_else_is_added_to_and_an_own_one_begun_anew(
+    ngc: FakeNgc, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, newest = tmp_path / "list.txt", f"{ngc.registry.host}/nvidia/pytorch:25.06-py3"
+    arguments = ["select", "nvidia/pytorch", "--arch", "amd64", "-o", str(path), "--latest"]
+    path.write_text("lab/solver:1  # mine\n")
+    assert Shown(capsys, *arguments, "1").code == 0
+    lines = path.read_text().splitlines()
+    assert lines[0] == "lab/solver:1  # mine" and lines[-1].startswith(newest)
+    assert Shown(capsys, *arguments, "1").code == 0
+    assert path.read_text().splitlines() == lines
+    path.unlink()
+    assert Shown(capsys, *arguments, "2").code == 0
+    assert Shown(capsys, *arguments, "1").code == 0
+    named = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert [line.split()[0] for line in named] == [newest]
+
+
 def test_exit_codes(ngc: FakeNgc, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ngc.refuse("nvidia/cuda", 402)
     some = Shown(capsys, "select", "nvidia/cuda", "nvidia/pytorch", "--latest", "1", "--json")

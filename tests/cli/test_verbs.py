@@ -103,6 +103,29 @@ def test_save_tells_each_image_and_the_next_step(
     assert again.rows[1][2:4] == ["Already", "here"]
 
 
+@pytest.mark.parametrize("name", [b"-dash", b"caf\xe9", b"two\nlines"])
+def test_a_directory_of_any_name_holds_a_bundle(
+    host: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: bytes,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory = os.fsdecode(name)
+    saved = Shown(capsys, "save", f"{host}/samples/base:1", "-b", directory)
+    assert saved.code == 0
+    if name == b"-dash":
+        assert "Next: airgap-tui verify ./-dash" in saved.err
+    assert Shown(capsys, "verify", f"./{directory}").code == 0
+    assert Shown(capsys, "seal", f"./{directory}", "--no-tool").code == 0
+    exported = Shown(capsys, "export", f"./{directory}", "disk", "--no-tool")
+    assert (exported.code, len(exported.rows)) == (0, 2)
+    (tmp_path / "disk/file").write_text("")
+    there = Shown(capsys, "export", f"./{directory}", "disk/file")
+    assert there.code == 4 and "a file is in the way of a directory" in there.err
+
+
 def test_a_refresh_names_its_image(
     host: str, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,8 +34,13 @@ def disk_failure(error: OSError, path: Path) -> AirgapError:
             f"{path} cannot be written: {reason.lower()}",
             hint="Choose a directory that you may write to, or mount the disk for writing.",
         )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return EnvironmentFailure(
+            f"{path} cannot be written: a file is in the way of a directory",
+            hint="Choose another directory, or remove the file.",
+        )
     hint = "The disk may be failing."
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno == errno.ENOENT:
         hint = "Make the directory first; where it is on a disk, see whether that is mounted."
     elif error.errno == errno.EISDIR:
         hint = "There is a directory of that name: name a file in it."

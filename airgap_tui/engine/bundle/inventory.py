@@ -6,6 +6,7 @@ Fields that this version does not know, of the same schema, are kept when it is 
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -188,7 +189,9 @@ class Inventory:
 
     @classmethod
     def new(cls, name: str, platform: Platform | None) -> Inventory:
-        return cls(uuid.uuid4().hex, name, now(), platform=platform)
+        """An empty one for a directory of this name, whose bytes may be no UTF-8."""
+        text = os.fsencode(name).decode(errors="replace")
+        return cls(uuid.uuid4().hex, text, now(), platform=platform)
 
     @property
     def items(self) -> tuple[Item, ...]:

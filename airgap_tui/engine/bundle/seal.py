@@ -19,7 +19,7 @@ from airgap_tui.engine.bundle.lock import BundleLock
 from airgap_tui.engine.bundle.media.storage import DirectoryStorage
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, UsageError
+from airgap_tui.engine.errors import AirgapError, NotFound, UsageError
 
 
 class Seal:
@@ -106,3 +106,5 @@ def _check_finished(bundle: BundleReader) -> None:
             f"{where}: the last save did not come to its end",
             hint="Run the save again: it continues where it stopped.",
         )
+    if not bundle.items:
+        raise NotFound(f"{where} holds no image", hint="Save or import images into it first.")

@@ -72,7 +72,8 @@ def numbers_of(spec: ExportSpec, plan: VolumePlan) -> tuple[tuple[int, ...], tup
     wrong = [number for number in spec.only if not 1 <= number <= plan.count]
     if wrong:
         raise UsageError(
-            f"there is no volume {wrong[0]}: the bundle goes onto {count(plan.count, 'volume')}"
+            f"there is no volume {wrong[0]}: the bundle goes onto {count(plan.count, 'volume')}",
+            hint="Give the --format and --volume-size that the other volumes were written with.",
         )
     numbers = tuple(sorted(set(spec.only))) or tuple(range(1, plan.count + 1))
     return (numbers[:1], numbers[1:]) if spec.one_per_disk else (numbers, ())

@@ -109,7 +109,7 @@ class ImportResult:
         only = "".join(f" --only-volume {number}" for number in self.damaged)
         return (
             f"{which} damaged; what is right there is kept. Clean the disc or copy it again. Made"
-            f" anew on the online side: airgap-tui export {self.set_name} MEDIUM{only}"
+            f" anew on the online side: the same airgap-tui export of {self.set_name} with{only}"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from airgap_tui.engine.bundle import remedies
 from airgap_tui.engine.bundle.archives.docker_archive import (
     ANY_ENGINE,
     EVERYTHING,
@@ -118,7 +119,7 @@ def _image(bundle: BundleReader, item: Item, platform: Platform) -> LoadImage | 
     if item.state is not ItemState.DONE:
         raise AirgapError(
             item.error or f"{item.name} was not saved to its end",
-            hint="Run the save again on the online side: it continues where it stopped.",
+            hint=remedies.UNFINISHED,
         )
     if item.kind != IMAGE:
         return None

@@ -136,8 +136,9 @@ def _opened(path: Path) -> BundleReader:
 def _check_finished(bundle: BundleReader) -> None:
     waiting = [item.name for item in bundle.items if item.state is ItemState.WAITING]
     if waiting:
+        still = "still waits" if len(waiting) == 1 else "still wait"
         raise UsageError(
-            f"{counted(len(waiting), 'item')} of {bundle.storage.location} still wait for content,"
+            f"{counted(len(waiting), 'item')} of {bundle.storage.location} {still} for content,"
             f" as {waiting[0]}",
             hint="Finish the import or the save first, or take them out: airgap-tui remove.",
         )

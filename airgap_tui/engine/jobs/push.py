@@ -9,12 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from airgap_tui.engine.bundle import remedies
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, TemporaryFailure
+from airgap_tui.engine.errors import (
+    AirgapError,
+    ContentError,
+    ContentMismatch,
+    NotFound,
+    TemporaryFailure,
+)
 from airgap_tui.engine.events import (
     ItemChanged,
     ItemSized,
@@ -203,7 +210,7 @@ def chosen_items(bundle: BundleReader, references: Sequence[Reference]) -> tuple
     if not any(item.state is ItemState.DONE for item in items):
         raise NotFound(
             f"{bundle.storage.location} holds no finished image",
-            hint="Finish it with airgap-tui save.",
+            hint="Save or import images into it first.",
         )
     return tuple(items)
 
@@ -214,8 +221,9 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
     try:
         if item.state is not ItemState.DONE:
             raise NotFound(
-                f"{reference} is not complete in the bundle: {item.error or item.state.value}",
-                hint="Finish it on the online side with airgap-tui save.",
+                f"{reference} is not complete in the bundle:"
+                f" {item.error or 'it was not saved to its end'}",
+                hint=remedies.UNFINISHED,
             )
         closure = bundle.closure(item)
         absent = bundle.lacking(closure)
@@ -226,7 +234,7 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
             raise ContentMismatch(
                 f"{reference}: {count(len(absent), 'file')} missing or damaged in the bundle, as"
                 f" {absent[0].digest}",
-                hint="airgap-tui verify names all that is missing or damaged.",
+                hint=remedies.VERIFY,
             )
     except AirgapError as error:
         sink(ItemChanged(reference, ItemState.FAILED, error.message))
@@ -266,7 +274,11 @@ def _held(delivery: Delivery, sink: Sink) -> ItemResult:
 def _result(delivered: Delivered) -> ItemResult:
     delivery, name = delivered.delivery, delivered.delivery.name.tagged_name
     if delivered.error is not None:
-        return replace(ItemResult.failed(delivery.item, delivered.error), target=name)
+        failed = ItemResult.failed(delivery.item, delivered.error)
+        hint = failed.hint
+        if not hint and isinstance(delivered.error, ContentError):
+            hint = remedies.VERIFY
+        return replace(failed, target=name, hint=hint)
     return ItemResult(
         delivery.item,
         ItemState.DONE,

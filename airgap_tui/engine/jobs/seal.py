@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle import layout, remedies
 from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.checksums import MAX_BYTES
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item
@@ -156,14 +156,13 @@ def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemRe
 def _item(bundle: BundleReader, item: Item) -> ItemResult:
     if item.state is not ItemState.DONE:
         reason = item.error or "it was not saved to its end"
-        hint = "Run the save again: it continues where it stopped."
-        return ItemResult.failed(item.name, AirgapError(reason, hint=hint))
+        return ItemResult.failed(item.name, AirgapError(reason, hint=remedies.UNFINISHED))
     absent = bundle.lacking(bundle.closure(item))
     if absent:
         raise ContentMismatch(
             f"{item.name}: {count(len(absent), 'file')} missing or damaged in the bundle, as"
             f" {absent[0].digest}",
-            hint="Run the save again, which fetches just these.",
+            hint=remedies.not_whole(bundle),
         )
     return ItemResult(item.name, ItemState.DONE, str(item.digest or ""), item.bytes)
 

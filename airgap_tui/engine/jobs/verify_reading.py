@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from airgap_tui.engine.buffer import buffer
+from airgap_tui.engine.bundle import remedies
 from airgap_tui.engine.bundle.findings import ABSENT, Finding, finding_of
 from airgap_tui.engine.bundle.needs import Need
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -106,7 +107,7 @@ class Reading:
                 str(item.digest or ""),
                 item.bytes,
                 error=item.error or "it was not saved to its end",
-                hint="Run the save again: it continues where it stopped.",
+                hint=remedies.UNFINISHED,
                 exit_code=AirgapError.exit_code,
             )
         )
@@ -181,7 +182,7 @@ class Reading:
                 str(item.digest or ""),
                 item.bytes,
                 error=", ".join(parts),
-                hint="Run the save again, which fetches just these, or copy the medium again.",
+                hint=remedies.not_whole(self._reader),
                 exit_code=ContentError.exit_code,
             )
         self._finish_item(result)

@@ -18,11 +18,13 @@ from airgap_tui.engine.errors import (
     AirgapError,
     BundleLocked,
     ContentMismatch,
+    NotFound,
     SignatureRefused,
     UsageError,
 )
 from airgap_tui.engine.events import ItemState, discard
-from airgap_tui.engine.jobs import seal, sign, verify
+from airgap_tui.engine.jobs import export, seal, sign, verify
+from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.seal import SealSpec
 from airgap_tui.engine.jobs.sign import SignSpec
 from airgap_tui.engine.jobs.verify import VerifySpec
@@ -70,6 +72,14 @@ def test_a_sealed_bundle_is_checked_by_the_commands_that_it_names(bundle: Path, 
     assert key.fingerprint in done.stdout
     assert verify.run(VerifySpec(bundle), discard, TOKEN).ok
     assert not (bundle / layout.PARTIAL).exists()
+
+
+def test_a_bundle_without_images_is_not_carried(tmp_path: Path) -> None:
+    save(tmp_path / "pod", [])
+    with pytest.raises(NotFound, match="holds no image"):
+        seal.run(SealSpec(tmp_path / "pod"), discard, TOKEN)
+    with pytest.raises(NotFound, match="holds no image"):
+        export.run(ExportSpec(tmp_path / "pod", tmp_path / "disk"), discard, TOKEN)
 
 
 @pytest.mark.skopeo

@@ -20,7 +20,7 @@ from airgap_tui.engine.bundle.volumes.packing import BundleFile, Part, pack
 from airgap_tui.engine.bundle.volumes.start_here import Place, start_here
 from airgap_tui.engine.bundle.volumes.volume import MAX_COUNT, Volume
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, UsageError
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, UsageError
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count as counted
 
@@ -103,6 +103,8 @@ def plan_volumes(
             f"{where}: the last save did not come to its end",
             hint="Run the save again: it continues where it stopped.",
         )
+    if not bundle.items:
+        raise NotFound(f"{where} holds no image", hint="Save or import images into it first.")
     shared, sums = [], {}
     for name in _SHARED:
         if storage.extent(name) is not None:

@@ -32,6 +32,7 @@ from airgap_tui.engine.quantities import count
 from airgap_tui.engine.redaction import redact
 
 _VERB = "ngc select"
+_TITLE = "Chosen from NGC by  airgap-tui ngc select"
 _LISTINGS = 4
 _LOOKUPS = 8
 _ONLY_DESCRIBED = "In the catalogue, not in the registry"
@@ -200,7 +201,8 @@ def _described(
 
 
 def _write(target: Path, result: SelectResult) -> None:
-    lines = ["Chosen from NGC by  airgap-tui ngc select"]
+    """Write the list anew; to one that is not of this verb add what is new, as `discover` does."""
+    lines = [_TITLE]
     lines += [f"  {one.name}: {one.rule}" for one in result.repositories if one.error is None]
     failed = [one for one in result.results if not one.succeeded]
     lines += [f"Missing here: {one.reference}: {one.error}" for one in failed]
@@ -209,6 +211,18 @@ def _write(target: Path, result: SelectResult) -> None:
         lines.append("Nothing was chosen.")
     notes = {choice.reference: choice.note for choice in chosen}
     try:
-        images_list.write(target, notes, "\n".join(lines), notes)
+        if _may_be_replaced(target):
+            images_list.write(target, notes, "\n".join(lines), notes)
+        else:
+            additions = [images_list.Addition(name, note) for name, note in notes.items()]
+            images_list.update(target, additions, "\n".join(lines))
     except OSError as error:
         raise EnvironmentFailure(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _may_be_replaced(target: Path) -> bool:
+    if not target.exists():
+        return True
+    content = images_list.read(target).content
+    text = content if isinstance(content, str) else content.decode(errors="replace")
+    return not text.strip() or text.startswith(f"# {_TITLE}")
