@@ -12,7 +12,7 @@ import click
 from airgap_tui.cli.options import FILE, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
-from airgap_tui.engine.errors import NotFound, UsageError
+from airgap_tui.engine.errors import UsageError
 
 if TYPE_CHECKING:
     from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
@@ -56,7 +56,7 @@ def _file_options(function: Function) -> Function:
 
 @verb(
     "airgap-tui discover -o images_list.txt",
-    "airgap-tui discover --nodes dgx[01-04],login1 -o images_list.txt",
+    "airgap-tui discover --nodes 'dgx[01-04],login1' -o images_list.txt",
     "airgap-tui discover --slurmd-log slurmd.log.1.gz ~/jobs",
 )
 @click.argument("paths", nargs=-1, type=FILE, metavar="[PATH]...")
@@ -146,13 +146,13 @@ def discover(
     asked_hosts, this_machine, remarks = _hosts(hosts, inventories, nodes)
     here = here or this_machine
     spec = _spec(paths, files, asked, asked_hosts, here, search, moment, timeout)
-    if list_file is not None and not list_file.absolute().parent.is_dir():
-        raise NotFound(f"there is no directory for {list_file}")
 
     from airgap_tui.cli import discovered
     from airgap_tui.engine.jobs.discovery import discover as job
     from airgap_tui.engine.jobs.discovery import discovered_list
 
+    if list_file is not None:
+        discovered_list.check(list_file)
     for remark in remarks:
         output.say(remark)
     result = run_job(

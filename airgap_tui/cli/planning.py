@@ -140,6 +140,11 @@ def _show_numbers(output: Output, result: PlanResult) -> None:
         f"{size(result.needed, up=True)} needed,"
         f" {size(result.room.free, down=True)} free. Nothing is written yet."
     )
+    if result.begun:
+        output.say(
+            f"{size(result.begun, down=True)} of what is to fetch are here already: an interrupted"
+            " save goes on there."
+        )
     if result.left_out:
         output.say(f"{size(result.left_out)} are left out: the offline side has them.")
     for limit in result.rate_limits:

@@ -84,4 +84,7 @@ def seal(
 def _by(signer: str) -> str:
     if signer:
         return f"This machine knows the key as {signer}."
-    return "The offline side needs the public key in its list of allowed signers."
+    return (
+        "The offline side needs a line with a name and the public key in its list of allowed"
+        " signers, usually ~/.config/airgap-tui/allowed_signers."
+    )

@@ -129,6 +129,11 @@ def test_a_preview_tells_the_reason_for_each_tag(
         "Not a version",
     ]  # fmt: skip
     assert "2 of 7 tags chosen, 22.2 GB before sharing. Nothing is written" in shown.err
+    document = Shown(capsys, "select", "nvidia/pytorch", "--latest", "1", "--json").document
+    (repository,) = document["repositories"]
+    assert repository["tags"][0]["updated"] == "2025-06-24T09:00:00Z"
+    (found, *_) = Shown(capsys, "search", "pytorch", "--json").document["repositories"]
+    assert found["updated"].endswith("Z")
     assert list(tmp_path.iterdir()) == []
 
 

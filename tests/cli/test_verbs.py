@@ -72,6 +72,22 @@ def test_plan(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_plan_tells_what_an_interrupted_save_left(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, pod = f"{host}/samples/base:1", tmp_path / "pod"
+    assert Shown(capsys, "save", name, "-b", str(pod)).code == 0
+    blob = max((pod / "blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    left = blob.read_bytes()[:3000]
+    blob.unlink()
+    (pod / ".partial").mkdir()
+    (pod / f".partial/sha256-{blob.name}").write_bytes(left)
+    planned = Shown(capsys, "plan", name, "-b", str(pod))
+    assert "3 kB of what is to fetch are here already" in planned.err
+    document = Shown(capsys, "plan", name, "-b", str(pod), "--json").document
+    assert document["bytes"]["begun"] == 3000
+
+
 def test_plan_of_what_is_held(host: str, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = Shown(capsys, "plan", f"{host}/samples/base:1", "-b", str(bundle))
     assert "Held" in shown.rows[0]

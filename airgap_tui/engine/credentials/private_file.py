@@ -53,7 +53,10 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise EnvironmentFailure(f"{short(path)} cannot be written: {error.strerror}") from None
+        raise EnvironmentFailure(
+            f"{short(path)} cannot be written: {error.strerror}",
+            hint="Make it writable for this user, or name another file.",
+        ) from None
 
 
 def short(path: Path) -> str:

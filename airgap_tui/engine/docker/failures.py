@@ -54,7 +54,9 @@ def _unreachable(error: OSError, host: Host, kind: Kind) -> EngineFailure:
                 f"{name} is not installed here: there is no {host.url}",
                 hint=f"Install {name}, or name another host with --host or DOCKER_HOST.",
             )
-        return EngineFailure(f"{name} is not running at {where}", hint=_START[kind])
+        wrong = host.origin == "--host" and error.errno != errno.ECONNREFUSED
+        hint = "There is no such socket: check the address." if wrong else _START[kind]
+        return EngineFailure(f"{name} is not running at {where}", hint=hint)
     return EngineFailure(f"{name} at {where} cannot be reached: {error.strerror or error}")
 
 

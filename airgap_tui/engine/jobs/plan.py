@@ -71,7 +71,8 @@ class PlannedBlob:
 @dataclass(frozen=True, slots=True)
 class PlanResult:
     """A plan. `problems` are the reasons why a save would refuse to start. `blobs` are the files
-    that the bundle would hold; none where they are known only as they pass."""
+    that the bundle would hold; none where they are known only as they pass. `begun` are the bytes
+    of them that an interrupted save left on the disk: they are not fetched again."""
 
     images: tuple[PlannedImage, ...]
     room: Room
@@ -79,6 +80,7 @@ class PlanResult:
     problems: tuple[NoRoom, ...]
     rate_limits: tuple[RateLimit, ...]
     blobs: tuple[PlannedBlob, ...] = ()
+    begun: int = 0
 
     @property
     def unique(self) -> int:
@@ -113,6 +115,7 @@ class PlanResult:
                 "held": sum(image.held for image in self.images),
                 "leftOut": self.left_out,
                 "toFetch": self.to_fetch,
+                "begun": self.begun,
             },
             "room": {
                 "free": self.room.free,
@@ -177,14 +180,15 @@ def measure(
     images = tuple(_row(image, holds, assumed, counted) for image in planned)
     missing = _missing(planned, lambda blob: blob.digest in assumed or holds(blob))
     room = Room.at(spec.bundle)
-    needed = sum(blob.size for blob in missing) - _partial_bytes(spec.bundle, missing)
+    begun = _partial_bytes(spec.bundle, missing)
+    needed = sum(blob.size for blob in missing) - begun
     if spec.compression is not None and missing:
         # The original stays beside its re-encoded copy until the copy is whole.
         largest = sorted((blob.size for blob in missing), reverse=True)
         needed += sum(largest[: spec.settings.transfers])
     problems = tuple(_problems(spec.bundle, room, needed, missing))
     blobs = tuple(_blobs(planned, assumed))
-    return PlanResult(images, room, needed, problems, rate_limits, blobs)
+    return PlanResult(images, room, needed, problems, rate_limits, blobs, begun)
 
 
 def _blobs(planned: Iterable[Planned], assumed: Collection[Digest]) -> Iterator[PlannedBlob]:

@@ -10,12 +10,12 @@ from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import EnvironmentFailure, SignatureRefused
 from airgap_tui.engine.events import Level, Note, Sink
-from airgap_tui.engine.settings import Trust
+from airgap_tui.engine.settings import Trust, allowed_signers_file
 
 _HINTS = {
     Standing.UNSIGNED: "Sign it on the online side: airgap-tui sign BUNDLE --key KEY.",
-    Standing.UNKNOWN_KEY: "Compare the fingerprint with the signer, then add the key to the list"
-    " of allowed signers.",
+    Standing.UNKNOWN_KEY: "Compare the fingerprint with the signer, then add a line with a name and"
+    " the public key to {signers}: ops@example.org ssh-ed25519 AAAA..",
     Standing.ALTERED: "Get it again from who signed it, and tell them.",
 }
 
@@ -45,7 +45,9 @@ def refuse(signature: Signature, trust: Trust, where: str) -> None:
         trust.required and standing in (Standing.UNSIGNED, Standing.UNKNOWN_KEY)
     ):
         sentence = signature.sentence[0].lower() + signature.sentence[1:]
-        raise SignatureRefused(f"{where} is refused: {sentence}", hint=_HINTS[standing])
+        signers = trust.allowed_signers or allowed_signers_file()
+        hint = _HINTS[standing].format(signers=signers)
+        raise SignatureRefused(f"{where} is refused: {sentence}", hint=hint)
     if trust.required and standing is Standing.UNCHECKED:
         raise EnvironmentFailure(
             f"{where} is refused: its signature cannot be checked: {signature.reason}",

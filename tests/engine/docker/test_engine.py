@@ -321,6 +321,9 @@ def test_no_engine_runs_there(tmp_path: Path) -> None:
     with pytest.raises(EngineFailure, match="Podman is not running") as caught:
         Engine.connect(f"unix://{tmp_path}/dead.sock", "podman")
     assert "podman.socket" in caught.value.hint
+    with pytest.raises(EngineFailure, match="Docker is not running") as caught:
+        Engine.connect(f"unix://{tmp_path}/none.sock")
+    assert "check the address" in caught.value.hint
 
 
 def test_no_engine_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

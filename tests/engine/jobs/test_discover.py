@@ -15,6 +15,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.discovery.finding import Kind
 from airgap_tui.engine.discovery.hosts.collecting import LIVE
 from airgap_tui.engine.discovery.hosts.ssh_host import nodes, parse_host
+from airgap_tui.engine.errors import EnvironmentFailure, NotFound
 from airgap_tui.engine.events import ItemState, SourceRead, SourceState, discard
 from airgap_tui.engine.jobs.discovery import discover, discovered_list
 from airgap_tui.engine.jobs.discovery.discover import DiscoverResult, DiscoverSpec
@@ -496,3 +497,15 @@ def test_the_comment_of_many_hosts_is_short() -> None:
     assert discovered_list.comment(image) == (
         "11 times; dgx01, dgx02: docker, history; dgx03, dgx04, dgx05, dgx06 and 3 more: docker"
     )
+
+
+def test_a_list_that_cannot_be_written_is_told_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discovered_list.check(tmp_path / "new.txt")
+    with pytest.raises(NotFound, match="no directory"):
+        discovered_list.check(tmp_path / "none" / "list.txt")
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != tmp_path)
+    with pytest.raises(EnvironmentFailure, match="permission denied") as caught:
+        discovered_list.check(tmp_path / "new.txt")
+    assert "that you may write to" in caught.value.hint

@@ -70,6 +70,9 @@ def test_unsigned_unknown_and_altered_are_refused_with_their_own_reason(
     other = make_key(tmp_path / "other")
     sign.run(SignSpec(bundle, other.file), discard, TOKEN)
     assert all(other.fingerprint in text for text in refusals(bundle, required))
+    with pytest.raises(SignatureRefused) as refused:
+        verify.run(VerifySpec(bundle, required), discard, TOKEN)
+    assert f"the public key to {tmp_path / 'allowed'}: ops@" in refused.value.hint
     sign.run(SignSpec(bundle, key.file), discard, TOKEN)
     assert verify.run(VerifySpec(bundle, required), discard, TOKEN).ok
     inventory = bundle / layout.INVENTORY

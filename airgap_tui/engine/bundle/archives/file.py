@@ -122,7 +122,10 @@ class _ProgramReader:
             if code:
                 self._errors.seek(0)
                 said = self._errors.read(_TAIL).decode("utf-8", "replace").strip()
-                raise MalformedContent(f"{self._path} cannot be decoded: {self._name}: {said}")
+                raise MalformedContent(
+                    f"{self._path} cannot be decoded: {self._name}: {said}",
+                    hint="It is cut off or damaged: copy it again from where it was made.",
+                )
         return count
 
     def close(self) -> None:

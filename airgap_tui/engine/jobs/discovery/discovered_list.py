@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
 from airgap_tui.engine import images_list
 from airgap_tui.engine.discovery.merging import DiscoveredImage, Discovery
-from airgap_tui.engine.errors import EnvironmentFailure
+from airgap_tui.engine.errors import EnvironmentFailure, NotFound
 from airgap_tui.engine.images_list import Addition, Update
 from airgap_tui.engine.quantities import count
 
 _SOURCES_TOLD = 4
+
+
+def check(path: Path) -> None:
+    """Raise `NotFound` or `EnvironmentFailure` where a list cannot be written: before many hosts
+    are asked, and not afterwards."""
+    directory = path.resolve().parent
+    if not directory.is_dir():
+        raise NotFound(
+            f"there is no directory for {path}", hint="Name a file in one that is there."
+        )
+    if not os.access(directory, os.W_OK):
+        raise EnvironmentFailure(
+            f"the list {path} cannot be written: permission denied",
+            hint="Name a file in a directory that you may write to.",
+        )
 
 
 def write(path: Path, discovery: Discovery) -> Update:

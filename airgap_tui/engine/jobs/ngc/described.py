@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from airgap_tui.engine.errors import AirgapError
@@ -12,11 +13,16 @@ from airgap_tui.engine.redaction import redact
 def described(image: TaggedImage) -> dict[str, Any]:
     """What the catalogue adds to a tag, for JSON; null where it is not known."""
     return {
-        "updated": image.date.isoformat() if image.date else None,
+        "updated": moment(image.date),
         "size": image.size or None,
         "platforms": [str(platform) for platform in image.platforms],
         "signed": image.signed,
     }
+
+
+def moment(time: datetime | None) -> str | None:
+    """`2025-06-24T09:00:00Z`, as in all documents of ours."""
+    return None if time is None else f"{time.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def message_of(error: AirgapError | None) -> str | None:

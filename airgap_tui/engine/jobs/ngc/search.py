@@ -11,6 +11,7 @@ from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, ConnectionFailure, Stopped, UsageError
 from airgap_tui.engine.events import Sink
 from airgap_tui.engine.jobs.ngc.access import MAX_TAGS, Ngc, open_ngc
+from airgap_tui.engine.jobs.ngc.described import moment
 from airgap_tui.engine.ngc.repository import Repository, RepositoryName
 from airgap_tui.engine.ngc.versions import classify
 from airgap_tui.engine.redaction import redact
@@ -55,7 +56,7 @@ class SearchResult:
                     "title": one.title,
                     "description": one.description,
                     "newest": one.latest_tag,
-                    "updated": one.updated.isoformat() if one.updated else None,
+                    "updated": moment(one.updated),
                     "size": one.size or None,
                     "public": one.public,
                 }

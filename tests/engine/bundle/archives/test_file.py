@@ -113,8 +113,9 @@ def test_a_full_disk_is_told_as_such(codec: Codec) -> None:
 def test_a_cut_file_is_malformed(codec: Codec, tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(PACKED[codec][:-2000])
-    with pytest.raises(MalformedContent, match=str(path)):
+    with pytest.raises(MalformedContent, match=str(path)) as caught:
         read(path)
+    assert "copy it again" in caught.value.hint
 
 
 def test_a_program_that_does_not_end_is_told(
