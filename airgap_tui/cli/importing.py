@@ -12,7 +12,7 @@ import click
 from airgap_tui.cli.background import detach_option, detached
 from airgap_tui.cli.options import (
     DIRECTORY,
-    FILE,
+    media_argument,
     receipt_option,
     settings_of,
     transfers_option,
@@ -35,7 +35,7 @@ _STOPPING = "Stopping; what is imported is kept. Press Ctrl-C once more to end a
     "airgap-tui import /data/discs/*.iso -b /data/pod",
     "airgap-tui import /dev/sr0 -b /data/pod --change-disks",
 )
-@click.argument("media", nargs=-1, required=True, type=FILE, metavar="MEDIUM...")
+@media_argument("media", "MEDIUM...")
 @click.option("-b", "--bundle", required=True, type=DIRECTORY, help="The bundle that is kept.")
 @click.option("--force", is_flag=True, help="Start although there seems to be too little room.")
 @click.option(

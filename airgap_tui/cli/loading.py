@@ -9,9 +9,9 @@ import click
 
 from airgap_tui.cli.background import detach_option, detached
 from airgap_tui.cli.options import (
-    FILE,
     keep_registry_option,
     map_option,
+    media_argument,
     platform_option,
     receipt_option,
     references_of,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "airgap-tui load nvcr.io_nvidia_cuda-12.4.1-base-ubuntu22.04.tar.xz",
     "airgap-tui load /media/usb1/pod-2025-07 --retag registry.lan:5000",
 )
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME|TAR...")
+@media_argument("paths", "BUNDLE|VOLUME|TAR...")
 @click.option(
     "--into",
     type=click.Choice(("docker", "podman")),

@@ -133,6 +133,23 @@ def trust_options(function: Function) -> Function:
     return function
 
 
+def _media_alone(
+    _context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """Without the checksums that `export` leaves beside tars and ISO images, which a shell's
+    `discs/*` names too."""
+    return tuple(path for path in paths if path.name != "SHA256SUMS") or paths
+
+
+def media_argument(
+    name: str, metavar: str, *, required: bool = True
+) -> Callable[[Function], Function]:
+    """Bundles, volumes or archives, wherever they lie."""
+    return click.argument(
+        name, nargs=-1, required=required, type=FILE, metavar=metavar, callback=_media_alone
+    )
+
+
 sheet_option = click.option(
     "--sheet",
     "sheets",

@@ -10,9 +10,9 @@ import click
 from airgap_tui.cli.background import detach_option, detached
 from airgap_tui.cli.options import (
     DIRECTORY,
-    FILE,
     keep_registry_option,
     map_option,
+    media_argument,
     network_options,
     receipt_option,
     references_of,
@@ -31,7 +31,7 @@ from airgap_tui.engine.errors import UsageError
     "airgap-tui push /media/usb1/pod-2025-07 registry.lan:5000",
     "airgap-tui push /media/usb1/pod-2025-07 harbor.lan/ngc --ca pod-ca.pem",
 )
-@click.argument("bundles", nargs=-1, type=FILE, metavar="BUNDLE|VOLUME...")
+@media_argument("bundles", "BUNDLE|VOLUME...", required=False)
 @click.argument("registry", metavar="REGISTRY[/PREFIX]")
 @click.option(
     "--image", "images", multiple=True, metavar="IMAGE", help="Only this image of the bundle."

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, trust_options, verb
+from airgap_tui.cli.options import DIRECTORY, FILE, media_argument, settings_of, trust_options, verb
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.running import run_job
 from airgap_tui.engine.cancel import CancelToken
@@ -19,7 +19,7 @@ from airgap_tui.engine.events import Event, JobStarted, Note, Sink
     "airgap-tui serve /media/usb1/pod-2025-07",
     "airgap-tui serve pod-2025-07 --listen 0.0.0.0:5000 --tls-cert srv.pem",
 )
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME...")
+@media_argument("paths", "BUNDLE|VOLUME...")
 @click.option(
     "--listen",
     default="127.0.0.1:5000",

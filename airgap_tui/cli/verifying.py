@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airgap_tui.cli.background import detach_option, detached
-from airgap_tui.cli.options import FILE, platform_option, settings_of, trust_options, verb
+from airgap_tui.cli.options import (
+    FILE,
+    media_argument,
+    platform_option,
+    settings_of,
+    trust_options,
+    verb,
+)
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.results import of_all, show_items, tell_failures
@@ -28,7 +35,7 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     "airgap-tui verify /media/usb1/pod-2025-07 --against-engine docker",
     "airgap-tui verify /data/old-archives",
 )
-@click.argument("paths", nargs=-1, required=True, type=FILE, metavar="BUNDLE|VOLUME|TAR...")
+@media_argument("paths", "BUNDLE|VOLUME|TAR...")
 @click.option(
     "--against-engine",
     "kind",

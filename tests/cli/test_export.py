@@ -49,6 +49,27 @@ def test_what_it_shows(command: Command, bundle: Path, tmp_path: Path) -> None:
     assert (tmp_path / "new" / name).read_bytes() == (tmp_path / "discs" / name).read_bytes()
 
 
+def test_all_that_an_export_left_in_a_directory_can_be_named(
+    command: Command, bundle: Path, tmp_path: Path
+) -> None:
+    sized = ["--format", "tar", "--volume-size", "2MB"]
+    assert command("export", str(bundle), "discs", *sized).code == 0
+    everything = sorted(f"discs/{path.name}" for path in (tmp_path / "discs").iterdir())
+    assert everything[0] == "discs/SHA256SUMS"
+    assert command("verify", *everything).code == 0
+    assert command("import", *everything, "-b", "kept").code == 0
+    alone = command("verify", everything[0])
+    assert alone.code == 3 and "discs/SHA256SUMS" in alone.out
+
+
+def test_a_volume_that_is_none_asks_for_the_size_of_the_others(
+    command: Command, bundle: Path
+) -> None:
+    ended = command("export", str(bundle), "discs", "--only-volume", "2")
+    assert ended.code == 2
+    assert "Give the --format and --volume-size that the other volumes" in ended.err
+
+
 def test_a_dry_run_writes_nothing(command: Command, bundle: Path, tmp_path: Path) -> None:
     arguments = ["export", str(bundle), "discs", "--format", "tar", "--volume-size", "2MB"]
     told = command(*arguments, "--dry-run", "--json").document

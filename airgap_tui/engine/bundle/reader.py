@@ -107,7 +107,7 @@ class BundleReader:
             return cls(storage, Inventory.new(path.name, None))
         raise UsageError(
             f"{path} is not a bundle: it has neither {layout.INVENTORY} nor {layout.INDEX}",
-            hint="Name the directory that  airgap-tui save  filled, or a tar or ISO of it.",
+            hint="Name the directory that save or import filled, or a tar or ISO of it.",
         )
 
     @property

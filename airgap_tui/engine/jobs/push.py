@@ -183,7 +183,9 @@ def _push(
         for d in deliveries
         if results[d.reference].succeeded
     ]
-    left = leave_receipt(bundle, images, place, sink)
+    # What was unpacked from archives has no counterpart on the online side that knows its code.
+    archived = not volumes_in(spec.bundle) and bool(archives_in(spec.bundle))
+    left = leave_receipt(bundle, images, place, sink, code=not archived)
     return tuple(results[item.reference] for item in items), transferred.bytes, left
 
 

@@ -29,7 +29,7 @@ def open_sources(paths: Sequence[Path]) -> tuple[list[BundleReader], list[Path]]
         elif path.is_dir() and not _holds_names(path):
             raise UsageError(
                 f"{path} holds neither a bundle nor archives",
-                hint="Name the directory that  airgap-tui save  filled, or files.",
+                hint="Name the directory that save or import filled, or files.",
             )
         else:
             bundles.append(BundleReader.open(path))

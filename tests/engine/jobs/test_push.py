@@ -178,6 +178,7 @@ def test_archives_are_pushed_through_a_working_bundle(
     naming = Naming.parse(f"{distribution.host}/from-archive")
     result = push.run(PushSpec(archives, naming), lambda _e: None, token)
     assert result.exit_code == 0
+    assert (result.code, result.receipt is None) == ("", False), "no bundle has such a code"
     target = f"from-archive/{image.repository}"
     assert result.items[0].target_digest == remote_digest(distribution.host, target, image.tag)
     manifest = json.loads(remote_manifest(distribution.host, target, image.tag))

@@ -124,7 +124,7 @@ class _ProgramReader:
                 said = self._errors.read(_TAIL).decode("utf-8", "replace").strip()
                 raise MalformedContent(
                     f"{self._path} cannot be decoded: {self._name}: {said}",
-                    hint="It is cut off or damaged: copy it again from where it was made.",
+                    hint="It is cut off or damaged: copy it again from where it came.",
                 )
         return count
 

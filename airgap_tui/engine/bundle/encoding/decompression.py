@@ -108,7 +108,8 @@ class _DecodingReader:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise MalformedContent(
-                f"{self._what} is not whole {self._codec.value} data: {error}"
+                f"{self._what} is not whole {self._codec.value} data: {error}",
+                hint="It is cut off or damaged: copy it again from where it came.",
             ) from None
         self._given += len(output)
         check_growth(self._taken, self._given, self._what)

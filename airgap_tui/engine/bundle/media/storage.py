@@ -159,5 +159,5 @@ def open_storage(path: Path) -> Storage:
         )
     raise UsageError(
         f"{path} is neither a directory, a tar file nor an ISO image",
-        hint="Name the directory that  airgap-tui save  filled, or a tar or ISO of it.",
+        hint="Name the directory that save or import filled, or a tar or ISO of it.",
     )
