@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from textual.app import ComposeResult
@@ -16,6 +15,7 @@ from airgap_tui.engine.guide import login_sentences as sentences
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.login_list import LoginRow, Taken
 from airgap_tui.engine.jobs.kept_logins import LoginsResult
+from airgap_tui.engine.typed_path import typed_path
 from screens.base import WizardScreen
 from screens.errands import ErrandScreen
 from screens.keys import key
@@ -126,7 +126,7 @@ class AllLoginsPage(ErrandScreen[None]):
             if not text:
                 self.wizard.drop_keys()
                 return
-            path = Path(text).expanduser()
+            path = typed_path(text)
             self.send_for("file", lambda _token: login_list.read(path), self._file_read, failed)
 
         def failed(error: AirgapError) -> None:

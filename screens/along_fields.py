@@ -15,6 +15,7 @@ from airgap_tui.engine.guide import tool_choice
 from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.typed_path import typed_path
 from screens.look import Mark
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
@@ -52,7 +53,7 @@ class AlongFields(Vertical):
     def taken(self, answers: Carrying) -> Carrying:
         """The answers with what the fields say."""
         sheet = self._sheet.value
-        named = Path(sheet).expanduser().absolute() if sheet else None
+        named = typed_path(sheet).absolute() if sheet else None
         answers = replace(answers, sheet=named)
         return tool_choice.with_tool(answers, self._tool.current, self._settings)
 

@@ -253,6 +253,10 @@ class WizardApp(App[None]):
         """End the program, with a sentence for the shell."""
         self.exit(return_code=code, message=Text(message) if message else None)
 
+    async def action_quit(self) -> None:
+        """Ctrl-Q, which is Textual's own, does what F10 does on the screen that is seen."""
+        await self.screen.run_action("leave")
+
     def notify(self, message: str, **_options: Any) -> None:
         """Toasts would read markup and draw over the frame: say it in the last row instead."""
         screen = self._below()

@@ -221,6 +221,8 @@ class WizardScreen(Screen[R]):
         yield TooSmall()
 
     def on_mount(self) -> None:
+        if self._pruning:
+            return  # it was left before it was made
         self.bindings_updated_signal.subscribe(self, lambda _screen: self._keys_row.redraw())
         self.on_open()
         self._opened = True
@@ -332,7 +334,7 @@ class WizardScreen(Screen[R]):
         if action.startswith("scroll"):
             scrolled = self.scrolled()
             return None if scrolled is not None and scrolled.scrolls else ""
-        return None
+        return self.back.lower() if action == "back" else None
 
     def action_scroll(self, by: int) -> None:
         scrolled = self.scrolled()

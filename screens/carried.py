@@ -8,10 +8,9 @@ from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import departure, outcome, restart
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.export import ExportResult
-from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.save import SaveResult
-from airgap_tui.engine.jobs.seal import SealResult, SealSpec
+from airgap_tui.engine.jobs.seal import SealResult
 from airgap_tui.engine.jobs.verify import VerifyResult
 from screens.errands import ErrandScreen
 from screens.export import ExportScreen
@@ -100,11 +99,3 @@ class CarriedScreen(ErrandScreen[None]):
 
     def leave(self) -> None:
         self.wizard.leave(self.excerpt, self._end.exit_code)
-
-
-def sheets_of(job: JobInfo) -> tuple[Path, ...]:
-    try:
-        specs = [step.spec for step in job.directory.chain.steps]
-    except AirgapError:
-        return ()
-    return next((one.sheets for one in specs if isinstance(one, (ExportSpec, SealSpec))), ())

@@ -7,6 +7,7 @@ is a daemon: quitting waits for nobody.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -14,7 +15,7 @@ from typing import Generic, TypeVar
 from textual.message import Message
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, Stopped
+from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, Stopped
 from screens.base import WizardScreen
 
 R = TypeVar("R")
@@ -60,6 +61,8 @@ class Errand(Generic[T]):
             return
         if isinstance(self._error, AirgapError):
             self._failed(self._error)
+        elif isinstance(self._error, OSError):
+            self._failed(EnvironmentFailure.of(self._error))
         elif self._error is not None:
             raise self._error
         else:
@@ -89,7 +92,9 @@ class ErrandScreen(WizardScreen[R]):
 
         def run() -> None:
             errand.run()
-            self.post_message(Errand.Ended(errand))  # type: ignore[arg-type]
+            if errand.wanted:  # else the screen may be gone, and nobody listens
+                with contextlib.suppress(RuntimeError):  # the window closes in this moment
+                    self.post_message(Errand.Ended(errand))  # type: ignore[arg-type]
 
         threading.Thread(target=run, name=f"errand {name}", daemon=True).start()
 

@@ -3,6 +3,7 @@ what to type on the other side. Between two disks it asks for the next one."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from textual import on
@@ -13,6 +14,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import chains, departure, restart
+from airgap_tui.engine.guide.carrying import sheet_of
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import next_disk, written
 from airgap_tui.engine.jobs.export import ExportResult
@@ -22,7 +24,7 @@ from airgap_tui.engine.jobs.next_disk import DiskChange
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.jobs.written import Written, WrittenVolume
 from airgap_tui.engine.quantities import count, elapsed, size
-from screens.carried import CarriedScreen, sheets_of
+from screens.carried import CarriedScreen
 from screens.look import Mark
 from screens.modals.pages import TextPage
 from screens.modals.question import Question
@@ -132,8 +134,8 @@ class ExportedScreen(CarriedScreen):
             facts.append(Fact("Written", took, Mark.NEEDS_YOU if wrong else Mark.DONE))
         if found is not None:
             facts.append(Fact("Checksums", str(found.checksums), Mark.DONE))
-        sheets = sheets_of(self._job)
-        facts += [Fact("Sheet", str(sheets[0]), Mark.DONE)] if sheets else []
+        sheet = sheet_of(self._job)
+        facts += [Fact("Sheet", str(sheet), Mark.DONE)] if sheet is not None else []
         if found is not None and found.unmount is not None and not wrong:
             disk = departure.on_the_disk(departure.unplugging(found.unmount))
             facts.append(Fact("Disk", disk, Mark.DONE))
@@ -162,11 +164,10 @@ class ExportedScreen(CarriedScreen):
             how = f"Burn volume {one.number}, and read it back"
             first, second = one.burning
         elif one is not None:
-            how = "Type there, with all volumes mounted"
-            first = f"airgap-tui verify {one.path.name}"
-            second = "airgap-tui push VOLUME... REGISTRY"
-            if self._result.count == 1:
-                how, second = "Type there", f"airgap-tui push {one.path.name} REGISTRY"
+            several = self._result.count > 1
+            how = "Type there, with all volumes mounted" if several else "Type there"
+            name = "VOLUME..." if several else shlex.quote(one.path.name)
+            first, second = f"airgap-tui verify {name}", f"airgap-tui push {name} REGISTRY"
         self.query_one("#how", Line).show(how)
         self.query_one("#first", Paragraph).show(first)
         self.query_one("#second", Paragraph).show(second)

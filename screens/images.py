@@ -21,6 +21,7 @@ from airgap_tui.engine.guide.answers import (
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.typed_path import typed_path
 from screens import names
 from screens.errands import ErrandScreen
 from screens.modals.palette import Command
@@ -88,7 +89,7 @@ class ImagesScreen(ErrandScreen[None]):
 
     @on(Button.Pressed, "#add")
     def _add_pressed(self) -> None:
-        self._add(self.query_one("#name", Field).value)
+        self._add(self.query_one("#name", Field).taken())
 
     def on_field_submitted(self, event: Field.Submitted) -> None:
         self._add(event.value)
@@ -112,7 +113,7 @@ class ImagesScreen(ErrandScreen[None]):
     def _list_pressed(self) -> None:
         def taken(text: str | None) -> None:
             if text and text.strip():
-                self._read(Path(text.strip()).expanduser())
+                self._read(typed_path(text.strip()))
 
         start = "images_list.txt" if Path("images_list.txt").is_file() else ""
         self.app.push_screen(Prompt("Read which list file?", "File", start, accept="Read"), taken)
@@ -130,16 +131,13 @@ class ImagesScreen(ErrandScreen[None]):
         self.app.push_screen(CatalogueScreen(self._crossing), added)
 
     def _add(self, text: str) -> None:
-        """Take the names in a text; what is none stays in the field, with the reason."""
+        """Take the names in a text; what is none goes back into the field, with the reason."""
         field = self.query_one("#name", Field)
         good, bad = parse_many(text)
         self._take(tuple(Wish(reference) for reference in good))
-        field.value = " ".join(line.partition(": ")[0] for line in bad)
-        if bad:
-            more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-            field.below(f"Not a name: {bad[0].partition(': ')[2]}{more}")
-        elif good:
-            field.below("")
+        back = (*(line.partition(": ")[0] for line in bad), field.value)
+        field.value = " ".join(filter(None, back))
+        if good and not bad:
             self.say(f"Added {count(len(good), 'image')}.")
         self._fill(select=good[-1] if good else None)
 

@@ -18,6 +18,7 @@ from airgap_tui.engine.jobs.chain import Ended
 from airgap_tui.engine.jobs.importing import ImportResult
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.outlook import Outlook, Sought
+from airgap_tui.engine.typed_path import typed_path
 from screens.errands import ErrandScreen
 from screens.keys import key
 from screens.look import Mark
@@ -88,7 +89,7 @@ class ImportScreen(ErrandScreen[None]):
     @property
     def _kept(self) -> Path | None:
         text = self.query_one("#place", Field).value
-        return Path(text).expanduser().absolute() if text else None
+        return typed_path(text).absolute() if text else None
 
     # What is here
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from textual.app import ComposeResult
@@ -17,6 +16,7 @@ from airgap_tui.engine.guide import login_sentences as sentences
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.keeping import Keeping
 from airgap_tui.engine.jobs.login_places import Planned
+from airgap_tui.engine.typed_path import typed_path
 from screens.base import WizardScreen
 from screens.errands import ErrandScreen
 from screens.keys import key
@@ -147,7 +147,7 @@ class KeepPage(ErrandScreen[None]):
         usual = text in ("", keeping.place(kind, self._registry))
         return Keeping(
             kind,
-            None if usual else Path(text).expanduser(),
+            None if usual else typed_path(text),
             self.query_one("#name", Field).value,
             self.query_one("#namespace", Field).value,
             self.query_one("#vault", SecretField).secret if kind is Kind.DEEPOPS else "",

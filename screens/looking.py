@@ -13,6 +13,7 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import LAST_BUNDLE
 from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.media import Contents, FoundBundle
+from airgap_tui.engine.typed_path import typed_path
 from screens.errands import ErrandScreen
 from screens.found_rows import found_in_words
 from screens.widgets.controls import Button
@@ -110,7 +111,7 @@ class LookingScreen(ErrandScreen[None]):
             field.below("Give the path of a directory, a tar file or an ISO file.")
             return
         field.below("")
-        self._look_further(Path(field.value).expanduser().absolute())
+        self._look_further(typed_path(field.value).absolute())
 
     # What is inside
 
@@ -186,7 +187,7 @@ class LookingScreen(ErrandScreen[None]):
         if known is None or set(contents.places) - set(known.places):
             self.found[contents.key] = _found(contents)
         field = self.query_one("#path", Field)
-        if field.value and _opens(Path(field.value).expanduser().absolute(), contents):
+        if field.value and _opens(typed_path(field.value).absolute(), contents):
             field.value = ""
         field.below("")
         self.fill(contents)

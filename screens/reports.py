@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airgap_tui.engine.jobs.verify_report import VerifyReport
+from airgap_tui.engine.typed_path import typed_path
 from screens.errands import ErrandScreen
 from screens.modals.question import Prompt
 
@@ -20,7 +21,7 @@ def ask_and_save(screen: ErrandScreen[Any], report: VerifyReport) -> None:
 
     def named(name: str | None) -> None:
         if name:
-            base = Path(name).expanduser()
+            base = typed_path(name)
             screen.send_for("report", lambda _token: report.write_all(base), saved)
 
     usual = str(Path("~") / report.name)

@@ -26,6 +26,7 @@ from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.jobs.zstd_gain import Gain
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
+from airgap_tui.engine.typed_path import typed_path
 from screens import names
 from screens.errands import ErrandScreen
 from screens.export import ExportScreen
@@ -193,14 +194,21 @@ class ReviewScreen(ErrandScreen[None]):
         if not text:
             self._change(replace(self._crossing.collection, bundle=None))
             field.note("Give a directory", Mark.NEEDS_YOU)
+            field.below("")
             self.not_yet = "Not yet: no place to save to."
             return
-        path = Path(text).expanduser().absolute()
+        path = typed_path(text).absolute()
         if path != self._crossing.collection.bundle:
             self._change(replace(self._crossing.collection, bundle=path))
         self.wizard.bundle = path.name
-        free = Room.at(path).free
-        field.note(f"{size(free, down=True)} free")
+        try:
+            free = Room.at(path).free
+        except AirgapError as error:
+            field.note("No such place can be", Mark.NEEDS_YOU)
+            field.below(departure.refusal(error))
+        else:
+            field.note(f"{size(free, down=True)} free")
+            field.below("")
 
     def _change(self, answers: Collection) -> None:
         self._crossing.collection = answers
@@ -228,7 +236,9 @@ class ReviewScreen(ErrandScreen[None]):
 
         def failed(error: AirgapError) -> None:
             self.excerpt, self.not_yet = error.message, "Not yet: this cannot be saved so."
-            self.query_one("#place", Field).note(error.message, Mark.NEEDS_YOU)
+            field = self.query_one("#place", Field)
+            field.note("Cannot be saved to", Mark.NEEDS_YOU)
+            field.below(departure.refusal(error))
 
         self.send_for("plan", work, self._planned, failed)
 

@@ -7,11 +7,12 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from airgap_tui.engine.guide import departure, outcome
+from airgap_tui.engine.guide.carrying import sheet_of
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.seal import SealResult
 from airgap_tui.engine.quantities import size
-from screens.carried import CarriedScreen, sheets_of
+from screens.carried import CarriedScreen
 from screens.look import Mark
 from screens.widgets.controls import Button, Row
 from screens.widgets.text import Fact, Facts, Gap, Line
@@ -51,8 +52,8 @@ class SealedScreen(CarriedScreen):
         signed = Mark.DONE if result.signature.form else Mark.NONE
         disk = departure.on_the_disk(departure.unplugging(result.mounted))
         facts = [*self.earlier(), Fact("Signature", result.signature.sentence, signed)]
-        sheets = sheets_of(self._job)
-        facts += [Fact("Sheet", str(sheets[0]), Mark.DONE)] if sheets else []
+        sheet = sheet_of(self._job)
+        facts += [Fact("Sheet", str(sheet), Mark.DONE)] if sheet is not None else []
         facts.append(Fact("Disk", disk, Mark.DONE))
         self.query_one("#facts", Facts).show(facts)
         self.query_one("#what", Line).show(str(path), right=size(result.bytes))

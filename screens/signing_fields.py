@@ -12,6 +12,7 @@ from textual.message import Message
 from airgap_tui.engine.bundle.signatures import signing_keys
 from airgap_tui.engine.bundle.signatures.signing_keys import AgentKey
 from airgap_tui.engine.guide.departure import KEY_FILE, NO_KEY
+from airgap_tui.engine.typed_path import typed_path
 from screens.errands import ErrandScreen
 from screens.look import Mark
 from screens.widgets.fields import Field
@@ -82,7 +83,7 @@ class SigningFields(Vertical):
         if self._select.current != KEY_FILE:
             return
         text = self._file.value
-        key = Path(text).expanduser().absolute() if text else None
+        key = typed_path(text).absolute() if text else None
         if key == self.key and not (again and self._problem):
             return
         self.key, self._problem = key, ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -17,6 +16,7 @@ from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.departure import OTHER_SIZE
 from airgap_tui.engine.jobs.export_plan import ExportPlan
 from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.typed_path import typed_path
 from screens.look import Mark
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
@@ -71,7 +71,7 @@ class VolumeFields(Vertical):
         place, chosen = self._place.value, self._of_each.current
         return replace(
             answers,
-            medium=Path(place).expanduser().absolute() if place else None,
+            medium=typed_path(place).absolute() if place else None,
             volume_size=self._other.value if chosen == OTHER_SIZE else chosen,
             only=0 if answers.way is Way.SEAL else int(self._which.current or 0),
             one_per_disk=self._disks.current == _EACH,

@@ -55,8 +55,8 @@ class Failure:
         log = _log(error)
         kept = f"Details are in {log}." if log else "The log cannot be written either."
         if isinstance(error, OSError):
-            name = f"{error.filename}: " if error.filename else ""
-            return cls(f"{name}{error.strerror or error}", kept, EnvironmentFailure.exit_code)
+            refused = EnvironmentFailure.of(error)
+            return cls(refused.message, kept, refused.exit_code)
         if isinstance(error, MemoryError):
             return cls("there is not enough memory", kept, EnvironmentFailure.exit_code)
         return cls(

@@ -96,6 +96,12 @@ class SignatureRefused(ContentError):
 class EnvironmentFailure(AirgapError):
     exit_code = 4
 
+    @classmethod
+    def of(cls, error: OSError) -> EnvironmentFailure:
+        """What the system refused, where nobody said it better: `/data/x: Permission denied`."""
+        name = f"{error.filename}: " if error.filename else ""
+        return cls(f"{name}{error.strerror or error}")
+
 
 class NotFound(EnvironmentFailure):
     pass

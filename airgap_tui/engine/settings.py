@@ -14,6 +14,7 @@ from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.quantities import parse_size
 from airgap_tui.engine.retry import RetryPolicy
+from airgap_tui.engine.typed_path import typed_path
 
 ENVIRONMENT_PREFIX = "AIRGAP_TUI_"
 _TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -161,7 +162,7 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
             address = str(value).strip() if key == "ngc_registry" else _base_url(value)
             return replace(settings, ngc=replace(settings.ngc, **{_NGC[key]: address}))
         if key == "allowed_signers":
-            trust = replace(settings.trust, allowed_signers=Path(str(value)).expanduser())
+            trust = replace(settings.trust, allowed_signers=typed_path(str(value)))
             return replace(settings, trust=trust)
         if key == "carry_tool":
             return replace(settings, carry_tool=_truth(value))
@@ -187,7 +188,7 @@ def _network_value(key: str, value: object) -> object:
     if key == "minimum_rate":
         return parse_size(str(value))
     if key in ("ca_file", "client_certificate", "client_key"):
-        return Path(str(value)).expanduser()
+        return typed_path(str(value))
     return _seconds(value)
 
 

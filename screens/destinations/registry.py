@@ -6,8 +6,8 @@ button beside it is pressed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 
 from textual.app import ComposeResult
 
@@ -21,6 +21,7 @@ from airgap_tui.engine.guide.internet import of_the_internet
 from airgap_tui.engine.jobs import destination, projects
 from airgap_tui.engine.jobs.destination import DestinationAnswers
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.typed_path import typed_path
 from screens.destinations.form import DestinationForm, Said
 from screens.look import Mark
 from screens.modals.login import LoginPrompt, Without
@@ -70,7 +71,7 @@ class RegistryForm(DestinationForm):
         self.crossing.delivery = replace(
             choices.with_registry(self.answers, registry, project),
             security=Security(self.select("#security").current),
-            ca_file=Path(ca_file).expanduser() if ca_file else None,
+            ca_file=typed_path(ca_file) if ca_file else None,
             keep_registry=self.select("#names").current == "with",
         )
 
@@ -192,7 +193,7 @@ class RegistryForm(DestinationForm):
             return ""
         if answers.ca_file is None:
             return "Give the authority's file"
-        return "" if answers.ca_file.is_file() else "No such file"
+        return "" if os.path.isfile(answers.ca_file) else "No such file"
 
     def _assigned(self) -> tuple[dict[Reference, Reference], AirgapError | None]:
         """The names, or why there are none."""

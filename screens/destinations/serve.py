@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from textual.app import ComposeResult
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, choices
 from airgap_tui.engine.jobs import serve
+from airgap_tui.engine.typed_path import typed_path
 from screens.destinations.form import DestinationForm, Said
 from screens.look import Mark
 from screens.widgets.fields import Field
@@ -46,8 +45,8 @@ class ServeForm(DestinationForm):
         key = self.field("#key").value if self._secured else ""
         self.change(
             listen=f"{self.select('#for').current}:{self.field('#port').value}",
-            tls_certificate=Path(certificate).expanduser() if certificate else None,
-            tls_key=Path(key).expanduser() if key else None,
+            tls_certificate=typed_path(certificate) if certificate else None,
+            tls_key=typed_path(key) if key else None,
         )
 
     @property

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from textual.app import ComposeResult
+from textual.events import Paste
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+from airgap_tui.engine.plain_text import harmless
 from screens.base import WizardScreen
 from screens.steps import Step
+
+
+class _Area(TextArea):
+    def _on_paste(self, event: Paste) -> None:
+        event.text = harmless(event.text)  # the area itself draws what steers a terminal
 
 
 class PastePage(WizardScreen[str | None]):
@@ -21,7 +28,7 @@ class PastePage(WizardScreen[str | None]):
         super().__init__()
         self._below_steps = below.steps() if below is not None else ()
         self._title, self._accept = title, accept
-        self._area = TextArea(text, tab_behavior="focus", compact=True, highlight_cursor_line=False)
+        self._area = _Area(text, tab_behavior="focus", compact=True, highlight_cursor_line=False)
 
     def steps(self) -> tuple[Step, ...]:
         return self._below_steps

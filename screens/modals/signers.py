@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from textual.app import ComposeResult
 from textual.widget import Widget
 
 from airgap_tui.engine.settings import Trust, allowed_signers_file
+from airgap_tui.engine.typed_path import typed_path
 from screens.look import Mark
 from screens.modals.overlay import Overlay
 from screens.widgets.controls import Button, Checkbox, Row
@@ -56,8 +57,8 @@ class SignersPrompt(Overlay["Trust | None"]):
         self._take()
 
     def _take(self) -> None:
-        named = Path(self._list.value).expanduser().absolute() if self._list.value else None
-        if named is not None and not named.is_file():
+        named = typed_path(self._list.value).absolute() if self._list.value else None
+        if named is not None and not os.path.isfile(named):
             self._list.note("No such file", Mark.NEEDS_YOU)
             self._list.focus()
             return

@@ -11,7 +11,7 @@ from textual.events import Click, Event, Paste
 from textual.message import Message
 from textual.widgets import Input
 
-from airgap_tui.engine.plain_text import cells, cut_at_word, left
+from airgap_tui.engine.plain_text import cells, cut_at_word, harmless, left
 from screens.keys import key
 from screens.look import Mark
 from screens.widgets.controls import LABEL_WIDTH, Control, Row
@@ -30,7 +30,8 @@ class Field(Vertical):
     `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
     windows give half of what they have more. `enter` is what Enter does, for the footer; `after`
     are controls behind the field. `many`: several lines pasted at once are not joined but posted
-    as `PastedLines`.
+    as `PastedLines`, and Enter takes the text out of the field at once: on a terminal whose paste
+    arrives as typing, the next line is there before this one was heard.
 
     A secret that is typed right behind Enter, or pasted as the next line, must not show in this
     field. With `leads_on` Enter moves on to the next field at once, as Tab does. With `opens` it
@@ -130,6 +131,11 @@ class Field(Vertical):
         self.input.value = value
         self.input.cursor_position = len(value)
 
+    def taken(self) -> str:
+        """The text, which is no longer in the field."""
+        value, self.value = self.value, ""
+        return value
+
     def note(self, text: str, mark: Mark = Mark.NONE, *, shorter: str = "") -> None:
         """Say something of the text, at its right; what is `shorter` where there is no room."""
         self._note.show(text, mark, shorter)
@@ -183,18 +189,35 @@ class _Text(Input):
         """Whether the lines after the first of several pasted ones are for what comes next."""
         return False
 
+    @property
+    def field(self) -> Field:
+        """The field that this is the text of."""
+        return next(node for node in self.ancestors if isinstance(node, Field))
+
+    async def _on_key(self, event: Key) -> None:
+        if event.key == "enter" and self._many:
+            # In its turn among the letters: a binding is overtaken by those typed after it.
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+
+    async def action_submit(self) -> None:
+        if self._many:
+            self.field.post_message(Field.Submitted(self.field, self.field.taken()))
+        else:
+            await super().action_submit()
+
     def _on_paste(self, event: Paste) -> None:
         event.stop()
         event.prevent_default()
         lines = tuple(line.strip() for line in event.text.splitlines() if line.strip())
-        if self._many and len(lines) > 1 and isinstance(self.parent, Horizontal):
-            field = self.parent.parent
-            if isinstance(field, Field):
-                field.post_message(Field.PastedLines(field, lines))
+        if self._many and len(lines) > 1:
+            self.field.post_message(Field.PastedLines(self.field, lines))
             return
         text = " ".join(lines)
         if len(lines) > 1 and self.leave_to_next("\n".join(lines[1:])):
             text = lines[0]
+        text = harmless(text)
         if self.selection.is_empty:
             self.insert_text_at_cursor(text)
         else:

@@ -147,6 +147,19 @@ def test_the_way_on_is_shut_with_its_reason_and_opens(wizard: Drive) -> None:
     wizard(steps, route=online(), at="Images")
 
 
+def test_a_screen_that_is_left_before_it_is_made_ends_nothing(wizard: Drive) -> None:
+    """Enter and Esc, faster than a busy machine makes a screen."""
+
+    async def steps(pilot: Pilot[None]) -> None:
+        app = wizard_of(pilot)
+        app.push_screen(gallery.SaveScreen())
+        app.pop_screen()
+        await pilot.pause()
+        assert not isinstance(app.screen, gallery.SaveScreen)
+
+    wizard(steps)
+
+
 def test_going_back_finds_the_answers_as_they_were(wizard: Drive) -> None:
     async def steps(pilot: Pilot[None]) -> None:
         app = wizard_of(pilot)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from airgap_tui.engine.guide.crossing import Crossing
@@ -64,6 +65,8 @@ def test_a_name_is_judged_while_it_is_typed(wizard: Drive, crossing: Crossing) -
             ("nvcr.io/nvidia/pytorch", "No tag given: this means pytorch:latest, which changes."),
             ("nvidia/PyTorch", "Not a name: capital letters are not allowed in nvidia/PyTorch"),
             ("nvcr.io/nvidia/pytorch:25.06-py3", "Name is well formed."),
+            ("ubuntu:22.04 nvcr.io/nvidia/cuda:12", "2 names, well formed."),
+            ("ubuntu:22.04 nvidia/X", "Not a name: capital letters are not allowed in nvidia/X"),
         ):
             await type_text(pilot, text)
             assert said in rows(pilot.app)[6]  # type: ignore[arg-type]
@@ -80,7 +83,28 @@ def test_several_names_are_added_and_bad_ones_stay_with_their_reason(
         assert [str(reference) for reference in crossing.collection.chosen] == [*NAMES]
         field = pilot.app.screen.query_one("#name", Field)
         assert field.value == "No/Such Name*"
-        assert "Not a name" in rows(pilot.app)[6]  # type: ignore[arg-type]
+        await pilot.pause()
+        said = " ".join("\n".join(rows(pilot.app)[6:8]).split())  # type: ignore[arg-type]
+        assert said == "Not a name: capital letters are not allowed in Such (and 1 more)"
+
+    wizard(steps, route=route(crossing))
+
+
+def test_lines_that_arrive_as_typing_are_taken_one_by_one(
+    wizard: Drive, crossing: Crossing
+) -> None:
+    """As over a terminal without bracketed paste: all keys are there before any name was added."""
+
+    async def steps(pilot: Pilot[None]) -> None:
+        for letter in "\r".join((NAMES[0], "No/Such", NAMES[1], "")):
+            key = "enter" if letter == "\r" else letter
+            pilot.app.post_message(events.Key(key, letter))
+        for _ in range(100):
+            await pilot.pause()
+            if len(crossing.collection.chosen) == len(NAMES):
+                break
+        assert [str(reference) for reference in crossing.collection.chosen] == [*NAMES]
+        assert pilot.app.screen.query_one("#name", Field).value == "No/Such"
 
     wizard(steps, route=route(crossing))
 

@@ -296,6 +296,10 @@ def test_a_report_that_cannot_be_written_says_why(
         await seen(pilot, "Save as")
         await pilot.press("ctrl+u", *str(tmp_path / "none" / "found"), "enter")
         await seen(pilot, "no such file or directory")
+        await pilot.press("escape", "g")
+        await seen(pilot, "Save as")
+        await pilot.press("ctrl+u", "/", "enter")
+        await seen(pilot, "/ is a directory")
 
     wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from airgap_tui.engine.bundle.encoding.codec import Codec
 from airgap_tui.engine.bundle.room import Room
-from airgap_tui.engine.errors import BundleLocked, NoRoom
+from airgap_tui.engine.errors import BundleLocked, EnvironmentFailure, NoRoom, UsageError
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide import chains
 from airgap_tui.engine.guide.answers import Collection, Wish
@@ -39,6 +39,7 @@ from screens.modals.pages import ErrorPage
 from screens.review import ReviewScreen
 from screens.steps import Route
 from screens.widgets.controls import Checkbox
+from screens.widgets.fields import Field
 from screens.widgets.select import Select
 from tests.screens.arrivals import settled, until
 from tests.screens.conftest import rows
@@ -217,10 +218,49 @@ def test_the_place_can_be_changed_and_nonsense_is_refused(
         field.value = ""  # type: ignore[attr-defined]
         await pilot.pause()
         assert "Not yet: no place to save to." in rows(pilot.app)[22]  # type: ignore[arg-type]
+        field.value = "~no-such-user/pod"  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "1.8 TB free" in rows(pilot.app)[5]  # type: ignore[arg-type]
         field.value = str(tmp_path / "pod")  # type: ignore[attr-defined]
         await pilot.press("enter")
         await settled(pilot)
         assert asked[-1].bundle == tmp_path / "pod"
+
+    wizard(steps, route=route(crossing), at="Review")
+
+
+def test_a_place_that_cannot_be_is_told_with_what_helps(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(_kind: type[Room], path: Path) -> Room:
+        if path.name == "private":
+            raise EnvironmentFailure(f"{path} cannot be read: permission denied", hint="Ask root.")
+        return FREE
+
+    def refused(*_arguments: object) -> PlanResult:
+        raise UsageError("/data/other is not a bundle", hint="Choose an empty directory.")
+
+    monkeypatch.setattr(Room, "at", classmethod(at))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        field = pilot.app.screen.query_one("#place", Field)
+        field.value = "/root/private"
+        await pilot.pause()
+        text = "\n".join(rows(pilot.app))  # type: ignore[arg-type]
+        assert "/root/private cannot be read: permission denied. Ask root." in text
+        monkeypatch.setattr(plan, "run", refused)
+        field.value = "/data/other"
+        field.focus()
+        await pilot.press("enter")
+        await settled(pilot)
+        text = "\n".join(rows(pilot.app))  # type: ignore[arg-type]
+        assert "! Cannot be saved to" in text
+        assert "/data/other is not a bundle. Choose an empty directory." in text
+        assert "Not yet: this cannot be saved so." in text
+        field.value = ""
+        await pilot.pause()
+        assert "is not a bundle" not in rows(pilot.app)[6]  # type: ignore[arg-type]
 
     wizard(steps, route=route(crossing), at="Review")
 

@@ -104,6 +104,10 @@ def test_one_pasted_line_is_trimmed_and_many_are_handed_on(wizard: Drive) -> Non
         user.input.post_message(events.Paste("  ops\n"))
         await pilot.pause()
         assert user.value == "ops"
+        user.value = ""
+        user.input.post_message(events.Paste("\x1b[2Jo\x00ps\x07"))
+        await pilot.pause()
+        assert user.value == "?[2Jo?ps?", "nothing that steers a terminal"
         many.input.post_message(events.Paste("nvcr.io/a:1\n\n nvcr.io/b:2\r\n"))
         await pilot.pause()
         pasted = screen.heard[-1]

@@ -291,12 +291,15 @@ def test_stop_asks_first_and_go_on_has_the_focus(
     watched(steps)
 
 
-def test_leaving_leaves_the_job_running_and_says_so(watched: Drive, job: jobs.WrittenJob) -> None:
+@pytest.mark.parametrize("key", ["f10", "ctrl+q"])
+def test_leaving_leaves_the_job_running_and_says_so(
+    watched: Drive, job: jobs.WrittenJob, key: str
+) -> None:
     job.now(jobs.saving())
 
     async def steps(pilot: Pilot[None]) -> None:
         await seen(pilot, "F10 leave")
-        await pilot.press("f10")
+        await pilot.press(key)
         left.append(said_to_the_shell(pilot))
 
     left: list[str] = []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from airgap_tui.cli.guide.dialogue import Back
 from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.errors import AirgapError
@@ -12,6 +10,7 @@ from airgap_tui.engine.guide import login_sentences as sentences
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.login_list import LoginRow
 from airgap_tui.engine.jobs.kept_logins import LoginsResult
+from airgap_tui.engine.typed_path import typed_path
 
 _CHOICES = (
     Choice("back", "Go back to the registries"),
@@ -67,7 +66,7 @@ def _read(guide: Guide) -> None:
             path = dialogue.ask("File")
             if not path:
                 return
-            file = login_list.read(Path(path).expanduser())
+            file = login_list.read(typed_path(path))
             password = ""
             if file.needs_password:
                 dialogue.say(f"{file.origin} is in an Ansible Vault.")

@@ -21,6 +21,7 @@ from airgap_tui.engine.guide.departure import KEY_FILE, NO_KEY, OTHER_SIZE
 from airgap_tui.engine.guide.surroundings import look_around
 from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.typed_path import typed_path
 
 EXPLAINED = (
     "Sealing makes the bundle ready where it lies: nothing is copied. Volumes are written anew, of"
@@ -68,7 +69,7 @@ def _place(guide: Guide, answers: Carrying) -> Carrying:
     while True:
         text = guide.dialogue.ask("Write to", str(answers.medium or ""), explanation=explanation)
         if text:
-            return replace(answers, medium=Path(text).expanduser().absolute())
+            return replace(answers, medium=typed_path(text).absolute())
 
 
 def _size(guide: Guide, answers: Carrying, counts: Mapping[str, int]) -> Carrying:
@@ -114,7 +115,7 @@ def _key(guide: Guide, before: Path | None, keys: tuple[AgentKey, ...]) -> Path 
         return signing_keys.public_file(keys[int(answer)], guide.settings.state_dir)
     while True:
         text = dialogue.ask("Key file", str(before or ""), explanation=_KEY)
-        path = Path(text).expanduser().absolute()
+        path = typed_path(text).absolute()
         why_not = signing_keys.why_not(path, CancelToken())
         if not why_not:
             return path
@@ -138,7 +139,7 @@ def _sheet(guide: Guide, before: Path | None) -> Path | None:
         text = dialogue.optional("Transfer sheet", str(before or ""), explanation=_SHEET)
         if not text:
             return None
-        path = Path(text).expanduser().absolute()
+        path = typed_path(text).absolute()
         try:
             SheetFormat.of_name(path.name)
         except AirgapError as error:

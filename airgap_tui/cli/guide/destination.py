@@ -18,6 +18,7 @@ from airgap_tui.engine.jobs import engine_standing, media, serve
 from airgap_tui.engine.jobs.engine_standing import EngineStanding
 from airgap_tui.engine.jobs.media import Carried
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.typed_path import typed_path
 
 _EXPLAINED = (
     f"{to_registry.EXPLAINED} An engine needs room for the unpacked layers, and for the copy that"
@@ -165,4 +166,4 @@ def _serve(guide: Guide, images: tuple[Carried, ...]) -> None:
 
 def _file(guide: Guide, question: str, known: Path | None) -> Path | None:
     text = guide.dialogue.optional(question, "" if known is None else str(known))
-    return Path(text).expanduser() if text else None
+    return typed_path(text) if text else None

@@ -15,7 +15,7 @@ from airgap_tui.cli.results import tell_failures
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import discard
 from airgap_tui.engine.guide import chains, commands, departure, outcome, welcome
-from airgap_tui.engine.guide.carrying import Carrying, Way
+from airgap_tui.engine.guide.carrying import Carrying, Way, sheet_of
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import export_plan, next_disk, written, zstd_gain
@@ -126,6 +126,7 @@ def _tell_sealed(guide: Guide, job: JobInfo, result: SealResult) -> None:
     dialogue.say()
     dialogue.say(f"Result. {departure.carried(result, bundle.name)}")
     dialogue.say(f"Signature: {result.signature.sentence}.", indent=2)
+    _tell_sheet(guide, job)
     dialogue.say(f"Carry this to the offline side: {bundle}. {outcome.carry(result.bytes)}")
     _tell_unplugging(guide, result.mounted)
     dialogue.say("Type there, with the disk mounted, one of:")
@@ -145,6 +146,7 @@ def _tell_exported(guide: Guide, job: JobInfo, result: ExportResult) -> None:
             dialogue.say(f"{one.path}{sha256}", indent=2)
     if any(not one.item.error for one in found.volumes):
         dialogue.say(f"Checksums: {found.checksums}.", indent=2)
+    _tell_sheet(guide, job)
     burning = [(one.number, *one.burning) for one in found.volumes if one.burning is not None]
     if burning:
         dialogue.say("Burn each, and read it back; the checksum has to be that of the volume:")
@@ -157,6 +159,12 @@ def _tell_exported(guide: Guide, job: JobInfo, result: ExportResult) -> None:
     dialogue.say("Type on the other side, with all volumes:")
     dialogue.command("airgap-tui verify VOLUME...")
     dialogue.command("airgap-tui push VOLUME... REGISTRY")
+
+
+def _tell_sheet(guide: Guide, job: JobInfo) -> None:
+    sheet = sheet_of(job)
+    if sheet is not None:
+        guide.dialogue.say(f"Transfer sheet: {sheet}.", indent=2)
 
 
 def _tell_unplugging(guide: Guide, mounted: Path) -> None:

@@ -10,7 +10,7 @@ from airgap_tui.cli.guide.dialogue import Back, Dialogue, HungUp
 from airgap_tui.cli.output import Output
 from airgap_tui.cli.stopping import StopSignals, Terminated
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import Stopped
+from airgap_tui.engine.errors import EnvironmentFailure, Stopped
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.remembered import Remembered
 from airgap_tui.engine.guide.steps import Side
@@ -67,6 +67,8 @@ class Guide:
                 if not keep:
                     token.check()
                 return found
+            except OSError as error:
+                raise EnvironmentFailure.of(error) from error
             except Stopped:
                 ended = signals.stopped("")
         if isinstance(ended, Terminated):

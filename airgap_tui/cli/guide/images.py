@@ -14,6 +14,7 @@ from airgap_tui.engine.guide.answers import Collection, Wish, check_name, parse_
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.typed_path import typed_path
 
 _MOST_TOLD = 20
 _USUAL_LIST = "images_list.txt"
@@ -110,7 +111,7 @@ def _read(guide: Guide) -> None:
     text = dialogue.ask("List file", usual, explanation=_EXPLAINED)
     if not text:
         return
-    path = Path(text).expanduser()
+    path = typed_path(text)
     try:
         listed = images_list.parse([images_list.read(path)])
     except AirgapError as error:

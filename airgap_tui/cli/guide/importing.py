@@ -17,6 +17,7 @@ from airgap_tui.engine.jobs.importing import ImportResult
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.media import Contents
 from airgap_tui.engine.jobs.outlook import Outlook
+from airgap_tui.engine.typed_path import typed_path
 
 _EXPLAINED = (
     "Every byte is compared with its digest while it is copied. Volumes come in any order, at once"
@@ -32,7 +33,7 @@ def bring_into(guide: Guide, contents: Contents) -> None:
     last = guide.remembered.get(LAST_KEPT)
     proposed = bringing.proposed(name, places, last)
     text = guide.dialogue.ask("Keep it in", str(proposed), explanation=_EXPLAINED)
-    kept = Path(text).expanduser().absolute()
+    kept = typed_path(text).absolute()
     go_on_with(guide, name, contents.key if contents.volumes else "", places, kept)
 
 

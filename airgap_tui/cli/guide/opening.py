@@ -18,6 +18,7 @@ from airgap_tui.engine.jobs import media
 from airgap_tui.engine.jobs.job_list import JobState, describe
 from airgap_tui.engine.jobs.media import Contents, FoundBundle
 from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.typed_path import typed_path
 
 _EXPLAINED = (
     "A bundle is the directory that was saved on the online side, or a tar or ISO file of it; or"
@@ -108,7 +109,7 @@ def _path(guide: Guide, question: str) -> Path:
     while True:
         text = guide.dialogue.ask(question, explanation=_EXPLAINED)
         if text:
-            return Path(text).expanduser().absolute()
+            return typed_path(text).absolute()
         guide.dialogue.say("Give the path of a directory, a tar file or an ISO file.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from airgap_tui.cli.guide import watching
 from airgap_tui.cli.guide.carrying import ask_how_to_carry
@@ -22,6 +21,7 @@ from airgap_tui.engine.jobs import media_needed, plan, zstd_gain
 from airgap_tui.engine.jobs.plan import PlannedImage, PlanResult
 from airgap_tui.engine.quantities import count, size
 from airgap_tui.engine.settings import parse_platform
+from airgap_tui.engine.typed_path import typed_path
 
 _EXPLAINED = (
     "Size is all of an image; shared is what images before it bring already; held is in the bundle"
@@ -110,7 +110,7 @@ def _place(guide: Guide) -> None:
     explanation = "A directory, begun if it is not there. Best is the disk that will be carried."
     while True:
         text = dialogue.ask("Save to", str(usual), explanation=explanation)
-        path = Path(text).expanduser().absolute()
+        path = typed_path(text).absolute()
         try:
             free = Room.at(path).free
         except AirgapError as error:

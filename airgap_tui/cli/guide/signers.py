@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 
 from airgap_tui.cli.guide.guide import Guide
 from airgap_tui.engine.bundle.reader import BundleReader
@@ -12,6 +12,7 @@ from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.settings import Trust, allowed_signers_file
+from airgap_tui.engine.typed_path import typed_path
 
 SIGNERS = "signers"
 _EXPLAINED = (
@@ -37,8 +38,8 @@ def ask(guide: Guide) -> None:
     before = trust.allowed_signers or (usual if usual.is_file() else None)
     while True:
         text = dialogue.optional("List of who may sign", str(before or ""), explanation=_EXPLAINED)
-        named = Path(text).expanduser().absolute() if text else None
-        if named is None or named.is_file():
+        named = typed_path(text).absolute() if text else None
+        if named is None or os.path.isfile(named):
             break
         dialogue.say(f"There is no file {named}.")
     required = dialogue.confirm(

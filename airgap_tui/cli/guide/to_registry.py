@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from airgap_tui.cli.guide.dialogue import Back, sentence
 from airgap_tui.cli.guide.guide import Guide
@@ -19,6 +19,7 @@ from airgap_tui.engine.jobs import destination, projects
 from airgap_tui.engine.jobs.destination import DestinationAnswers
 from airgap_tui.engine.jobs.media import Carried
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.typed_path import typed_path
 
 EXPLAINED = (
     "A registry is asked whether it answers, takes the login and lets us write: an upload is begun"
@@ -74,7 +75,7 @@ def _ask_registry(guide: Guide, images: tuple[Carried, ...]) -> DestinationAnswe
     crossing = guide.crossing
     answers = crossing.delivery
     if answers.security is Security.OWN_CA and (
-        answers.ca_file is None or not answers.ca_file.is_file()
+        answers.ca_file is None or not os.path.isfile(answers.ca_file)
     ):
         guide.dialogue.say(f"! There is no file {answers.ca_file}.")
         return None
@@ -159,7 +160,7 @@ def _security(guide: Guide) -> None:
     file = answers.ca_file
     if chosen is Security.OWN_CA:
         text = dialogue.ask("PEM file of the authority", "" if file is None else str(file))
-        file = Path(text).expanduser() if text else None
+        file = typed_path(text) if text else None
     crossing.delivery = replace(answers, security=chosen, ca_file=file)
 
 

@@ -19,6 +19,7 @@ from airgap_tui.engine.guide.steps import Side
 from airgap_tui.engine.jobs import read_again
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.jobs.verify_report import VerifyReport
+from airgap_tui.engine.typed_path import typed_path
 
 _REPORT = "report"
 _EXPLAINED = (
@@ -91,7 +92,7 @@ def see_verified(guide: Guide, side: Side) -> None:
 def _save_report(guide: Guide, result: VerifyResult, places: Sequence[Path]) -> None:
     report = VerifyReport.of(result, places[0].name, places)
     name = guide.dialogue.ask("Save as, without an ending", str(Path("~") / report.name))
-    for path in report.write_all(Path(name).expanduser()):
+    for path in report.write_all(typed_path(name)):
         guide.dialogue.say(f"Saved: {path}", indent=2)
 
 

@@ -11,6 +11,7 @@ from airgap_tui.engine.credentials import apptainer, docker_config, enroot, stor
 from airgap_tui.engine.credentials.change import Change
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.oci.reference import DOCKER_HUB
+from airgap_tui.engine.typed_path import typed_path
 
 
 class Kind(str, Enum):
@@ -53,7 +54,7 @@ class Place:
             ) from None
         if equals and not path:
             raise UsageError(f"{text!r} names no file after the =")
-        return cls(kind, Path(path).expanduser() if path else None)
+        return cls(kind, typed_path(path) if path else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.jobs.save_spec import Origin, SaveSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
+from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings, Trust
 
 if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is needed
@@ -263,12 +264,18 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def check_name(text: str) -> str:
-    """What to say while an image name is typed: empty for nothing typed yet.
+    """What to say while image names are typed: empty for nothing typed yet.
 
-    Begins with `Not a name:` where it is none.
+    Begins with `Not a name:` where one of them is none.
     """
     if not text.strip():
         return ""
+    if len(text.split()) > 1:
+        good, bad = parse_many(text)
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        if bad:
+            return f"Not a name: {bad[0].partition(': ')[2]}{more}"
+        return f"{count(len(good), 'name')}, well formed."
     try:
         reference = Reference.parse(text.strip())
     except InvalidReference as error:

@@ -7,13 +7,14 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.errors import AirgapError, UsageError
 from airgap_tui.engine.settings import Settings
 
 if TYPE_CHECKING:  # the first screen is drawn before any job is
     from airgap_tui.engine.jobs.carry import ToolSpec
     from airgap_tui.engine.jobs.chain import Step
     from airgap_tui.engine.jobs.export_spec import ExportSpec
+    from airgap_tui.engine.jobs.job_list import JobInfo
 
 
 class Way(str, Enum):
@@ -121,3 +122,12 @@ def _chosen(tool: ToolSpec | None, settings: Settings) -> bool | None:
     """What was answered, where that is not what the setting says."""
     along = tool is not None
     return None if along == settings.carry_tool else along
+
+
+def sheet_of(job: JobInfo) -> Path | None:
+    """The transfer sheet that a job wrote, if it wrote one."""
+    try:
+        found = carrying_of(job.directory.chain.steps)
+    except AirgapError:
+        return None
+    return None if found is None else found.sheet

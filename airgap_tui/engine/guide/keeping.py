@@ -107,7 +107,7 @@ def makes_vault(keeping: Keeping, registry: str) -> bool:
     from airgap_tui.engine.credentials import deepops
 
     path = keeping.path or usual_path(keeping.kind, registry, os.environ)
-    data = private_file.read(path) if path is not None and path.is_file() else None
+    data = private_file.read(path) if path is not None and os.path.isfile(path) else None
     return data is None or not deepops.needs_password(data)
 
 

@@ -21,6 +21,7 @@ MOST_CONTINUED = 4
 _CHECKED = ("Disk", "Docker", "Podman")
 _MOST_CHECKS = 3
 _MOST_EXPORTED = 2
+_START = "Start it: "
 
 
 def jobs_to_go_on_with(state_dir: Path) -> tuple[JobInfo, ...]:
@@ -151,5 +152,9 @@ def check_in_words(check: Check) -> str:
         said = f"Not installed; {check.purpose}"
     elif check.standing is not Standing.GOOD and check.remedy:
         short = said.removeprefix(f"{check.name} ").removeprefix("is ").partition(" at ")[0]
-        said = f"{short}; {check.remedy[:1].lower()}{check.remedy[1:]}"
+        start = check.remedy.partition(" (")[0]
+        if start.startswith(_START):
+            said = f"{short}: {start.removeprefix(_START)}"
+        else:
+            said = f"{short}; {check.remedy[:1].lower()}{check.remedy[1:]}"
     return said[:1].upper() + said[1:]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.quantities import count
+from airgap_tui.engine.typed_path import typed_path
 
 if TYPE_CHECKING:  # the first screen is drawn before any source can be asked
     from airgap_tui.engine.discovery.hosts.ssh_host import SshHost
@@ -87,7 +88,7 @@ def paths(text: str) -> tuple[Path, ...]:
         words = shlex.split(text)
     except ValueError:
         raise UsageError("a quotation mark has no partner") from None
-    found = tuple(dict.fromkeys(Path(word).expanduser() for word in words))
+    found = tuple(dict.fromkeys(typed_path(word) for word in words))
     for path in found:
         if not os.path.lexists(path):
             raise UsageError(f"there is no such file: {path}")
@@ -110,8 +111,8 @@ def _hosts(
     spelled: list[tuple[str, str]] = []
     for word in dict.fromkeys(_words(text)):
         if _is_path(word):
-            path = Path(word).expanduser()
-            if not path.is_file():
+            path = typed_path(word)
+            if not os.path.isfile(path):
                 raise UsageError(f"there is no such inventory: {path}")
             inventories.append(path)
             spelled.append(("--inventory", str(path)))
@@ -139,4 +140,4 @@ def _is_path(word: str) -> bool:
     """An inventory is named with its directory, or lies in this one."""
     if word.startswith("ssh://"):
         return False
-    return "/" in word or word.startswith("~") or Path(word).is_file()
+    return "/" in word or word.startswith("~") or os.path.isfile(word)

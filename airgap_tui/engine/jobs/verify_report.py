@@ -50,6 +50,8 @@ class VerifyReport:
 
     def write_all(self, base: Path) -> tuple[Path, ...]:
         """In every form, each with its ending after the name of `base`. Raises as `write` does."""
+        if base.name in ("", ".."):
+            raise UsageError(f"{base} is a directory", hint="Add a name for the report's files.")
         paths = tuple(base.with_name(f"{base.name}{ending}") for ending in ENDINGS)
         for path in paths:
             self.write(path)

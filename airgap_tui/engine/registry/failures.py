@@ -136,7 +136,7 @@ def _not_found(answer: Answer, subject: Subject, said: str) -> AirgapError:
             hint="Check the spelling; tags are also taken away by their publishers.",
         )
     return NotFound(
-        f"{subject.name}: {subject.registry} has no such thing (404){said}",
+        f"{subject.name}: {subject.registry} does not have it (404){said}",
         hint="Check the spelling, and that this is the address of a registry.",
     )
 

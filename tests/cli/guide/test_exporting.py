@@ -64,6 +64,7 @@ def test_one_disk_after_the_other(
     conversation.choose("Write the first volume")
     conversation.hear("Volume 1 of 2 is written. 1 volume to go.")
     conversation.hear(r"pod-1-of-2.tar, SHA-256 [0-9a-f]{64}")
+    conversation.hear(r"Transfer sheet: \S+/sheet.csv.")
     conversation.choose("Write volume 2 onto the next disk")
     conversation.hear("insert the next disk")
     conversation.answer()

@@ -198,4 +198,12 @@ def test_the_checks_of_note() -> None:
         "Podman",
     ]
     assert welcome.check_in_words(clock) == "It is 1970; set it."
+    resting = Check(
+        "Podman",
+        Standing.WARNING,
+        "Podman is not running at unix:///run/user/1000/podman/podman.sock",
+        remedy="Start it: systemctl --user start podman.socket (as root: systemctl start ..)",
+    )
+    said = welcome.check_in_words(resting)
+    assert said == "Not running: systemctl --user start podman.socket"
     assert welcome.check_in_words(podman) == "Not installed; save --from podman"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def why_not(key: Path, token: CancelToken) -> str:
 
     `ssh-keygen -Y sign` takes a key from the agent, whichever of its files is named, and beside a
     public file looks for the private one. Raises `Stopped`."""
-    if not key.is_file():
+    if not os.path.isfile(key):
         return "There is no such file"
     try:
         listed = ssh_signature.fingerprint_of_key(key, token)
