@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.text import Text
 from textual.app import App
 from textual.events import Event, Key, Paste
 from textual.reactive import reactive
@@ -60,6 +59,9 @@ class WizardApp(App[None]):
         self.remembered = Remembered(settings.state_dir)
         self.route: Route | None = None
         self.log_path: Path | None = None
+        self.farewell = ""
+        """What whoever ran it says in the shell; Textual would break it into lines, and with it a
+        command that is to be copied."""
         self._first = first
         self._kept: deque[Event] | None = None
         self.animation_level = "none"
@@ -251,7 +253,8 @@ class WizardApp(App[None]):
 
     def leave(self, message: str = "", code: int = 0) -> None:
         """End the program, with a sentence for the shell."""
-        self.exit(return_code=code, message=Text(message) if message else None)
+        self.farewell = message
+        self.exit(return_code=code)
 
     async def action_quit(self) -> None:
         """Ctrl-Q, which is Textual's own, does what F10 does on the screen that is seen."""

@@ -221,7 +221,7 @@ class WizardScreen(Screen[R]):
         yield TooSmall()
 
     def on_mount(self) -> None:
-        if self._pruning:
+        if not self.display:
             return  # it was left before it was made
         self.bindings_updated_signal.subscribe(self, lambda _screen: self._keys_row.redraw())
         self.on_open()

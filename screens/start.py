@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.settings import Settings
 from screens.look import Look, refusal
 
@@ -23,4 +24,6 @@ def run(settings: Settings, *, ascii_asked: bool = False) -> int:
 
     app = Wizard(settings, Look.of(os.environ, ascii_asked=ascii_asked)).app
     app.run(mouse=False)
+    if app.farewell:
+        sys.stderr.write(f"{harmless(app.farewell)}\n")
     return app.return_code or 0

@@ -62,6 +62,12 @@ class Overlay(ModalScreen[R]):
         if give_keys is not None:
             give_keys()
 
+    def key_text(self, action: str) -> str | None:
+        """F10 is said to do what it does on the screen below."""
+        below = self.app.screen_stack[-2] if action == "leave" else None
+        words = getattr(below, "key_text", None)
+        return words(action) if words is not None else None
+
     def action_cancel(self) -> None:
         self.dismiss(None)
 

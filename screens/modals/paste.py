@@ -15,7 +15,7 @@ from screens.steps import Step
 
 
 class _Area(TextArea):
-    def _on_paste(self, event: Paste) -> None:
+    async def _on_paste(self, event: Paste) -> None:
         event.text = harmless(event.text)  # the area itself draws what steers a terminal
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.events import Click, Event, Paste
+from textual.events import Click, Event, Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 

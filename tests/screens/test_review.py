@@ -340,6 +340,23 @@ def test_what_ends_the_job_at_the_logout_is_told_before_it_starts(
     wizard(steps, route=route(crossing), at="Review")
 
 
+def test_what_was_begun_need_not_come_again(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 30 * GB
+    base = planned()
+    cut_short = replace(base, begun=begun, needed=base.needed - begun)
+    monkeypatch.setattr(plan, "run", lambda *_arguments: cut_short)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        text = rows(pilot.app)  # type: ignore[arg-type]
+        assert "8.9 GB to download" in text[3] and "30.0 GB are already here" in text[3]
+        assert "8.9 GB needed" in text[5]
+
+    wizard(steps, route=route(crossing), at="Review")
+
+
 def test_what_is_held_has_a_column_and_a_word(
     wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,7 +67,7 @@ async def seen(pilot: Pilot[None], text: str, seconds: float = 10) -> list[str]:
 
 def said_to_the_shell(pilot: Pilot[None]) -> str:
     """What stands in the terminal when the wizard has ended."""
-    return "".join(str(text) for text in pilot.app._exit_renderables)
+    return app_of(pilot).farewell
 
 
 @pytest.fixture
@@ -277,6 +277,7 @@ def test_stop_asks_first_and_go_on_has_the_focus(
         await seen(pilot, "70%")
         await pilot.press("s")
         await seen(pilot, "Stop saving? 44.3 GB are kept, and it continues from")
+        await seen(pilot, "F10 leave")
         await pilot.press("enter")
         await seen(pilot, "S stop")
         assert stopped == []

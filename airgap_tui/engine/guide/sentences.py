@@ -71,13 +71,14 @@ def images_missing(answers: Collection) -> str:
 
 
 def review(plan: PlanResult) -> str:
-    held = sum(image.held for image in plan.images)
+    held = sum(image.held for image in plan.images) + plan.begun
+    to_come = plan.to_fetch - plan.begun
     if not plan.to_fetch:
         return "Everything is here already; saving only checks that. Nothing is written yet."
-    minutes = max(1, round(plan.to_fetch / _USUAL_RATE / 60))
+    minutes = max(1, round(to_come / _USUAL_RATE / 60))
     here = f" {size(held)} are already here." if held else ""
     return (
-        f"{size(plan.to_fetch, up=True)} to download, about {minutes} min at"
+        f"{size(to_come, up=True)} to download, about {minutes} min at"
         f" {rate(_USUAL_RATE)}.{here} Nothing is written yet."
     )
 
