@@ -202,12 +202,12 @@ class ReviewScreen(ErrandScreen[None]):
             self._change(replace(self._crossing.collection, bundle=path))
         self.wizard.bundle = path.name
         try:
-            free = Room.at(path).free
+            free = Room.at(path).in_words
         except AirgapError as error:
             field.note("No such place can be", Mark.NEEDS_YOU)
             field.below(departure.refusal(error))
         else:
-            field.note(f"{size(free, down=True)} free")
+            field.note(free)
             field.below("")
 
     def _change(self, answers: Collection) -> None:

@@ -10,12 +10,13 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from airgap_tui.engine.bundle.room import Room
-from airgap_tui.engine.errors import AirgapError
+from airgap_tui.engine.bundle.volumes.medium import Medium
+from airgap_tui.engine.errors import AirgapError, UsageError
 from airgap_tui.engine.guide import departure
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.departure import OTHER_SIZE
 from airgap_tui.engine.jobs.export_plan import ExportPlan
-from airgap_tui.engine.quantities import count, size
+from airgap_tui.engine.quantities import count
 from airgap_tui.engine.typed_path import typed_path
 from screens.look import Mark
 from screens.widgets.fields import Field
@@ -103,10 +104,12 @@ class VolumeFields(Vertical):
             if plan is not None
             else f"About {count(about, 'volume')}" * bool(about)
         )
-        if isinstance(found, AirgapError):
+        wrong = self._other.display and not _is_size(answers.volume_size)
+        self._other.note(_FORMATS, Mark.NEEDS_YOU if wrong else Mark.NONE)
+        if isinstance(found, AirgapError) and not wrong:
             self._place.note(departure.failed(found), Mark.NEEDS_YOU)
         elif isinstance(found, Room):
-            self._place.note(f"{size(found.free, down=True)} free")
+            self._place.note(found.in_words)
         elif plan is not None:
             mark = Mark.NEEDS_YOU if plan.problem is not None else Mark.NONE
             self._place.note(departure.room(plan), mark)
@@ -129,6 +132,14 @@ class VolumeFields(Vertical):
     def on_field_submitted(self, event: Field.Submitted) -> None:
         event.stop()
         self.post_message(self.Changed(settled=True))
+
+
+def _is_size(text: str) -> bool:
+    try:
+        Medium.parse(text)
+    except UsageError:
+        return False
+    return True
 
 
 def _sizes(answers: Carrying, counts: Mapping[str, int]) -> list[Option]:

@@ -17,6 +17,7 @@ from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.signatures import signing_keys
 from airgap_tui.engine.bundle.signatures.signature import Signature
 from airgap_tui.engine.bundle.signatures.signing_keys import AgentKey
+from airgap_tui.engine.bundle.volumes.medium import Medium
 from airgap_tui.engine.bundle.volumes.packing import BundleFile
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetVolume
 from airgap_tui.engine.cancel import CancelToken
@@ -224,6 +225,23 @@ def test_the_sizes_say_how_many_volumes_each_would_have(wizard: Drive, crossing:
         shown = "\n".join(rows(app_of(pilot)))
         assert re.search(r"\) DVD +4\.7 GB, \d\d volumes", shown)
         assert re.search(r"\) Blu-ray, 25 GB +24\.2 GB, [345] volumes", shown)
+
+    wizard(steps, route=route(crossing), at="Export")
+
+
+def test_a_size_that_is_none_is_told_at_its_own_field(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_plan, "run", lambda spec, *_rest: Medium.parse(spec.volume_size))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await choose_discs(pilot)
+        await pilot.press("enter", "end", "enter")
+        await seen(pilot, "As in 60GB or 4.7GB")
+        await pilot.press(*"2 elephants", "enter")
+        shown = await seen(pilot, "Not a volume size: '2 elephants'.")
+        assert [row for row in shown if "! As in 60GB or 4.7GB" in row]
+        assert not [row for row in shown if "Cannot be written so" in row]
 
     wizard(steps, route=route(crossing), at="Export")
 

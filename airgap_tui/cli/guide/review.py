@@ -112,11 +112,11 @@ def _place(guide: Guide) -> None:
         text = dialogue.ask("Save to", str(usual), explanation=explanation)
         path = typed_path(text).absolute()
         try:
-            free = Room.at(path).free
+            free = Room.at(path).in_words
         except AirgapError as error:
             dialogue.error(error)
             continue
-        dialogue.say(f"{path} has {size(free, down=True)} free.")
+        dialogue.say(f"{path} has {free}.")
         break
     crossing.collection = replace(crossing.collection, bundle=path)
     crossing.plan = None

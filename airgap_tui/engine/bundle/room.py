@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap_tui.engine.bundle.media.extent import reading
+from airgap_tui.engine.quantities import size
 
 _FAT = frozenset({"vfat", "msdos", "fuse.fusefat"})
 _FAT_LARGEST = 4 * 1024**3 - 1
@@ -28,6 +29,13 @@ class Room:
     largest_file: int | None = None
     largest_folder: int | None = None
 
+    @property
+    def in_words(self) -> str:
+        """`1.8 TB free`; some file systems in user space do not tell."""
+        return (
+            "free room not told" if self.free == _UNTOLD else f"{size(self.free, down=True)} free"
+        )
+
     @classmethod
     def at(cls, path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Room:
         """The room at a path; where it does not exist yet, at its nearest directory above."""
@@ -38,7 +46,6 @@ class Room:
             existing = existing.resolve()
             status = os.statvfs(existing)
         file_system = _file_system(existing, mounts)
-        # Some file systems in user space do not tell how large they are.
         free = status.f_bavail * status.f_frsize if status.f_blocks else _UNTOLD
         if file_system in _FAT:
             return cls(free, file_system, _FAT_LARGEST, _FAT_FOLDER)

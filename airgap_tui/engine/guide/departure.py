@@ -153,7 +153,7 @@ def volumes(plan: ExportPlan) -> str:
 
 def room(plan: ExportPlan) -> str:
     """`1.8 TB free, 67.5 GB needed`."""
-    return f"{size(plan.room.free, down=True)} free, {size(plan.needed, up=True)} needed"
+    return f"{plan.room.in_words}, {size(plan.needed, up=True)} needed"
 
 
 def missing(answers: Carrying, plan: ExportPlan | bool | None) -> str:

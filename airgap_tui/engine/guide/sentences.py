@@ -85,8 +85,7 @@ def review(plan: PlanResult) -> str:
 
 def room(plan: PlanResult) -> str:
     """`1.8 TB free, 67.5 GB needed`."""
-    free, needed = size(plan.room.free, down=True), size(plan.needed, up=True)
-    return f"{free} free, {needed} needed"
+    return f"{plan.room.in_words}, {size(plan.needed, up=True)} needed"
 
 
 def room_missing(plan: PlanResult) -> str:
