@@ -103,6 +103,10 @@ class LookingScreen(ErrandScreen[None]):
     def on_field_submitted(self, _event: Field.Submitted) -> None:
         self._look()
 
+    def on_field_changed(self, event: Field.Changed) -> None:
+        if not event.value:
+            event.field.below("")  # what it says is of a path that is gone
+
     @on(Button.Pressed, "#look")
     def _look(self) -> None:
         field = self.query_one("#path", Field)

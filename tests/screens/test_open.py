@@ -23,6 +23,7 @@ from airgap_tui.engine.settings import Settings
 from screens.app import WizardApp
 from screens.look import Look
 from screens.modals.pages import ErrorPage
+from screens.widgets.fields import Field
 from screens.widgets.table import Table
 from tests.engine.bundle.sample_source import save
 from tests.images import SampleImages
@@ -177,6 +178,8 @@ def test_a_mistyped_path_leaves_open_what_is_open(
         await pilot.press(*"/nowhere", "enter")
         shown = await settled(pilot)
         assert any("There is no bundle at /nowhere. Check the path." in row for row in shown)
+        pilot.app.screen.query_one("#path", Field).value = ""
+        assert not any("There is no bundle" in row for row in await settled(pilot))
         assert any("Elsewhere  [/nowhere" in row for row in shown)
         assert shown[22].endswith("[ Verify 13 images ]")
         assert crossing.delivery.path == PLACE
