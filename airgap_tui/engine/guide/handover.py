@@ -10,6 +10,7 @@ from airgap_tui.engine.guide import arrival
 from airgap_tui.engine.guide.answers import Delivery, Destination, Security
 from airgap_tui.engine.guide.choices import THIS_HOST
 from airgap_tui.engine.guide.internet import of_the_internet
+from airgap_tui.engine.http.endpoint import Endpoint, is_loopback
 from airgap_tui.engine.jobs.media import Carried, weight
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.quantities import count, size
@@ -51,6 +52,8 @@ def target(answers: Delivery) -> str:
     place = f"{answers.registry}/{answers.project}" if answers.project else answers.registry
     if answers.security is Security.PLAIN:
         return f"{place}, over plain HTTP"
+    if answers.security is Security.TLS and is_loopback(Endpoint.of(answers.registry).host):
+        return f"{place}, on this host"  # TLS or plain HTTP: whichever it speaks
     authority = answers.ca_file if answers.security is Security.OWN_CA else None
     return f"{place}, over TLS{f' with {authority.name}' if authority is not None else ''}"
 

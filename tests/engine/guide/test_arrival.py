@@ -170,3 +170,16 @@ def test_a_real_engine_says_what_it_needs_and_holds(
     absent = engine_standing.ask("docker", f"unix://{tmp_path}/none", tmp_path / "pod", (), token)
     assert arrival.engine_in_words(absent).startswith("Not ")
     assert arrival.engine_missing("Docker", absent) == "Not yet: Docker cannot be used."
+
+
+@pytest.mark.parametrize(
+    ("registry", "how"),
+    [
+        ("harbor.lan", "over TLS"),
+        ("127.0.0.1:5000", "on this host"),
+        ("[::1]:5000", "on this host"),
+    ],
+)
+def test_a_registry_on_this_host_is_not_said_to_speak_tls(registry: str, how: str) -> None:
+    answers = Delivery(registry=registry, project="ngc")
+    assert handover.target(answers) == f"{registry}/ngc, {how}"
