@@ -28,7 +28,6 @@ from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.survival import Survival, survival
 from airgap_tui.engine.jobs.zstd_gain import Gain
 from airgap_tui.engine.quantities import count
-from airgap_tui.engine.typed_path import typed_path
 from screens.along_fields import AlongFields
 from screens.errands import ErrandScreen
 from screens.keys import key
