@@ -144,5 +144,5 @@ def _list_json(path: Path | None, update: Update | None) -> dict[str, Any] | Non
         "path": str(path),
         "added": [str(reference) for reference in update.added],
         "known": [str(reference) for reference in update.known],
-        "left_out": [str(reference) for reference in update.left_out],
+        "leftOut": [str(reference) for reference in update.left_out],
     }

@@ -44,12 +44,12 @@ def test_images_are_data_and_all_else_is_narration(command: Command, history: Pa
 def test_json_has_everything(command: Command, history: Path) -> None:
     document = command("discover", ".bash_history", "--json", "-o", "list.txt").document
     assert set(document) == {
-        "images", "failed", "unresolved", "other", "warnings", "hosts", "sources", "too_old",
+        "images", "failed", "unresolved", "other", "warnings", "hosts", "sources", "tooOld",
         "stopped", "list",
     }  # fmt: skip
     (image,) = document["images"]
     assert (image["reference"], image["count"]) == ("nvcr.io/nvidia/pytorch:25.06-py3", 2)
-    assert image["last_used"] == "2025-06-02T10:00:00Z"
+    assert image["lastUsed"] == "2025-06-02T10:00:00Z"
     assert [(s["kind"], s["path"], s["line"]) for s in image["sources"]] == [
         ("history", ".bash_history", 2)
     ]
@@ -98,7 +98,7 @@ def test_age(command: Command, history: Path) -> None:
     assert " 1  2025-06-02" in ended.out
     assert "1 use before --since left out." in ended.err
     ended = command("discover", ".bash_history", "--since", "1", "--json")
-    assert ended.document["images"] == [] and ended.document["too_old"] == 4
+    assert ended.document["images"] == [] and ended.document["tooOld"] == 4
 
 
 def test_what_is_hostile_reaches_no_terminal(command: Command, tmp_path: Path) -> None:

@@ -68,5 +68,5 @@ def test_what_was_typed_is_found(shell: str, tmp_path: Path) -> None:
     found = {image["reference"]: image for image in finished.document["images"]}
     assert found.keys() == {PYTORCH, TENSORFLOW, NEMO, *UBUNTU}
     assert {image["count"] for image in found.values()} == {1}
-    timed = {image["last_used"] is not None for image in found.values()}
+    timed = {image["lastUsed"] is not None for image in found.values()}
     assert timed == {shell != "zsh"}, "of these only a plain zsh notes no times"

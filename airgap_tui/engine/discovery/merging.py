@@ -215,9 +215,9 @@ def _image_json(image: DiscoveredImage) -> dict[str, Any]:
     return {
         "reference": str(image.reference),
         "count": image.count,
-        "last_used": _time(image.last_used),
+        "lastUsed": _time(image.last_used),
         "sources": [_source_json(source) for source in image.sources],
-        "sources_left_out": image.sources_left_out,
+        "sourcesLeftOut": image.sources_left_out,
     }
 
 
@@ -226,9 +226,9 @@ def _unlisted_json(one: Unlisted) -> dict[str, Any]:
         "text": one.written,
         "reason": one.reason,
         "count": one.count,
-        "last_used": _time(one.last_used),
+        "lastUsed": _time(one.last_used),
         "sources": [_source_json(source) for source in one.sources],
-        "sources_left_out": one.sources_left_out,
+        "sourcesLeftOut": one.sources_left_out,
     }
 
 

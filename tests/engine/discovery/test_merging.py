@@ -108,14 +108,14 @@ def test_the_json_is_as_the_design_has_it() -> None:
             {
                 "reference": "docker.io/library/ubuntu:latest",
                 "count": 1,
-                "last_used": None,
+                "lastUsed": None,
                 "sources": [{"kind": "docker", "path": "docker images", "line": None, "count": 1}],
-                "sources_left_out": False,
+                "sourcesLeftOut": False,
             },
             {
                 "reference": PYTORCH,
                 "count": 1,
-                "last_used": "2025-06-30T10:00:00Z",
+                "lastUsed": "2025-06-30T10:00:00Z",
                 "sources": [
                     {
                         "kind": "slurmd-log",
@@ -125,16 +125,16 @@ def test_the_json_is_as_the_design_has_it() -> None:
                         "count": 1,
                     }
                 ],
-                "sources_left_out": False,
+                "sourcesLeftOut": False,
             },
         ],
         "failed": [
             {
                 "reference": "nvcr.io/x:1",
                 "count": 1,
-                "last_used": None,
+                "lastUsed": None,
                 "sources": [{"kind": "slurmd-log", "path": "log", "line": 9, "count": 1}],
-                "sources_left_out": False,
+                "sourcesLeftOut": False,
                 "reason": "401 Unauthorized",
             }
         ],
@@ -143,9 +143,9 @@ def test_the_json_is_as_the_design_has_it() -> None:
                 "text": "$IMAGE",
                 "reason": "it depends on $IMAGE",
                 "count": 1,
-                "last_used": None,
+                "lastUsed": None,
                 "sources": [{"kind": "job-script", "path": "job.sh", "line": 4, "count": 1}],
-                "sources_left_out": False,
+                "sourcesLeftOut": False,
             }
         ],
         "other": [
@@ -153,9 +153,9 @@ def test_the_json_is_as_the_design_has_it() -> None:
                 "text": "library://x",
                 "reason": "an image of a Singularity library, not of a registry",
                 "count": 1,
-                "last_used": None,
+                "lastUsed": None,
                 "sources": [{"kind": "history", "path": ".bash_history", "line": 2, "count": 1}],
-                "sources_left_out": False,
+                "sourcesLeftOut": False,
             }
         ],
         "warnings": [

@@ -117,7 +117,7 @@ class DiscoverResult:
                 }
                 for source in self.sources
             ],
-            "too_old": self.too_old,
+            "tooOld": self.too_old,
             "stopped": self.stopped,
         }
 
