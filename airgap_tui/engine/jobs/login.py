@@ -18,7 +18,7 @@ from airgap_tui.engine.credentials.credential import (
     without_line_breaks,
 )
 from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.errors import AccessDenied, UsageError
 from airgap_tui.engine.events import JobFinished, JobStarted, Level, Note, Sink
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.request import Request
@@ -27,6 +27,7 @@ from airgap_tui.engine.registry.source import RegistrySource
 from airgap_tui.engine.settings import Settings
 
 _ORIGIN = "what was typed"
+_TRY_AGAIN = "Nothing was kept. Copy it once more, or make a new one, and give the same command."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,12 @@ def run(
     credential = credential_of(spec, secret, sink)
     sink(JobStarted("login", spec.registry, ()))
     store = CredentialStore({spec.registry: credential})
-    _try(spec, store, sink, token)
+    try:
+        _try(spec, store, sink, token)
+    except AccessDenied as denied:
+        if denied.login_refused:
+            denied.hint = _TRY_AGAIN  # its own names the command that was just given
+        raise
     kept_in = wins = ""
     if spec.keep:
         path = spec.store or docker_config.default_path(environment)

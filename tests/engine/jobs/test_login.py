@@ -66,6 +66,7 @@ def test_a_wrong_login_is_not_kept(spec: LoginSpec, events: EventLog, token: Can
     with pytest.raises(AccessDenied, match="wrong, revoked or expired") as refused:
         run(spec, events, token, "wrong-password")
     assert refused.value.exit_code == 4
+    assert refused.value.hint.startswith("Nothing was kept.")
     assert "wrong-password" not in str(refused.value)
     assert not spec.store.exists()
 
