@@ -16,6 +16,7 @@ from airgap_tui.cli.options import DIRECTORY, FILE, settings_of, sheet_option, v
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output, narrate
 from airgap_tui.cli.running import run_job, this_command
+from airgap_tui.cli.typed import line_from
 from airgap_tui.engine.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _next_disk(change: DiskChange) -> None:
             f"Volume {change.number} of {change.count}: insert the next disk at {change.place}, and"
             " press Enter. Ctrl-C stops."
         )
-        if not sys.stdin.readline():
+        if not line_from(sys.stdin):
             raise KeyboardInterrupt
         in_the_way = change.in_the_way
         if not in_the_way:

@@ -22,6 +22,7 @@ from airgap_tui.cli.options import (
 from airgap_tui.cli.outcomes import tell_outcome
 from airgap_tui.cli.output import Output, narrate
 from airgap_tui.cli.running import run_job, this_command
+from airgap_tui.cli.typed import line_from
 from airgap_tui.engine.errors import AirgapError, Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _next_disk(spec: ImportSpec, done: ImportResult) -> tuple[Path, ...]:
     narrate(f"{done.standing}.")
     while True:
         narrate(f"Insert the next disk at {places}, and press Enter. Ctrl-C stops.")
-        if not sys.stdin.readline():
+        if not line_from(sys.stdin):
             raise KeyboardInterrupt
         try:
             seen = outlook(spec.media, spec.bundle, CancelToken())

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import codecs
 import os
+import select
+import signal
 import termios
 from types import TracebackType
 from typing import Any, TextIO
@@ -17,6 +19,25 @@ from airgap_tui.engine.plain_text import cells
 
 _LOCAL_MODES, _CONTROLS = 3, 6
 _BACKSPACES = "\b\x7f"
+
+
+def line_from(source: TextIO) -> str:
+    """A line with its end, or nothing where no more comes. Raises `KeyboardInterrupt`.
+
+    A Ctrl-C that comes before the wait for a terminal has quite begun ends it as well: without the
+    wake-up descriptor Python would notice it only behind the line.
+    """
+    if source.isatty():
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        try:
+            select.select([source.fileno(), reader], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
+            os.close(writer)
+            os.close(reader)
+    return source.readline()
 
 
 class Typed:

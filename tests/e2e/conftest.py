@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -12,9 +13,21 @@ from pathlib import Path
 
 import pytest
 
+from airgap_tui.engine.jobs.job_list import JobState
 from tests import images, services
 from tests.e2e import command
+from tests.e2e.offline_keys import jobs_in
 from tests.images import SampleImage, SampleImages, SampleIndex
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Where everything of a test is; no worker is left behind."""
+    with services.short_directory() as directory:
+        yield directory
+        for job in jobs_in(directory):
+            if job.state is JobState.RUNNING and job.occupant is not None:
+                job.occupant.identity.send(signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)

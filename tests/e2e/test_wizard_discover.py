@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import services
 from tests.e2e.terminal import Terminal
 from tests.services import SshServer
 
@@ -17,12 +15,6 @@ docker run nvcr.io/nvidia/pytorch:25.06-py3
 #1748858401
 docker run lab/$MODEL:1
 """
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with services.short_directory() as directory:
-        yield directory
 
 
 def to_where(terminal: Terminal) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.jobs.job_list import JobState, list_jobs
-from tests import images, services
+from tests import images
 from tests.conftest import StartDistribution
 from tests.e2e import command
 from tests.e2e.terminal import Terminal
@@ -18,16 +15,6 @@ from tests.engine.bundle.sample_source import save
 from tests.images import SampleImage, build_image, layer
 
 pytestmark = pytest.mark.distribution
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """Where everything of the test is; no worker is left behind."""
-    with services.short_directory() as directory:
-        yield directory
-        for job in list_jobs(directory / ".local" / "state" / "airgap-tui"):
-            if job.state is JobState.RUNNING and job.occupant is not None:
-                job.occupant.identity.send(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ password, an unknown authority, a registry that fails in the middle; and serving
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,16 +33,6 @@ from tests.images import SampleImages
 pytestmark = pytest.mark.distribution
 
 PASSWORD, WRONG = "correct-horse-battery", "wrong-horse-battery"
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """Where everything of a test is, the bundle `pod` too; no worker is left behind."""
-    with services.short_directory() as directory:
-        yield directory
-        for job in jobs_in(directory):
-            if job.state is JobState.RUNNING and job.occupant is not None:
-                job.occupant.identity.send(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
+from airgap_tui.engine.jobs.job_list import JobInfo, JobState
 from tests import images, services
 from tests.e2e.command import airgap_tui
+from tests.e2e.offline_keys import jobs_in
 from tests.e2e.online_walk import seal
 from tests.e2e.terminal import Terminal
 from tests.fakes.link import Link
@@ -50,23 +51,9 @@ def link(distribution: services.Distribution) -> Iterator[Link]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """Where everything of a test is; no worker is left behind."""
-    with services.short_directory() as directory:
-        yield directory
-        for job in jobs_in(directory):
-            if job.state is JobState.RUNNING and job.occupant is not None:
-                job.occupant.identity.send(signal.SIGKILL)
-
-
-@pytest.fixture
 def terminal(home: Path) -> Iterator[Terminal]:
     with Terminal(home) as terminal:
         yield terminal
-
-
-def jobs_in(home: Path) -> tuple[JobInfo, ...]:
-    return list_jobs(home / ".local" / "state" / "airgap-tui")
 
 
 def job_in(home: Path) -> JobInfo:

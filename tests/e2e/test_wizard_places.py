@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,16 +24,6 @@ from tests.e2e.offline_keys import (
 from tests.e2e.terminal import Terminal
 from tests.engine.bundle.sample_source import save
 from tests.images import SampleImages, digest_of
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """Where everything of a test is, the bundle `pod` too; no worker is left behind."""
-    with services.short_directory() as directory:
-        yield directory
-        for job in jobs_in(directory):
-            if job.state is JobState.RUNNING and job.occupant is not None:
-                job.occupant.identity.send(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from airgap_tui.cli.typed import Typed
+from airgap_tui.cli.typed import Typed, line_from
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide.choices import Choice
 from airgap_tui.engine.plain_text import harmless
@@ -189,7 +189,7 @@ class Dialogue:
                 raise Leave from None
         self._target.write(shown)
         self._target.flush()
-        line = self._source.readline()
+        line = line_from(self._source)
         if not line:
             self._write("")
             raise Leave

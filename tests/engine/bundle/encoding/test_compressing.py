@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap_tui.engine.bundle import writer as writer_module
+from airgap_tui.engine.bundle import stored_content
 from airgap_tui.engine.bundle.encoding.codec import Codec, Compression
 from airgap_tui.engine.bundle.encoding.decompression import decoder
 from airgap_tui.engine.bundle.encoding.reencode import finder
@@ -202,7 +202,7 @@ def test_stopped_while_encoding_it_does_not_fetch_again(
         raise Stopped
 
     with monkeypatch.context() as patched:
-        patched.setattr(writer_module, "reencode", stopped)
+        patched.setattr(stored_content, "reencode", stopped)
         source = SampleSource([base])
         with pytest.raises(Stopped):
             save(path, [base], source=source, compression=ZSTD)
