@@ -25,19 +25,24 @@ def line_from(source: TextIO) -> str:
     """A line with its end, or nothing where no more comes. Raises `KeyboardInterrupt`.
 
     A Ctrl-C that comes before the wait for a terminal has quite begun ends it as well: without the
-    wake-up descriptor Python would notice it only behind the line.
+    wake-up descriptor Python would notice it only behind the line. What is typed ahead stays with
+    the terminal, where the next wait sees it.
     """
-    if source.isatty():
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        try:
-            select.select([source.fileno(), reader], [], [])
-        finally:
-            signal.set_wakeup_fd(before)
-            os.close(writer)
-            os.close(reader)
-    return source.readline()
+    if not source.isatty():
+        return source.readline()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        select.select([source.fileno(), reader], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+        os.close(reader)
+    line = b""
+    while not line.endswith(b"\n") and (sign := os.read(source.fileno(), 1)):
+        line += sign
+    return line.decode(source.encoding, "replace")
 
 
 class Typed:

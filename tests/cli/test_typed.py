@@ -12,7 +12,7 @@ from typing import TextIO
 import pytest
 
 from airgap_tui.cli.guide.dialogue import Back, Dialogue, Leave
-from airgap_tui.cli.typed import Typed
+from airgap_tui.cli.typed import Typed, line_from
 
 SECRET = "correct-horse-battery"
 
@@ -153,3 +153,15 @@ def test_the_plain_twin_goes_back_from_a_login(
     with pytest.raises(raised):
         Dialogue(screen.source, Typing(screen, typed)).login("User name", "", "Password")
     assert screen.modes == modes
+
+
+def test_lines_typed_ahead_of_their_questions_are_all_there(screen: Screen) -> None:
+    """What a terminal took in while it showed nothing, it hands over in one piece afterwards."""
+    with Typed(screen.source, screen.target):
+        screen.type("first\nsecond\n")
+        assert screen.typed_ahead
+    assert line_from(screen.source) == "first\n"
+    assert screen.typed_ahead
+    assert line_from(screen.source) == "second\n"
+    screen.type("\x04")
+    assert line_from(screen.source) == ""
