@@ -210,12 +210,12 @@ class ImportScreen(ErrandScreen[None]):
 
     def go_on(self) -> None:
         seen = self._seen
-        if self.not_yet or self.under_way("start") or self.under_way("sought"):
+        if self.not_yet or self.under_way("start"):
             return
         if seen is not None and seen.complete and not seen.needed:
             self._open_kept()
-        elif seen is None or (seen.volumes is not None and not seen.unread):
-            self._seek(begin=True)
+        elif self.under_way("sought") or seen is None or (seen.volumes and not seen.unread):
+            self._seek(begin=True)  # also while it looks, lest an Enter typed ahead gets lost
         else:
             self._begin()
 

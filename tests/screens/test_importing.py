@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -132,6 +133,37 @@ def test_a_damaged_disc_is_told_with_what_helps(
 
     wizard(steps, route=the_route(crossing), at="Open")
     assert len(started) == 2
+
+
+def test_enter_typed_ahead_while_it_looks_is_not_lost(
+    wizard: Drive,
+    crossing: Crossing,
+    parts: list[tuple[Volume, Contents]],
+    tray: Path,
+    started: list[ImportSpec],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    insert(tray, parts[1])
+    looks_on, seek = threading.Event(), outlook.seek_volumes
+
+    def slow(set_id: str, known: Iterable[Path]) -> outlook.Sought:
+        looks_on.wait(10)
+        return seek(set_id, known)
+
+    monkeypatch.setattr(outlook, "seek_volumes", slow)
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, "of pod are missing")
+        await pilot.press("i")
+        await until(pilot, "[ Import volume 2 ]")
+        await settled(pilot)
+        await pilot.press("r", "enter")
+        assert not started
+        looks_on.set()
+        await until(pilot, "1 of 3 volumes is read, insert any other.")
+
+    wizard(steps, route=the_route(crossing), at="Open")
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)], ids=str)
