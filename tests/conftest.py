@@ -207,6 +207,14 @@ def docker_engine(_shared_docker_engine: services.DockerEngine) -> Iterator[serv
     _shared_docker_engine.remove_all_images()
 
 
+@pytest.fixture
+def containerd_store_engine() -> Iterator[services.DockerEngine]:
+    """A private `dockerd` that keeps its images in containerd."""
+    engine = services.start_docker_engine(containerd_store=True)
+    yield engine
+    engine.stop()
+
+
 @pytest.fixture(scope="session")
 def podman_socket() -> Iterator[services.PodmanService]:
     """Podman's Docker-compatible socket on private storage; call it to run podman there."""

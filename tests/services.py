@@ -462,11 +462,14 @@ def _base64url(data: bytes) -> str:
 
 
 class DockerEngine(Service):
-    """A private `dockerd` without networks; `host` is its socket."""
+    """A private `dockerd` without networks; `host` is its socket. Its images are in the classic
+    store unless it is `containerd_store`, which engines before 24 do not have."""
 
-    def __init__(self, directory: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, options: Sequence[str] = (), *, containerd_store: bool = False
+    ) -> None:
         config = directory / "daemon.json"
-        config.write_text("{}")
+        config.write_text(json.dumps({"features": {"containerd-snapshotter": containerd_store}}))
         self.socket = directory / "docker.sock"
         self.data = directory / "data"
         self._client: DockerClient | None = None
@@ -517,12 +520,22 @@ class DockerEngine(Service):
         super().stop()
 
 
-def start_docker_engine(options: Sequence[str] = ()) -> DockerEngine:
+def start_docker_engine(
+    options: Sequence[str] = (), *, containerd_store: bool = False
+) -> DockerEngine:
     """Start a `dockerd` with its own containerd; the caller stops it."""
     program("dockerd")
     program("containerd")
     need_root()
-    return DockerEngine(_directory(), options)
+    if containerd_store and (version := _dockerd_version()) < 24:
+        pytest.skip(f"Docker here is version {version}; containerd's image store came with 24")
+    return DockerEngine(_directory(), options, containerd_store=containerd_store)
+
+
+def _dockerd_version() -> int:
+    told = run_program("dockerd", "--version").stdout
+    found = re.search(r"version (\d+)", told)
+    return int(found[1]) if found else 0
 
 
 class PodmanService(Service):

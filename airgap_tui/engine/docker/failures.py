@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from airgap_tui.engine.redaction import redact
 
 NAMES = {"docker": "Docker", "podman": "Podman"}
 _CONNECT_TIMEOUT = 10.0
+_PART_LACKING = re.compile(r"content digest \S+ not found")
+"""What Docker says, with 404, of an image in containerd's store that it cannot export."""
 
 _START = {
     "docker": "Start it: sudo systemctl start docker",
@@ -68,7 +71,7 @@ def speaking_to(host: Host, kind: Kind, what: str) -> Iterator[None]:
         yield
     except APIError as error:
         said = redact(str(error.explanation or error)).strip()
-        if error.status_code == 404:
+        if error.status_code == 404 and not _PART_LACKING.search(said):
             raise NotFound(
                 f"{name} does not have {what}", hint=f"{kind} images  lists what it has."
             ) from None
@@ -102,6 +105,8 @@ def _reason(error: BaseException) -> str:
 def _hint(said: str) -> str:
     if "no space left" in said.lower():
         return "The engine's disk is full: docker system df  shows what takes the room."
+    if _PART_LACKING.search(said):
+        return "The engine lacks a part of it: pull it anew there, or save it from its registry."
     return ""
 
 

@@ -1,4 +1,8 @@
-"""Compare image IDs: what a bundle or an archive holds, and what an engine has by the same name."""
+"""Compare image IDs: what a bundle or an archive holds, and what an engine has by the same name.
+
+In containerd's store an ID tells how an image came: pulled, it is that of the index with all
+platforms; loaded, that of a manifest. There an image is the same also where its layers are.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,10 @@ from airgap_tui.engine.bundle.archives.passing import PassingArchive
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.docker.engine import Engine
 from airgap_tui.engine.docker.hosts import Kind
+from airgap_tui.engine.docker.info import EngineImage
 from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, Stopped
 from airgap_tui.engine.events import ItemChanged, ItemState, JobFinished, JobStarted, Sink
-from airgap_tui.engine.jobs.load_bundles import choose
+from airgap_tui.engine.jobs.load_bundles import Wanted, choose
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sources import open_sources
 from airgap_tui.engine.oci.digest import Digest
@@ -63,11 +68,30 @@ class AgainstEngineResult:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """An image and the IDs under which an engine may hold it: by its config, by its manifest."""
+    """An image: `image_id` is its config's digest, `digests` those of its manifest (first) and
+    of all else by which it goes, `diff_ids` those of its unpacked layers."""
 
     name: str
     image_id: Digest
-    manifest: Digest | None = None
+    digests: tuple[Digest, ...]
+    diff_ids: tuple[Digest, ...]
+
+    @classmethod
+    def of(cls, one: Wanted) -> _Expected:
+        image, manifest = one.image, one.image.manifest
+        layers = image.bundle.config(manifest).diff_ids
+        return cls(one.reference, image.image_id, (manifest.digest, *one.digests), layers)
+
+    def id_in(self, engine: Engine) -> Digest:
+        """The ID that a load would give it there."""
+        return self.digests[0] if engine.info.containerd_store and self.digests else self.image_id
+
+    def is_held(self, engine: Engine, image: EngineImage) -> bool:
+        """Whether what the engine has by this name is this image."""
+        if not engine.info.containerd_store:
+            return image.id == self.image_id
+        same_layers = bool(self.diff_ids) and image.diff_ids == self.diff_ids
+        return image.id in self.digests or same_layers
 
 
 def run(spec: AgainstEngineSpec, sink: Sink, token: CancelToken) -> AgainstEngineResult:
@@ -75,9 +99,7 @@ def run(spec: AgainstEngineSpec, sink: Sink, token: CancelToken) -> AgainstEngin
     started = time.monotonic()
     bundles, archives = open_sources(spec.paths)
     wanted, results = choose(bundles, (), None, spec.settings.platform or DEFAULT_PLATFORM)
-    expected = [
-        _Expected(one.reference, one.image.image_id, one.image.manifest.digest) for one in wanted
-    ]
+    expected = [_Expected.of(one) for one in wanted]
     for path in archives:
         try:
             expected += _in_archive(path, token)
@@ -99,11 +121,9 @@ def run(spec: AgainstEngineSpec, sink: Sink, token: CancelToken) -> AgainstEngin
 
 
 def _compared(engine: Engine, one: _Expected) -> ItemResult:
-    ours = one.image_id
-    if engine.info.containerd_store and one.manifest is not None:
-        ours = one.manifest
+    ours = one.id_in(engine)
     try:
-        theirs = engine.inspect(one.name).id
+        image = engine.inspect(one.name)
     except NotFound:
         absent = NotFound(
             f"{engine.info.name} does not have {one.name}", hint="airgap-tui load  brings it there."
@@ -111,9 +131,9 @@ def _compared(engine: Engine, one: _Expected) -> ItemResult:
         return ItemResult.failed(one.name, absent)
     except AirgapError as error:
         return ItemResult.failed(one.name, error)
-    if theirs != ours:
+    if not one.is_held(engine, image):
         differs = ContentMismatch(
-            f"{one.name} is {theirs.short} in {engine.info.name} and {ours.short} here",
+            f"{one.name} is {image.id.short} in {engine.info.name} and {ours.short} here",
             hint="The tag has moved, or one of them was built anew.",
         )
         failed = ItemResult.failed(one.name, differs)
@@ -124,7 +144,7 @@ def _compared(engine: Engine, one: _Expected) -> ItemResult:
             error=redact(failed.error),
             hint=failed.hint,
             exit_code=failed.exit_code,
-            target_digest=str(theirs),
+            target_digest=str(image.id),
         )
     return ItemResult(one.name, ItemState.DONE, str(ours))
 
@@ -136,4 +156,5 @@ def _in_archive(path: Path, token: CancelToken) -> Iterator[_Expected]:
             token.check()
     for entry in archive.entries:
         if entry.image_id is not None:
-            yield from (_Expected(name, entry.image_id) for name in entry.names)
+            for name in entry.names:
+                yield _Expected(name, entry.image_id, (), entry.diff_ids)

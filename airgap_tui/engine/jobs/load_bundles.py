@@ -53,11 +53,12 @@ from airgap_tui.engine.redaction import redact
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An image to load; `target` is the name that `naming` adds."""
+    """An image to load; `target` is the name that `naming` adds, `digests` as in `Item`."""
 
     reference: str
     image: LoadImage
     target: Reference | None = None
+    digests: frozenset[Digest] = frozenset()
 
     def expected(self, engine: Engine) -> Digest:
         """The image ID that this image has in that engine."""
@@ -110,7 +111,7 @@ def choose(
             continue
         target = targets.get(item.reference)
         names = tuple(name for name in (item.reference, target) if name is not None and name.tag)
-        wanted.append(Wanted(item.name, replace(image, names=names), target))
+        wanted.append(Wanted(item.name, replace(image, names=names), target, item.digests))
     return wanted, results
 
 

@@ -1,6 +1,6 @@
-"""An archive on its way to an engine as it is, of which only `manifest.json` is read in passing.
+"""An archive on its way to an engine as it is; `manifest.json` and configs are read in passing.
 
-So it is known afterwards which names and image IDs the engine must have.
+So it is known afterwards which names, image IDs and layers the engine must have.
 """
 
 from __future__ import annotations
@@ -8,23 +8,29 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airgap_tui.engine.bundle.archives.tar_stream import Chunks, Kind, TarStream
 from airgap_tui.engine.errors import MalformedContent
 from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.oci.digest import Digest, Hasher
+from airgap_tui.engine.oci.image_config import ImageConfig
 
 _LARGEST_MANIFEST = 16 * 1024 * 1024
+_LARGEST_CONFIG = 1024 * 1024
+"""Small layers go by the same names, so what is larger is not looked at."""
+
 _CONFIG = re.compile(r"(?:blobs/sha256/([0-9a-f]{64})|([0-9a-f]{64})\.json)")
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """One image as `manifest.json` tells of it; `image_id` None where its file has another name."""
+    """One image as `manifest.json` tells of it; `image_id` None where its file has another name.
+    `diff_ids` as in `ImageConfig`, empty where the config was not found."""
 
     names: tuple[str, ...]
     image_id: Digest | None
+    diff_ids: tuple[Digest, ...] = ()
 
 
 class PassingArchive:
@@ -50,11 +56,15 @@ class PassingArchive:
     def chunks(self) -> Iterator[bytes]:
         """Raises `MalformedContent` and `UnsafeContent` for what is not such an archive."""
         found = False
+        layers: dict[Digest, tuple[Digest, ...]] = {}
         stream = TarStream(self, self._what, self._contents)
         for member in stream:
-            if member.name == "manifest.json" and member.kind is Kind.FILE:
+            image_id = _named_by(member.name) if member.kind is Kind.FILE else None
+            if member.kind is Kind.FILE and member.name == "manifest.json":
                 self.entries = self._read(stream.read(_LARGEST_MANIFEST))
                 found = True
+            elif image_id is not None and member.size <= _LARGEST_CONFIG:
+                layers[image_id] = _layers(stream.read(_LARGEST_CONFIG))
             yield from self._drained()
             for _ in stream.chunks():
                 yield from self._drained()
@@ -63,6 +73,10 @@ class PassingArchive:
                 f"{self._what} is not an archive of images: it has no manifest.json",
                 hint="Expected is what docker save or podman save writes.",
             )
+        self.entries = tuple(
+            replace(entry, diff_ids=layers.get(entry.image_id, ())) if entry.image_id else entry
+            for entry in self.entries
+        )
         yield from self._drained()
 
     def _drained(self) -> Iterator[bytes]:
@@ -79,6 +93,18 @@ class PassingArchive:
 
 def _entry(entry: dict[str, object]) -> ArchiveEntry:
     names = entry.get("RepoTags") or []
-    match = _CONFIG.fullmatch(str(entry.get("Config")))
-    image_id = None if match is None else Digest("sha256", match[1] or match[2])
+    image_id = _named_by(str(entry.get("Config")))
     return ArchiveEntry(tuple(map(str, names)) if isinstance(names, list) else (), image_id)
+
+
+def _named_by(path: str) -> Digest | None:
+    """The image ID that the path of a config tells."""
+    match = _CONFIG.fullmatch(path)
+    return None if match is None else Digest("sha256", match[1] or match[2])
+
+
+def _layers(raw: bytes) -> tuple[Digest, ...]:
+    try:
+        return ImageConfig.parse(raw).diff_ids
+    except MalformedContent:
+        return ()  # a small layer, or a manifest
