@@ -10,6 +10,8 @@ from airgap_tui.engine.errors import AirgapError, MalformedContent
 
 T = TypeVar("T")
 
+_LARGEST = 2**63 - 1
+
 _UNPAIRED = re.compile(r"[\ud800-\udfff]")
 """Half of a character, which JSON can write and no file or terminal takes."""
 
@@ -49,7 +51,7 @@ class Fields:
 
     def count(self, key: str) -> int:
         value = self.take(key, 0)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
             raise MalformedContent(f"bundle.json: {self._where}: {key} is not a count")
         return value
 

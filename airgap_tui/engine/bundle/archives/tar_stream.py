@@ -28,6 +28,9 @@ _MOST_BEHIND = 64 * 1024 * 1024
 """What may follow the end of a tar, or a place where it is broken, before nothing more is read:
 records are filled up with some kilobytes, and an engine tells its failure there."""
 
+_LARGEST_MEMBER = 2**63 - 1
+_RECORD = re.compile(rb"([0-9]{1,7}) ")
+_SIZE = re.compile(r"[0-9]{1,19}")
 _ENGINE_ERROR = re.compile(rb'\{"(?:errorDetail|error|message)".*', re.DOTALL)
 
 
@@ -255,23 +258,25 @@ class TarStream:
 def _pax(records: bytes, what: str) -> dict[str, str]:
     """Records `length key=value\\n` (POSIX pax)."""
     found: dict[str, str] = {}
-    while records.strip(b"\0"):
-        length, space, _ = records.partition(b" ")
-        if not space or not length.isdigit() or not len(length) < int(length) <= len(records):
+    start, end = 0, len(records.rstrip(b"\0"))
+    while start < end:
+        match = _RECORD.match(records, start)
+        following = start + int(match[1]) if match is not None else 0
+        if match is None or not match.end() <= following <= len(records):
             raise MalformedContent(f"{what}: an extended tar header cannot be read")
-        record, records = records[: int(length)], records[int(length) :]
-        key, _, value = record[len(length) + 1 : -1].partition(b"=")
+        key, _, value = records[match.end() : following - 1].partition(b"=")
         if key.startswith(b"GNU.sparse"):
             raise UnsafeContent(f"{what}: sparse members are refused")
         found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
+        start = following
     return found
 
 
 def _size(attribute: str | None, size: int, what: str) -> int:
     if attribute is not None:
-        if not attribute.isascii() or not attribute.isdigit():
-            raise MalformedContent(f"{what}: a member's size is {attribute!r}")
-        return int(attribute)
-    if size < 0:
+        if _SIZE.fullmatch(attribute) is None:
+            raise MalformedContent(f"{what}: a member's size is {attribute[:40]!r}")
+        size = int(attribute)
+    if not 0 <= size <= _LARGEST_MEMBER:
         raise MalformedContent(f"{what}: a member's size is {size}")
     return size

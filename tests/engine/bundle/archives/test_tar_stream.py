@@ -123,6 +123,36 @@ def test_a_huge_extended_header_is_refused() -> None:
         list(TarStream(Cut(member.tobuf(tarfile.GNU_FORMAT) + bytes(4096), 512)))
 
 
+def extended(records: bytes) -> bytes:
+    """A tar of one empty file with these records before it."""
+    before, member = tarfile.TarInfo("././@PaxHeader"), tarfile.TarInfo("a")
+    before.type, before.size = tarfile.XHDTYPE, len(records)
+    return b"".join(
+        (before.tobuf(), records, bytes(-len(records) % 512), member.tobuf(), bytes(1024))
+    )
+
+
+def test_a_megabyte_of_the_smallest_records_is_read() -> None:
+    (member,) = TarStream(Cut(extended(b"5 a=\n" * 200_000), 1 << 20))
+    assert (member.name, member.size) == ("a", 0)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        b"9" * 5000 + b" a=b\n",
+        b"5009 size=" + b"9" * 4998 + b"\n",
+        b"30 size=%d\n" % 2**63,
+        b"4 a=b\n",
+        b"900 a=b\n",
+        b"x",
+    ],
+)
+def test_an_extended_header_that_lies_is_malformed(records: bytes) -> None:
+    with pytest.raises(MalformedContent, match=r"extended tar header|member's size"):
+        list(TarStream(Cut(extended(records), 512)))
+
+
 @pytest.mark.parametrize("cut", [0, 100, 512, 1024, 60_000])
 def test_an_archive_that_ends_too_early_is_malformed(cut: int) -> None:
     with pytest.raises(MalformedContent):
