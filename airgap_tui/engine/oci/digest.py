@@ -53,7 +53,7 @@ class Digest:
     @classmethod
     def of(cls, data: bytes | bytearray | memoryview, algorithm: str = "sha256") -> Digest:
         """The digest of bytes in memory."""
-        hasher = hashlib.new(algorithm, data, usedforsecurity=False)
+        hasher = hashlib.new(algorithm, data)
         return cls(algorithm, hasher.hexdigest())
 
     @classmethod
@@ -62,7 +62,7 @@ class Digest:
 
     def hasher(self) -> Hasher:
         """A new hasher of this digest's algorithm; it releases the GIL for large buffers."""
-        return hashlib.new(self.algorithm, usedforsecurity=False)
+        return hashlib.new(self.algorithm)
 
     @property
     def short(self) -> str:
