@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from textual.binding import Binding, BindingsMap
+from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
 
@@ -103,17 +103,6 @@ def footer_keys(keys: Iterable[LiveKey]) -> list[LiveKey]:
     general = [live for live in shown if live.general]
     own.sort(key=lambda live: not live.first)
     return own + general[: max(0, LEAST_SHOWN - len(own))]
-
-
-def key_table(*kinds: type[DOMNode]) -> list[tuple[str, str]]:
-    """Names and texts of all keys that these screens and widgets declare, for documents."""
-    rows: dict[tuple[str, str], None] = {}
-    for kind in kinds:
-        bindings: BindingsMap = kind._merge_bindings()
-        for _key, binding in bindings:
-            if binding.key_display:
-                rows[binding.key_display, binding.description] = None
-    return list(rows)
 
 
 def _live(node: DOMNode, binding: Binding) -> LiveKey:

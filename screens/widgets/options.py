@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from textual.events import Click
 from textual.message import Message
@@ -34,7 +34,6 @@ class Options(Control):
         key("home", "ends(0)", "first and last", name="Home/End", shown=False),
         key("end", "ends(-1)", "first and last", name="Home/End", shown=False),
     ]
-    sign_width: ClassVar[int] = 0
 
     class Moved(Message):
         """Another option became the current one."""

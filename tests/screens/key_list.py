@@ -7,12 +7,12 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
+from textual.binding import BindingsMap
 from textual.dom import DOMNode
 
 import screens
 from airgap_tui.engine.guide.steps import Side
 from screens.base import WizardScreen
-from screens.keys import key_table
 from screens.watching import WatchingScreen
 from screens.widgets.controls import Button, Checkbox
 from screens.widgets.options import Menu
@@ -52,6 +52,17 @@ def table() -> str:
         if keys
     ]
     return "\n".join(["| where | keys |", "| --- | --- |", *rows])
+
+
+def key_table(*kinds: type[DOMNode]) -> list[tuple[str, str]]:
+    """Names and texts of all keys that these screens and widgets declare."""
+    rows: dict[tuple[str, str], None] = {}
+    for kind in kinds:
+        bindings: BindingsMap = kind._merge_bindings()
+        for _key, binding in bindings:
+            if binding.key_display:
+                rows[binding.key_display, binding.description] = None
+    return list(rows)
 
 
 def _steps() -> Iterator[tuple[str, type[DOMNode]]]:

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from screens.app import WizardApp
 from screens.base import WizardScreen
-from screens.keys import key, key_table
+from screens.keys import key
 from screens.modals.question import Question
 from screens.widgets.controls import Button, Checkbox, Row
 from screens.widgets.fields import Field
@@ -19,6 +19,7 @@ from screens.widgets.table import Table
 from screens.widgets.text import Line
 from tests.screens.conftest import rows
 from tests.screens.gallery import SaveScreen, offline, online
+from tests.screens.key_list import key_table
 from tests.screens.test_frame import wizard_of
 
 Drive = Callable[..., WizardApp]

@@ -82,12 +82,6 @@ def edited(text: str, edits: list[Edit]) -> str:
     return text
 
 
-def line_end(text: str, index: int) -> int:
-    """Where the line of this character ends."""
-    end = text.find("\n", index)
-    return len(text) if end < 0 else end
-
-
 def quoted(text: str) -> str:
     """The text as a YAML scalar on one line, whatever is in it."""
     if text.isprintable():

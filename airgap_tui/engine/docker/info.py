@@ -29,7 +29,6 @@ class EngineInfo:
     kind: Kind
     version: str
     api_version: str
-    storage_driver: str
     host: str
     local: bool
     root: Path | None = None
@@ -75,7 +74,6 @@ def read_info(
         kind,
         str(version.get("Version", "")),
         str(version.get("ApiVersion", "")),
-        str(info.get("Driver", "")),
         host,
         local,
         root if local and root.is_dir() else None,

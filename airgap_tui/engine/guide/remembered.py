@@ -15,7 +15,6 @@ LAST_BUNDLE = "last bundle"
 LAST_KEPT = "last kept bundle"
 LAST_DESTINATION = "last destination"
 LAST_REGISTRY = "last registry"
-THEME = "theme"
 
 _FILE = "wizard.json"
 _LARGEST = 64 * 1024

@@ -17,7 +17,6 @@ from airgap_tui.engine.ngc.versions import Scheme, TagVersion, Version, classify
 from airgap_tui.engine.oci.platform import Platform
 
 NOT_A_VERSION = "Not a version"
-_WILD = frozenset("*?[")
 
 PlatformsOf = Callable[[TaggedImage], tuple[Platform, ...]]
 

@@ -107,7 +107,7 @@ def test_an_archive_of_the_old_kind(
 class KnownEngine:
     """An engine with containerd's store that has these images."""
 
-    info = EngineInfo("docker", "28.0", "1.48", "overlayfs", "", True, containerd_store=True)
+    info = EngineInfo("docker", "28.0", "1.48", "", True, containerd_store=True)
 
     def __init__(self, images: Mapping[str, EngineImage]) -> None:
         self._images = images

@@ -119,7 +119,7 @@ def test_a_manifest_that_is_too_large_is_not_even_read() -> None:
 
 def test_artifacts_are_no_images() -> None:
     assert IMAGE.is_image
-    empty = descriptor("{}", media_types.OCI_EMPTY)
+    empty = descriptor("{}", "application/vnd.oci.empty.v1+json")
     assert not Manifest.build(empty, [], artifact_type="application/x").is_image
     assert not Manifest.build(descriptor("x", "application/vnd.cncf.helm.config"), []).is_image
 

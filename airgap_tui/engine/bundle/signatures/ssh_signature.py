@@ -135,12 +135,6 @@ def _public_key(signature: bytes) -> bytes | None:
     return key if key and len(key) == size else None
 
 
-def fingerprint_of(signature: bytes) -> str:
-    """The fingerprint of the key inside a signature; empty where this is none."""
-    public = _public_key(signature)
-    return "" if public is None else _fingerprint(public)
-
-
 def _fingerprint(public: bytes) -> str:
     """As `ssh-keygen -l` prints it."""
     return f"SHA256:{base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip('=')}"
