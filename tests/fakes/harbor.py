@@ -1,7 +1,7 @@
 """A Harbor as far as a push meets it: projects, who may do what in them, tokens, and a registry.
 
 Its answers follow the sources of goharbor/harbor: `src/server/middleware/v2auth/auth.go` for `/v2`,
-`src/server/v2.0/handler/project.go` for the projects, and its middleware against forged forms. The
+`src/server/v2.0/handler/project.go` for the projects, and its CSRF middleware. The
 registry behind them is the fake one, which the contract suite holds to a real Distribution.
 """
 

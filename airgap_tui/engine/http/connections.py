@@ -116,7 +116,7 @@ class _Wire(requests.Session):
         self._own: _Adapter | None = None
         self._any: _Adapter | None = None
         self.trust_env = False
-        # A session cookie makes some registries ask for a token against forged forms.
+        # With a session cookie some registries demand a CSRF token.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers.clear()
         self.mount("http://", _Adapter(None))

@@ -12,7 +12,7 @@ from airgap_tui.engine.errors import (
     NotFound,
     UnsafeContent,
 )
-from airgap_tui.engine.oci import media_types
+from airgap_tui.engine.oci import image_config, media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.image_config import ImageConfig
@@ -23,7 +23,6 @@ from airgap_tui.engine.registry.auth import Scopes
 from airgap_tui.engine.registry.request import Fetched, Request
 from airgap_tui.engine.registry.session import Session
 
-MAX_CONFIG_BYTES = 8 * 1024 * 1024
 _MAX_DEPTH = 4
 _MAX_DOCUMENTS = 1000
 _MAX_TOTAL_BYTES = 64 * 1024 * 1024
@@ -167,7 +166,7 @@ def image_platform(
     config = manifest.config
     if not manifest.is_image:
         return None
-    if config.size > MAX_CONFIG_BYTES:
+    if config.size > image_config.MAX_BYTES:
         raise UnsafeContent(f"{reference}: a config of {config.size} bytes is refused")
     path = f"{reference.repository}/blobs/{config.digest}"
     scopes = pull_scope(reference.repository)
@@ -176,7 +175,7 @@ def image_platform(
     for _attempt in range(2):
         if _is_content(config, body):
             break
-        body = session.fetch(request, MAX_CONFIG_BYTES, token).body
+        body = session.fetch(request, image_config.MAX_BYTES, token).body
     if body is None or not _is_content(config, body):
         raise ContentMismatch(f"{reference}: the config that came is not {config.digest}")
     platform = ImageConfig.parse(body, str(reference)).platform

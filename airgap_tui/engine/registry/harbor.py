@@ -8,8 +8,8 @@ The calls are those of `api/v2.0/swagger.yaml` of goharbor/harbor: `GET /ping`, 
 `POST /projects`, with the registry's login as Basic authorization. Its handler
 (src/server/v2.0/handler/project.go) lets administrators create projects, and others where Harbor
 is set so. A robot of one project (`robot$project+name`) never may; one of the system level may with
-that right. No cookies are kept (`http.connections`): with one Harbor wants a token against forged
-forms.
+that right. No cookies are kept (`http.connections`): with a session cookie Harbor demands a CSRF
+token.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class RegistrySource:
         except NotFound as missing:
             if not (blob.urls and media_types.is_foreign_layer(blob.media_type)):
                 raise NotFound(
-                    f"{reference}: its file {blob.digest} is not in the registry (404)",
+                    f"{reference}: its blob {blob.digest} is not in the registry (404)",
                     hint="The image is broken there; its publisher has to push it again.",
                 ) from None
             failure: AirgapError = missing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +15,8 @@ from airgap_tui.engine.errors import (
     NotFound,
 )
 from airgap_tui.engine.events import Sink, discard
-from airgap_tui.engine.http.failures import content_length
+from airgap_tui.engine.http.endpoint import authority
+from airgap_tui.engine.http.failures import Answer, content_length
 from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.oci.content import Closure, Opener, Report
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -179,11 +179,11 @@ class RegistryTarget:
             fresh=True,
         )
         answer = self.session.fetch(request, MAX_BYTES, token, retry=False)
-        if answer.status in (400, 404) and "MANIFEST_BLOB_UNKNOWN" in _codes(answer):
+        if answer.status in (400, 404) and "MANIFEST_BLOB_UNKNOWN" in _refused(answer).codes:
             token.sleep(_RECHECK_AFTER)
             answer = self.session.fetch(request, MAX_BYTES, token, retry=False)
         if answer.status in (400, 404):
-            raise self._rejected(reference, document, answer, token)
+            raise self._rejected(reference, document, _refused(answer), token)
         self._compare(reference, document, locator, answer, token)
         return answer
 
@@ -223,11 +223,10 @@ class RegistryTarget:
         self,
         reference: Reference,
         document: Manifest | Index,
-        answer: Fetched,
+        answer: Answer,
         token: CancelToken,
     ) -> AirgapError:
-        codes = _codes(answer)
-        if "MANIFEST_BLOB_UNKNOWN" in codes and isinstance(document, Manifest):
+        if "MANIFEST_BLOB_UNKNOWN" in answer.codes and isinstance(document, Manifest):
             missing = [b for b in document.blobs if not self._there(reference, b, token)]
             with self._lock:
                 for blob in missing:
@@ -235,17 +234,17 @@ class RegistryTarget:
             if missing:
                 names = ", ".join(str(blob.digest) for blob in missing[:3])
                 return ConnectionFailure(
-                    f"{reference.tagged_name}: the registry has lost files that it took: {names}",
+                    f"{reference.tagged_name}: the registry lost blobs that it accepted: {names}",
                     hint="Push again: only what is missing is sent.",
                 )
-        detail = _detail(answer)
+        said = f": {answer.detail}" if answer.detail else ""
         if answer.status == 404:
             return NotFound(
-                f"{reference.tagged_name}: the registry has no place for it (404){detail}",
+                f"{reference.tagged_name}: the registry has no place for it (404){said}",
                 hint="Create the project or repository there first.",
             )
         return ConnectionFailure(
-            f"{reference.tagged_name}: the registry does not take its manifest (400){detail}"
+            f"{reference.tagged_name}: the registry does not take its manifest (400){said}"
         )
 
     def _refer(
@@ -280,21 +279,5 @@ def push_scope(repository: str) -> Scopes:
     return frozenset({f"repository:{repository}:pull,push"})
 
 
-def _codes(answer: Fetched) -> set[str]:
-    return {str(error.get("code")) for error in _errors(answer)}
-
-
-def _detail(answer: Fetched) -> str:
-    texts = [str(error.get("message") or error.get("code") or "") for error in _errors(answer)]
-    line = "".join(c for c in " ".join("; ".join(texts).split()) if c.isprintable())[:200]
-    return f": {line}" if line else ""
-
-
-def _errors(answer: Fetched) -> list[dict[str, object]]:
-    try:
-        errors = json.loads(answer.body)["errors"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return []
-    return (
-        [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    )
+def _refused(answer: Fetched) -> Answer:
+    return Answer(answer.status, answer.headers, answer.body, authority(answer.url))

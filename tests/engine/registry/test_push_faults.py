@@ -399,7 +399,9 @@ def test_a_layer_that_the_registry_does_not_know_yet(
 
     lost = str(closure.blobs[0].digest)
     del fake.blobs["a/b"][lost]
-    with pytest.raises(ConnectionFailure, match=f"lost files that it took: {lost}") as refused:
+    with pytest.raises(
+        ConnectionFailure, match=f"registry lost blobs that it accepted: {lost}"
+    ) as refused:
         target.tag(reference, closure, token)
     assert "Push again" in refused.value.hint
     assert len(fake.seen("PUT", "manifests")) == 4, "one more try, and no more"
@@ -412,6 +414,8 @@ def test_a_layer_that_the_registry_does_not_know_yet(
         (faults.refused(404, "NAME_UNKNOWN", "project x not found"), NotFound, "project x"),
         (faults.refused(400, "MANIFEST_INVALID", "too many layers"), ConnectionFailure,
          "too many layers"),
+        (faults.refused(400, "MANIFEST_INVALID", "not with nvapi-0123abc"), ConnectionFailure,
+         r"not with \*+$"),
         (faults.refused(403, "DENIED", "read only"), AccessDenied, "may not be written.*read only"),
         (faults.refused(412, "DENIED", "quota"), AccessDenied, "412"),
         (faults.status(413), ConnectionFailure, "413"),
