@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 detach_option = click.option(
     "--detach",
     is_flag=True,
-    help="Work without this terminal; prints the job's ID, for airgap-tui attach.",
+    help="Run in the background; prints the job's ID for airgap-tui attach.",
 )
 
 

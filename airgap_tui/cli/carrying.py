@@ -22,14 +22,14 @@ _OPTIONS = (
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="Carry this executable of airgap-tui, as for another kind of machine.",
+        help="Carry this airgap-tui executable, for instance one for another architecture.",
     ),
     click.option(
         "--tool-for",
         metavar="TARGETS",
-        help="Carry airgap-tui for these: Python, machine or both, as 3.11/x86_64,3.12; or all.",
+        help="Carry airgap-tui for these Pythons, machines or both: 3.11/x86_64,3.12, or all.",
     ),
-    click.option("--no-tool", is_flag=True, help="Carry no airgap-tui: data alone."),
+    click.option("--no-tool", is_flag=True, help="Do not carry airgap-tui: data only."),
 )
 
 

@@ -36,7 +36,7 @@ def _select_options(function: Any) -> Any:
                 type=click.Choice([one.name for one in PRESETS]),
                 multiple=True,
                 metavar="NAME",
-                help=f"A usual choice: {names}.",
+                help=f"A ready-made rule: {names}.",
             ),
             click.option(
                 "--project", default="", metavar="ORG", help="Repositories of this organisation."
@@ -46,18 +46,21 @@ def _select_options(function: Any) -> Any:
                 "images",
                 multiple=True,
                 metavar="TEXT",
-                help="Only those whose name holds the text; in nvidia without --project.",
+                help="Only repositories whose name contains TEXT; in nvidia without --project.",
             ),
             click.option(
                 "--strict-name-match",
                 "strict",
                 is_flag=True,
-                help="Only those that --image names whole: pytorch without l4t-pytorch.",
+                help="Match the whole name with --image: pytorch, but not l4t-pytorch.",
             ),
             click.option(
-                "--include", multiple=True, metavar="GLOB", help="Only tags like this, as '*-py3'."
+                "--include",
+                multiple=True,
+                metavar="GLOB",
+                help="Only tags that match, such as '*-py3'.",
             ),
-            click.option("--exclude", multiple=True, metavar="GLOB", help="No tags like this."),
+            click.option("--exclude", multiple=True, metavar="GLOB", help="No tags that match."),
             click.option(
                 "--min-version",
                 "minimum",
@@ -73,34 +76,36 @@ def _select_options(function: Any) -> Any:
                 "python",
                 default="",
                 metavar="PY",
-                help="For this Python, as py3, where tags name one.",
+                help="For this Python, such as py3, where tags name one.",
             ),
             click.option(
                 "--latest",
                 type=click.IntRange(1),
                 metavar="N",
-                help="The newest N versions of each variant, as -py3 and -py3-igpu.",
+                help="The newest N versions of each variant, such as -py3 and -py3-igpu.",
             ),
             click.option(
                 "--arch",
                 "architectures",
                 multiple=True,
                 metavar="ARCH",
-                help="Only what is there for this, as arm64.",
+                help="Only tags that have this architecture, such as arm64.",
             ),
-            click.option("--prereleases", is_flag=True, help="Also alphas, betas and candidates."),
+            click.option(
+                "--prereleases", is_flag=True, help="Also alphas, betas and release candidates."
+            ),
             click.option(
                 "--external",
                 type=FILE,
                 metavar="FILE.yaml",
-                help="Also these images of anywhere: the NGC Replicator's YAML.",
+                help="Also the images, from any registry, in this YAML file of the NGC Replicator.",
             ),
             click.option(
                 "--since",
                 type=FILE,
                 multiple=True,
                 metavar="LIST|BUNDLE",
-                help="Leave out what a list from here, or a bundle, has with the same digest.",
+                help="Leave out what an earlier list, or a bundle, has with the same digest.",
             ),
             click.option(
                 "--replicator-state",
@@ -112,7 +117,7 @@ def _select_options(function: Any) -> Any:
                 "--descriptions",
                 type=DIRECTORY,
                 metavar="DIR",
-                help="Write the descriptions of what is chosen there.",
+                help="Write the descriptions of the chosen images into DIR.",
             ),
             click.option(
                 "-o",
@@ -120,8 +125,7 @@ def _select_options(function: Any) -> Any:
                 "target",
                 type=FILE,
                 metavar="LIST",
-                help="Write the list, or add to one that you or another verb began; without it"
-                " nothing is written.",
+                help="Write the list, or add to an existing one; without it nothing is written.",
             ),
             network_options,
         )
@@ -158,10 +162,10 @@ def select(
     target: Path | None,
     **network: Any,
 ) -> int:
-    """Choose tags by a rule, and tell the reason for each tag.
+    """Select tags by a rule, with the reason for each.
 
-    Nothing is written without -o. Globs count first, then versions, then the newest. A tag that is
-    no version is chosen only by a glob.
+    Nothing is written without -o. Globs apply first, then versions, then --latest. A tag that is
+    not a version is selected only by a glob.
     """
     from airgap_tui.engine.jobs.ngc import select as job
     from airgap_tui.engine.jobs.ngc.select_spec import SelectSpec

@@ -18,13 +18,14 @@ from airgap_tui.cli.running import run_job
     "--codec",
     type=click.Choice(("xz", "zstd", "gzip")),
     default="xz",
-    help="How to compress; usually xz.",
+    help="How to compress (default: xz).",
 )
 @click.option("--keep", is_flag=True, help="Leave the uncompressed files where they are.")
 def compress(output: Output, archives: tuple[Path, ...], codec: str, keep: bool) -> int:
     """Compress docker save archives with all cores.
 
-    Each FILE.tar becomes FILE.tar.xz; the uncompressed file goes once the new one was read back.
+    Each FILE.tar becomes FILE.tar.xz; the uncompressed file is deleted once the new one has been
+    read back.
     """
     settings = settings_of()
 

@@ -25,7 +25,7 @@ _NAME_WIDTH = 14
     type=DIRECTORY,
     default=Path(),
     metavar="PATH",
-    help="The bundle, or the directory it is to be put in; usually where you are.",
+    help="The bundle, or the directory for it (default: the current directory).",
 )
 @click.option("--online", is_flag=True, help="Also ask whether registries answer.")
 @click.option(
@@ -33,16 +33,16 @@ _NAME_WIDTH = 14
     "registries",
     multiple=True,
     metavar="HOST[:PORT]",
-    help="Ask this one with --online; usually nvcr.io and docker.io.",
+    help="Which registry to ask with --online (default: nvcr.io and docker.io).",
 )
 @network_options
 def doctor(
     output: Output, bundle: Path, online: bool, registries: tuple[str, ...], **network: Any
 ) -> int:
-    """Tell what this machine has and lacks for each step.
+    """Check what this machine has and lacks for each step.
 
-    What is lacking comes with the remedy. Local only: without --online no name is looked up and
-    no host is spoken to.
+    Whatever is missing comes with a remedy. Local only: without --online no name is looked up and
+    no host is contacted.
     """
     if registries and not online:
         raise UsageError("--registry needs --online, which allows the network to be used")

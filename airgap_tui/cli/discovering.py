@@ -31,17 +31,17 @@ _LIVE = (
     "kubernetes",
 )
 _FILES = (
-    ("slurmd-log", "slurmd-log", "A log of slurmd, also rotated and compressed."),
-    ("history", "history", "A history of bash, zsh or fish."),
+    ("slurmd-log", "slurmd-log", "A slurmd log, rotated and compressed ones too."),
+    ("history", "history", "A bash, zsh or fish history."),
     ("job-script", "job-script", "A job script."),
-    ("job-output", "job-output", "What a job has printed."),
+    ("job-output", "job-output", "The output of a job."),
     ("job-environment", "job-environment", "The environment of a job."),
-    ("sacct", "submit-line", "What sacct -o SubmitLine printed."),
+    ("sacct", "submit-line", "The output of sacct -o SubmitLine."),
     ("kubernetes", "kubernetes", "Manifests, charts, kubectl get -o json."),
-    ("definition", "definition", "A definition file of Apptainer."),
+    ("definition", "definition", "An Apptainer definition file."),
     ("dockerfile", "dockerfile", "A Dockerfile."),
     ("compose", "compose", "A Compose file."),
-    ("workflow", "workflow", "A file of Nextflow or Snakemake."),
+    ("workflow", "workflow", "A Nextflow or Snakemake workflow."),
 )
 _DAYS = 90
 
@@ -60,7 +60,7 @@ def _file_options(function: Function) -> Function:
     "airgap-tui discover --slurmd-log slurmd.log.1.gz ~/jobs",
 )
 @click.argument("paths", nargs=-1, type=FILE, metavar="[PATH]...")
-@click.option("--here", is_flag=True, help="Ask this machine too, beside hosts or paths.")
+@click.option("--here", is_flag=True, help="Search this machine as well as the hosts or paths.")
 @click.option("--docker", is_flag=True, help="Ask Docker.")
 @click.option("--podman", is_flag=True, help="Ask Podman.")
 @click.option("--containerd", is_flag=True, help="Ask containerd: crictl, ctr, nerdctl.")
@@ -69,7 +69,7 @@ def _file_options(function: Function) -> Function:
     multiple=True,
     type=click.Choice(_LIVE),
     metavar="KIND",
-    help=f"Ask this kind of source; without any, all: {', '.join(_LIVE)}.",
+    help=f"Ask only sources of this kind: {', '.join(_LIVE)}.",
 )
 @_file_options
 @click.option(
@@ -77,7 +77,7 @@ def _file_options(function: Function) -> Function:
     "hosts",
     multiple=True,
     metavar="SSH",
-    help="Ask there: user@node, or of ~/.ssh/config.",
+    help="Ask this host: user@node, or a name from ~/.ssh/config.",
 )
 @click.option(
     "--inventory",
@@ -91,23 +91,25 @@ def _file_options(function: Function) -> Function:
     "--nodes",
     multiple=True,
     metavar="RANGE",
-    help="Ask these nodes, as Slurm has them: dgx[01-04,7].",
+    help="Ask these nodes, in Slurm's notation: dgx[01-04,7].",
 )
 @click.option(
     "--search",
     multiple=True,
     metavar="DIR",
-    help="Look through this directory of each host for job scripts and definition files.",
+    help="Search this directory on each host for job scripts and definition files.",
 )
 @click.option(
-    "--since", metavar="DAYS|DATE", help="Leave out what was last used before: 30, or 2025-01-31."
+    "--since",
+    metavar="DAYS|DATE",
+    help="Leave out what was last used before then: 30, or 2025-01-31.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(1, 86400),
     default=120.0,
     metavar="S",
-    help="Seconds that one host may take; usually 120.",
+    help="Time limit for each host in seconds (default: 120).",
 )
 @click.option(
     "-o",
@@ -115,7 +117,7 @@ def _file_options(function: Function) -> Function:
     "list_file",
     type=FILE,
     metavar="LIST",
-    help="Write the images into this list; one that is there keeps your edits.",
+    help="Write the images to this list; an existing one keeps your edits.",
 )
 def discover(
     output: Output,
@@ -134,11 +136,12 @@ def discover(
     list_file: Path | None,
     **files: tuple[Path, ...],
 ) -> int:
-    """Tell which images are in use here, on other hosts, and in files.
+    """Find the images in use here, on other hosts, and in files.
 
-    Without a source, all of this machine are asked: engines, histories, Slurm, Enroot, Kubernetes.
-    Other hosts are asked over ssh, with its own keys and configuration; nothing is installed there.
-    A PATH is a file of any kind, recognised by its content, or a directory of such files.
+    Without a source, everything on this machine is searched: engines, shell histories, Slurm,
+    Enroot, Kubernetes. Other hosts are searched over ssh, with your ssh keys and configuration;
+    nothing is installed there. A PATH is a file of any kind, recognised by its content, or a
+    directory of such files.
     """
     engines = [name for name, on in zip(_ENGINES, (docker, podman, containerd), strict=True) if on]
     asked = frozenset((*engines, *live))

@@ -40,13 +40,13 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
     "form",
     type=click.Choice(("dir", "tar", "iso")),
     default="dir",
-    help="A directory (usual), a tar file or an ISO image for each volume.",
+    help="Write each volume as a directory (default), a tar file or an ISO image.",
 )
 @click.option(
     "--volume-size",
     metavar="NAME|SIZE",
     help="cd, dvd, dvd-dl, bd25, bd50, bd100, fat32 (no file over 4 GiB) or a size like 4.7GB;"
-    " without it one volume.",
+    " without it, one volume of any size.",
 )
 @click.option(
     "--only-volume",
@@ -54,26 +54,26 @@ _STOPPING = "Stopping; what is written is kept. Press Ctrl-C once more to end at
     type=click.IntRange(1),
     multiple=True,
     metavar="N",
-    help="Write this volume alone: a lost or bad one, byte for byte as it was.",
+    help="Write only this volume: replaces a lost or bad one, byte for byte.",
 )
 @click.option(
     "--change-disks",
     is_flag=True,
-    help="One volume on each disk: asks for the next one at MEDIUM when one is written.",
+    help="Write one volume to each disk: asks for the next disk at MEDIUM in between.",
 )
 @click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign the bundle first; see sign.")
 @click.option(
     "--have",
     multiple=True,
     metavar="RECEIPT|CODE",
-    help="Leave out what the offline side has, by its receipt or delivery code.",
+    help="Leave out what the offline side has by its receipt or delivery code.",
 )
 @sheet_option
 @tool_options
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Tell the volumes and the room for them, and what zstd would gain; write nothing.",
+    help="Show the volumes, the room they need and what zstd would save; write nothing.",
 )
 @detach_option
 def export(
@@ -96,9 +96,8 @@ def export(
     """Write a bundle onto disks or discs, as volumes of a chosen size.
 
     MEDIUM is a directory, usually where a disk is mounted. The same bundle and size always give the
-    same volumes. An export that was stopped goes on where it was when the same command is given
-    again; an ISO image is begun again. airgap-tui itself goes onto the first volume, and runs from
-    there without being installed.
+    same volumes. The same command again resumes an export that was stopped; an ISO image is begun
+    anew. airgap-tui itself goes onto the first volume, and runs from there without being installed.
     """
     from airgap_tui.engine.bundle.receipts.delivery_code import is_code
     from airgap_tui.engine.bundle.volumes.medium import Form, Medium

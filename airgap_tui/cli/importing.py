@@ -37,12 +37,12 @@ _STOPPING = "Stopping; what is imported is kept. Press Ctrl-C once more to end a
     "airgap-tui import /dev/sr0 -b /data/pod --change-disks",
 )
 @media_argument("media", "MEDIUM...")
-@click.option("-b", "--bundle", required=True, type=DIRECTORY, help="The bundle that is kept.")
-@click.option("--force", is_flag=True, help="Start although there seems to be too little room.")
+@click.option("-b", "--bundle", required=True, type=DIRECTORY, help="The bundle to keep.")
+@click.option("--force", is_flag=True, help="Start even if there seems to be too little room.")
 @click.option(
     "--change-disks",
     is_flag=True,
-    help="One volume after the other: asks for the next one at MEDIUM when one is read.",
+    help="Read one volume after the other: asks for the next one at MEDIUM in between.",
 )
 @receipt_option
 @trust_options
@@ -61,10 +61,10 @@ def import_(
 ) -> int:
     """Merge volumes or bundles into a bundle that is kept.
 
-    A medium is a directory, a tar file, an ISO image or a drive. Volumes come in any order, at once
-    or one by one: it tells how many are still to be read, and with a drive on a terminal asks for
-    the next. Every byte is checked while it is copied; on the same file system files are taken over
-    without copying.
+    A medium is a directory, a tar file, an ISO image or a drive. Volumes may come in any order,
+    together or one at a time: import says how many are still to be read and, with a drive and a
+    terminal, asks for the next. Every byte is checked while it is copied; on the same file system,
+    files are linked instead of copied.
     """
     from airgap_tui.engine.jobs import importing as job
 

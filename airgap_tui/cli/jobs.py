@@ -23,9 +23,9 @@ _OUTCOMES = {0: "Finished", 1: "Finished, some failed", 3: "Finished, some damag
 
 @verb("airgap-tui jobs", "airgap-tui jobs --json")
 def jobs(output: Output) -> int:
-    """List the jobs that run without a terminal.
+    """List background jobs.
 
-    Earlier ones stay in the list for a while, with what became of them.
+    Finished jobs stay listed for a while, with their outcome.
     """
     from airgap_tui.engine.jobs.job_list import list_jobs
 
@@ -57,14 +57,12 @@ def jobs(output: Output) -> int:
 
 @verb("airgap-tui attach", "airgap-tui attach pod-2025-07")
 @click.argument("job", default="", metavar="[ID|BUNDLE]")
-@click.option(
-    "--continue", "go_on", is_flag=True, help="Start a job that was cut short again, first."
-)
+@click.option("--continue", "go_on", is_flag=True, help="First restart a job that was interrupted.")
 def attach(output: Output, job: str, go_on: bool) -> int:
-    """Show a job that runs without a terminal, until it ends.
+    """Follow a background job until it ends.
 
-    Ctrl-C leaves it running. A registry that refuses a login in the middle is asked about here.
-    Without a name it is the job that runs, or the latest one.
+    Ctrl-C leaves it running. Where a registry refuses a login, you are asked for another one here.
+    Without a name it is the running job, or the latest one.
     """
     from airgap_tui.cli.attaching import attach_to
     from airgap_tui.engine.jobs.job_list import JobState, find_job, list_jobs
@@ -77,11 +75,11 @@ def attach(output: Output, job: str, go_on: bool) -> int:
 
 @verb("airgap-tui stop pod-2025-07", "airgap-tui stop 20250627-081502-a3f1")
 @click.argument("job", metavar="ID|BUNDLE")
-@click.option("--now", is_flag=True, help="End it at once, if it does not stop by itself.")
+@click.option("--now", is_flag=True, help="Kill it, if it does not stop by itself.")
 def stop(output: Output, job: str, now: bool) -> int:
-    """Stop a job that runs without a terminal.
+    """Stop a background job.
 
-    What is finished is kept, and it can be continued.
+    What is finished is kept, and the job can be continued.
     """
     from airgap_tui.engine.jobs import worker
     from airgap_tui.engine.jobs.job_list import JobState, describe, find_job, list_jobs

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     "--into",
     type=click.Choice(("docker", "podman")),
     default="docker",
-    help="The engine that takes the images; usually docker.",
+    help="The engine to load into (default: docker).",
 )
 @click.option(
     "--host",
     metavar="ADDRESS",
-    help="The engine's address, if not the usual one: unix:///.., ssh://..",
+    help="The engine's address, if not the default: unix:///.., ssh://..",
 )
 @click.option(
     "--image", "images", multiple=True, metavar="IMAGE", help="Only this image of the bundle."
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
 @click.option(
     "--retag",
     metavar="REGISTRY[/PREFIX]",
-    help="Give each image its name in this registry as well, ready for docker push.",
+    help="Also tag each image for this registry, ready for docker push.",
 )
 @keep_registry_option
 @map_option
 @platform_option
 @receipt_option
 @trust_options
-@click.option("--force", is_flag=True, help="Start although the engine's disk seems to lack room.")
+@click.option("--force", is_flag=True, help="Start even if the engine's disk seems too full.")
 @detach_option
 def load(
     output: Output,
@@ -77,7 +77,7 @@ def load(
 ) -> int:
     """Load a bundle or docker save archives into Docker or Podman.
 
-    Layers that the images share are sent once. Afterwards the engine is asked for each image and
+    Layers shared by several images are sent once. Afterwards the engine is asked for each image and
     its ID. Archives may be plain or compressed (gzip, xz, zstd, bzip2).
     """
     if retag is None and (keep_registry or maps):

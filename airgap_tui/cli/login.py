@@ -28,30 +28,35 @@ _LONGEST_SECRET = 64 * 1024
 )
 @click.argument("registry")
 @click.option(
-    "-u", "--username", metavar="NAME", help="Asked for if it is not given; nvcr.io needs none."
+    "-u",
+    "--username",
+    metavar="NAME",
+    help="The user name; asked for if not given. nvcr.io needs none.",
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option(
-    "--image", metavar="IMAGE", help="Test whether this image can be read, not only the login."
+    "--image", metavar="IMAGE", help="Test not only the login, but whether this image can be read."
 )
 @click.option(
     "--store",
     type=FILE,
     metavar="FILE",
-    help="Keep the login in this file; usually docker's config.json.",
+    help="Keep the login in this file (default: docker's config.json).",
 )
 @click.option(
     "--for",
     "places",
     multiple=True,
     metavar="SOFTWARE[=FILE]",
-    help="Keep it where this looks: docker, podman, enroot, apptainer, singularity, exports,"
-    " kubernetes, kubectl, deepops, playbook. May be given several times.",
+    help="Keep it where this software looks: docker, podman, enroot, apptainer, singularity,"
+    " exports, kubernetes, kubectl, deepops, playbook. May be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what --for will change.")
 @click.option("-y", "--yes", is_flag=True, help="Write what --for changes without asking.")
-@click.option("--name", metavar="NAME", help="The Kubernetes secret; usually pull-REGISTRY.")
-@click.option("--namespace", metavar="NAME", help="The namespace of the Kubernetes secret.")
+@click.option(
+    "--name", metavar="NAME", help="Name of the Kubernetes secret (default: pull-REGISTRY)."
+)
+@click.option("--namespace", metavar="NAME", help="Namespace of the Kubernetes secret.")
 @vault_password_option
 @network_options
 def login(
@@ -71,9 +76,9 @@ def login(
 ) -> int:
     """Test a login for a registry, and keep it.
 
-    It is kept where docker keeps its logins, or where --for says, and only after the registry has
-    accepted it. The password or key is asked for without showing it, or read from standard input.
-    What --for will change is shown first; --dry-run leaves it at that.
+    It is stored where docker stores its logins, or where --for says, and only after the registry
+    has accepted it. You are asked for the password or key, which is not shown, or it is read from
+    standard input. What --for will change is shown first; --dry-run stops there.
     """
     registry = parse_registry(registry)
     settings = settings_of(**network)

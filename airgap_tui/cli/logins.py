@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @images_argument
 @lists_option
-@click.option("--test", is_flag=True, help="Try each registry's login; that is sent to it.")
+@click.option("--test", is_flag=True, help="Try the login of each registry by sending it there.")
 @click.option(
     "--from",
     "files",
@@ -58,8 +58,8 @@ def logins(
 ) -> int:
     """Show which registries have a login, from where, and if it works.
 
-    The first of several wins; the others are shadowed. Images that are named, or are in a LIST,
-    are asked for one by one. Without images and --test nothing is sent.
+    Of several logins the first wins; the others are shadowed. For images that are named, or in a
+    LIST, access is tested one by one. Without images and --test nothing is sent.
     """
     settings = settings_of(**network)
     references = images_of(images, lists).references

@@ -19,18 +19,18 @@ from airgap_tui.cli.output import Output, discard_stdout
 from airgap_tui.engine.errors import UsageError
 
 _VERBS = {
-    "discover": ("discovering", "Tell which images are in use here, on other hosts, and in files."),
+    "discover": ("discovering", "Find the images in use here, on other hosts, and in files."),
     "login": ("login", "Test a login for a registry, and keep it."),
     "logins": ("logins", "Show which registries have a login, from where, and if it works."),
-    "ngc": ("ngc", "Look into NVIDIA's catalogue, and choose tags from it by rule."),
-    "plan": ("planning", "Tell what save would do, in numbers; write nothing."),
+    "ngc": ("ngc", "Search NVIDIA's catalogue, and select tags from it by rule."),
+    "plan": ("planning", "Show what save would do, in numbers; write nothing."),
     "save": ("saving", "Save images from registries, engines or archives into a bundle."),
     "verify": ("verifying", "Read every byte of a bundle and compare it with its digest."),
     "sign": ("sealing", "Sign a bundle with an SSH key."),
-    "seal": ("sealing", "Make a bundle ready to carry on the disk that it is on."),
+    "seal": ("sealing", "Make a bundle ready to carry, on the disk where it is."),
     "export": ("exporting", "Write a bundle onto disks or discs, as volumes of a chosen size."),
     "import": ("importing", "Merge volumes or bundles into a bundle that is kept."),
-    "remove": ("pruning", "Take images out of a bundle; prune then frees their room."),
+    "remove": ("pruning", "Remove images from a bundle; prune then frees their space."),
     "prune": ("pruning", "Remove what no image of a bundle needs."),
     "load": ("loading", "Load a bundle or docker save archives into Docker or Podman."),
     "push": ("pushing", "Push a bundle, or docker save archives, into a registry."),
@@ -38,10 +38,10 @@ _VERBS = {
     "serve": ("serving", "Serve a bundle as a read-only registry."),
     "rehearse": ("serving", "Try the whole crossing on this machine: no network, no Docker."),
     "compress": ("compressing", "Compress docker save archives with all cores."),
-    "jobs": ("jobs", "List the jobs that run without a terminal."),
-    "attach": ("jobs", "Show a job that runs without a terminal, until it ends."),
-    "stop": ("jobs", "Stop a job that runs without a terminal."),
-    "doctor": ("diagnosing", "Tell what this machine has and lacks for each step."),
+    "jobs": ("jobs", "List background jobs."),
+    "attach": ("jobs", "Follow a background job until it ends."),
+    "stop": ("jobs", "Stop a background job."),
+    "doctor": ("diagnosing", "Check what this machine has and lacks for each step."),
 }
 
 
@@ -98,8 +98,8 @@ class Verbs(click.Group):
 def airgap_tui(ctx: click.Context, /, plain: bool, ascii_only: bool, **_values: Any) -> int:
     """Carry container images from a network with internet into one without.
 
-    Without a verb, on a terminal, screens lead through every step. Each verb takes --help, which
-    has an example.
+    Without a verb, on a terminal, a wizard leads through every step. Each verb has --help with an
+    example.
     """
     if ctx.invoked_subcommand is not None:
         return 0

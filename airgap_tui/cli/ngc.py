@@ -36,9 +36,9 @@ _EXAMPLES = (
 @output_options
 @click.pass_context
 def ngc(context: click.Context, /, **_values: Any) -> int:
-    """Look into NVIDIA's catalogue, and choose tags from it by rule.
+    """Search NVIDIA's catalogue, and select tags from it by rule.
 
-    Public images need no login; with one for nvcr.io, those of your organisations are seen too.
+    Public images need no login; with one for nvcr.io, those of your organisations are listed too.
     """
     if context.invoked_subcommand is None:
         raise UsageError(
@@ -55,7 +55,7 @@ def ngc(context: click.Context, /, **_values: Any) -> int:
     type=click.IntRange(1, 1000),
     default=50,
     metavar="N",
-    help="Show at most so many; usually 50.",
+    help="Show at most this many (default: 50).",
 )
 @network_options
 def search(output: Output, words: tuple[str, ...], limit: int, **network: Any) -> int:
@@ -98,7 +98,7 @@ def search(output: Output, words: tuple[str, ...], limit: int, **network: Any) -
 
 @verb("airgap-tui ngc tags nvidia/pytorch", "airgap-tui ngc tags nvidia/k8s/dcgm-exporter --json")
 @click.argument("repository")
-@click.option("--digests", is_flag=True, help="Ask the registry for the digest of each tag, too.")
+@click.option("--digests", is_flag=True, help="Also ask the registry for the digest of each tag.")
 @network_options
 def tags(output: Output, repository: str, digests: bool, **network: Any) -> int:
     """List the tags of a repository, newest first.
@@ -124,7 +124,9 @@ def tags(output: Output, repository: str, digests: bool, **network: Any) -> int:
     tell_catalogue(output, [(str(listing.name), listing.catalogue_error)])
     if listing.registry_error is not None:
         narrate(f"! {listing.registry_error.message}\n  {listing.registry_error.hint}".rstrip())
-        narrate("! These tags are the catalogue's word; none of them can be pulled from here.")
+        narrate(
+            "! These tags are only what the catalogue says; none of them can be pulled from here."
+        )
     if listing.unlisted:
         named = ", ".join(sorted(image.tag for image in listing.unlisted)[:5])
         narrate(f"! In the catalogue and not in the registry: {named}"

@@ -31,14 +31,16 @@ def output_options(function: Function) -> Function:
     """--json, --progress, --quiet and -v: before the verb or after it."""
     for decorate in reversed(
         (
-            click.option("--json", "json_", is_flag=True, help="One JSON document on stdout."),
+            click.option(
+                "--json", "json_", is_flag=True, help="Print one JSON document on stdout."
+            ),
             click.option(
                 "--progress",
                 type=click.Choice(PROGRESS_MODES),
-                help="How progress shows on stderr; auto: bars on a terminal, else lines.",
+                help="How to show progress on stderr; auto: bars on a terminal, lines elsewhere.",
             ),
-            click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors."),
-            click.option("-v", "--verbose", is_flag=True, help="Tell each step and each retry."),
+            click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors."),
+            click.option("-v", "--verbose", is_flag=True, help="Show every step and every retry."),
         )
     ):
         function = decorate(function)
@@ -93,17 +95,17 @@ def network_options(function: Function) -> Function:
                 "--ca",
                 type=FILE,
                 metavar="FILE",
-                help="PEM file of a certificate authority to trust besides the system's.",
+                help="PEM file of a certificate authority to trust in addition to the system's.",
             ),
             click.option(
-                "--client-cert", type=FILE, metavar="FILE", help="Client certificate, PEM."
+                "--client-cert", type=FILE, metavar="FILE", help="Client certificate (PEM)."
             ),
-            click.option("--client-key", type=FILE, metavar="FILE", help="Its key, PEM."),
+            click.option("--client-key", type=FILE, metavar="FILE", help="Its private key (PEM)."),
             click.option(
                 "--plain-http",
                 multiple=True,
                 metavar="HOST[:PORT]",
-                help="Speak HTTP without TLS to this registry; loopback always may.",
+                help="Use HTTP without TLS for this registry; not needed for loopback.",
             ),
         )
     ):
@@ -118,14 +120,14 @@ def trust_options(function: Function) -> Function:
             click.option(
                 "--require-signature",
                 is_flag=True,
-                help="Refuse a bundle that nobody on the list of allowed signers has signed.",
+                help="Refuse a bundle that is not signed by an allowed signer.",
             ),
             click.option(
                 "--allowed-signers",
                 type=FILE,
                 metavar="FILE",
-                help="Who may sign: as ssh-keygen takes it, or public keys that GPG exported."
-                " Usually ~/.config/airgap-tui/allowed_signers.",
+                help="Who may sign: a file as for ssh-keygen -Y, or exported GPG public keys"
+                " (default: ~/.config/airgap-tui/allowed_signers).",
             ),
         )
     ):
@@ -163,20 +165,20 @@ receipt_option = click.option(
     "--receipt",
     type=FILE,
     metavar="FILE",
-    help="Also write the receipt for the online side here.",
+    help="Also write the receipt for the online side to FILE.",
 )
 
 transfers_option = click.option(
     "--transfers",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Layers moved at the same time; usually 6, as skopeo has it.",
+    help="Layers to transfer at the same time (default: 6, as in skopeo).",
 )
 
 platform_option = click.option(
     "--platform",
     metavar="OS/ARCH|all",
-    help="linux/amd64 (the default), linux/arm64, ..; all keeps every one.",
+    help="linux/amd64 (default), linux/arm64, ..; all keeps every platform.",
 )
 
 map_option = click.option(
@@ -184,11 +186,11 @@ map_option = click.option(
     "maps",
     multiple=True,
     metavar="FROM=TO",
-    help="Names below FROM go below TO, as nvcr.io/nvidia=mirror/nv.",
+    help="Rename what is below FROM to be below TO: nvcr.io/nvidia=mirror/nv.",
 )
 
 keep_registry_option = click.option(
-    "--keep-registry", is_flag=True, help="Keep nvcr.io and the like in the path of the new name."
+    "--keep-registry", is_flag=True, help="Keep the source registry, such as nvcr.io, in the path."
 )
 
 images_argument = click.argument("images", nargs=-1, metavar="[IMAGE]...")

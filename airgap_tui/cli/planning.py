@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 @click.option(
     "--sample",
     is_flag=True,
-    help="Also read the first megabyte of the largest layers, and say what zstd would gain.",
+    help="Also read the first megabyte of the largest layers, and estimate what zstd would save.",
 )
 def plan(output: Output, sample: bool, **values: Any) -> int:
-    """Tell what save would do, in numbers; write nothing.
+    """Show what save would do, in numbers; write nothing.
 
-    Per image its platform, digest and size, what is shared with the images above it, what the
-    bundle already holds and what is to be fetched; then whether the disk has room for it, and on
-    how many media of the usual sizes it would fit.
+    For each image its platform, digest and size, what it shares with the images above it, what the
+    bundle already holds and what would be fetched; then whether it fits on the disk, and how many
+    media of the usual sizes it would take.
     """
     return show_plan(output, save_spec(**values), sample=sample)
 

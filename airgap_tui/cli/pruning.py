@@ -17,9 +17,9 @@ from airgap_tui.engine.quantities import count, size
 @click.argument("items", nargs=-1, required=True, metavar="ITEM...")
 @click.option("-b", "--bundle", required=True, type=DIRECTORY, help="The bundle.")
 def remove(output: Output, items: tuple[str, ...], bundle: Path) -> int:
-    """Take images out of a bundle; prune then frees their room.
+    """Remove images from a bundle; prune then frees their space.
 
-    Signatures of an image go with it.
+    The signatures of an image are removed with it.
     """
     references = references_of(items)
 
@@ -37,11 +37,11 @@ def remove(output: Output, items: tuple[str, ...], bundle: Path) -> int:
 
 @verb("airgap-tui prune /data/pod", "airgap-tui prune /data/pod --dry-run")
 @click.argument("bundle", type=DIRECTORY)
-@click.option("--dry-run", is_flag=True, help="Only tell how much would go.")
+@click.option("--dry-run", is_flag=True, help="Only show how much would be removed.")
 def prune(output: Output, bundle: Path, dry_run: bool) -> int:
     """Remove what no image of a bundle needs.
 
-    Nothing goes while images still wait for content.
+    Nothing is removed while images are still incomplete.
     """
     from airgap_tui.engine.jobs import prune as job
 

@@ -42,11 +42,9 @@ from airgap_tui.engine.errors import UsageError
     "--create-project",
     "create_projects",
     is_flag=True,
-    help="In a Harbor, first create the projects that it lacks, visible to their members only.",
+    help="In Harbor, first create missing projects, as private ones.",
 )
-@click.option(
-    "--work", type=DIRECTORY, help="Where archives are unpacked; without it, beside them."
-)
+@click.option("--work", type=DIRECTORY, help="Where to unpack archives (default: beside them).")
 @receipt_option
 @trust_options
 @network_options
@@ -67,9 +65,9 @@ def push(
 ) -> int:
     """Push a bundle, or docker save archives, into a registry.
 
-    Several paths are the volumes of one set, opened where they lie.
-    nvcr.io/nvidia/pytorch:T becomes REGISTRY/PREFIX/nvidia/pytorch:T. Nothing is sent where two
-    images would get one name. What the registry has already is not sent again.
+    Several paths are the volumes of one set, opened where they are. nvcr.io/nvidia/pytorch:T
+    becomes REGISTRY/PREFIX/nvidia/pytorch:T. Nothing is sent if two images would get the same name.
+    What the registry already has is not sent again.
     """
     if not bundles:
         raise UsageError(

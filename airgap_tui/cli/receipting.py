@@ -30,21 +30,29 @@ _HERE = "-"
     "airgap-tui receipt -b /media/usb1/pod --registry harbor.lan/ngc -o r.json",
     "airgap-tui receipt -b /data/pod-2025-07 --code 7K3M-Q2ZD-X81A -o r.json",
 )
-@click.option("-b", "--bundle", type=FILE, required=True, metavar="BUNDLE", help="Of this bundle.")
-@click.option("-o", "--output", "path", type=DIRECTORY, required=True, metavar="FILE",
-              help="Where the receipt is written.")  # fmt: skip
 @click.option(
-    "--registry", metavar="REGISTRY[/PREFIX]", help="What this registry really holds of the bundle."
+    "-b", "--bundle", type=FILE, required=True, metavar="BUNDLE", help="The bundle that arrived."
+)
+@click.option("-o", "--output", "path", type=DIRECTORY, required=True, metavar="FILE",
+              help="Where to write the receipt.")  # fmt: skip
+@click.option(
+    "--registry",
+    metavar="REGISTRY[/PREFIX]",
+    help="List what this registry really holds of the bundle.",
 )
 @keep_registry_option
 @map_option
 @click.option(
-    "--code", metavar="CODE", help="What a delivery code says that arrived of the bundle."
+    "--code",
+    metavar="CODE",
+    help="List what arrived of the bundle according to this delivery code.",
 )
 @click.option(
     "--want", "wanted", multiple=True, metavar="IMAGE", help="Ask for this image next time."
 )
-@click.option("--want-list", "lists", multiple=True, metavar="LIST", help="Ask for all of a list.")
+@click.option(
+    "--want-list", "lists", multiple=True, metavar="LIST", help="Ask for all images of this list."
+)
 @click.option(
     "--want-discovered",
     "discovered",
@@ -53,9 +61,9 @@ _HERE = "-"
     flag_value=_HERE,
     multiple=True,
     metavar="[PATH]",
-    help="Ask for what is in use on this machine, or in this log or directory, and not in BUNDLE.",
+    help="Ask for what is in use on this machine, or in this log or directory, but not in BUNDLE.",
 )
-@click.option("--site", metavar="NAME", help="What to call this side; usually the host's name.")
+@click.option("--site", metavar="NAME", help="What to call this side (default: the host's name).")
 @click.option("--sign", "key", type=FILE, metavar="KEY", help="Sign it with this SSH key.")
 @network_options
 def receipt(
@@ -75,9 +83,9 @@ def receipt(
 ) -> int:
     """Write a receipt of what this side has.
 
-    plan and save leave out on the online side what a receipt lists: --have receipt.json. load,
-    push and import write one by themselves. What is lost or damaged here is simply not listed. Of
-    other hosts: airgap-tui discover --host .. -o LIST, and then --want-list LIST.
+    On the online side, plan and save leave out what a receipt lists: --have receipt.json. load,
+    push and import write one themselves. What is missing or damaged here is not listed. For other
+    hosts: airgap-tui discover --host .. -o LIST, then --want-list LIST.
     """
     if registry is None and (keep_registry or maps):
         raise UsageError("--keep-registry and --map need --registry REGISTRY")

@@ -39,7 +39,7 @@ def save_options(function: Any) -> Any:
                 type=DIRECTORY,
                 required=True,
                 metavar="BUNDLE",
-                help="The bundle's directory; begun if it is not there yet.",
+                help="The bundle's directory; created if it does not exist.",
             ),
             platform_option,
             click.option(
@@ -47,7 +47,7 @@ def save_options(function: Any) -> Any:
                 "origin",
                 type=click.Choice(_ORIGINS),
                 default="registry",
-                help="Take the images from their registries (usual) or from an engine here.",
+                help="Take the images from their registries (default) or from an engine here.",
             ),
             click.option(
                 "--from-archive",
@@ -60,30 +60,30 @@ def save_options(function: Any) -> Any:
             click.option(
                 "--host",
                 metavar="ADDRESS",
-                help="The engine's address, if not the usual one: unix:///.., ssh://..",
+                help="The engine's address, if not the default: unix:///.., ssh://..",
             ),
             click.option(
                 "--compress",
                 metavar="CODEC[:LEVEL]",
-                help="keep (usual for registries), gzip or zstd: compress the layers anew."
-                " Digests change then, image IDs do not.",
+                help="Recompress layers with gzip or zstd, or keep them (default for registries)."
+                " Recompressing changes digests, but not image IDs.",
             ),
             click.option(
                 "--with-signatures",
                 is_flag=True,
-                help="Also signatures and attestations that registries hold for the images.",
+                help="Also save signatures and attestations that registries hold for the images.",
             ),
             click.option(
                 "--refresh",
                 multiple=True,
                 metavar="IMAGE",
-                help="Forget what the bundle has of this image and look its tag up again.",
+                help="Look up the tag of this image again, in place of what the bundle has.",
             ),
             click.option(
                 "--have",
                 multiple=True,
                 metavar="RECEIPT|CODE",
-                help="Leave out what the offline side has, by its receipt or delivery code.",
+                help="Leave out what the offline side has by its receipt or delivery code.",
             ),
             network_options,
             transfers_option,

@@ -25,33 +25,33 @@ if TYPE_CHECKING:
     "airgap-tui save --from-archive old.tar.xz -b /data/pod-2025-07",
 )
 @save_options
-@click.option("--force", is_flag=True, help="Start although the disk seems to lack room.")
-@click.option("--dry-run", is_flag=True, help="The same as plan: numbers, nothing written.")
+@click.option("--force", is_flag=True, help="Start even if the disk seems too full.")
+@click.option("--dry-run", is_flag=True, help="The same as plan: show numbers, write nothing.")
 @click.option(
     "--archive",
     "archive_dir",
     type=DIRECTORY,
     metavar="DIR",
-    help="Also write one docker load file per image into DIR.",
+    help="Also write one docker load archive per image into DIR.",
 )
 @click.option(
     "--codec",
     type=click.Choice(("xz", "zstd", "gzip", "none")),
     default="xz",
-    help="How the files of --archive are compressed; usually xz.",
+    help="How to compress the files of --archive (default: xz).",
 )
 @click.option(
     "--then",
     type=click.Choice(("verify", "seal")),
     multiple=True,
-    help="What to do with the bundle when it is saved.",
+    help="What to do with the bundle once it is saved.",
 )
 @detach_option
 def save(output: Output, dry_run: bool, then: tuple[str, ...], detach: bool, **values: Any) -> int:
     """Save images from registries, engines or archives into a bundle.
 
-    A save that was stopped goes on where it was when the same command is given again. Layers are
-    stored as the registry sent them, each once however many images share it.
+    The same command again resumes a save that was stopped. Layers are stored as the registry sent
+    them, each only once however many images share it.
     """
     spec = save_spec(**values)
     if dry_run:

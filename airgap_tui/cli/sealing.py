@@ -24,8 +24,9 @@ _KEY = "An SSH private key, or the .pub file of one in the agent or in hardware.
 def sign(output: Output, bundle: Path, key: Path) -> int:
     """Sign a bundle with an SSH key.
 
-    The signature is of bundle.json, which covers everything by digest, and lies beside it. The
-    offline side checks it against its list of allowed signers. A change of the bundle ends it.
+    The signature is of bundle.json, which covers all content by digest, and is stored beside it.
+    The offline side checks it against its list of allowed signers. Changing the bundle invalidates
+    it.
     """
     settings = settings_of()
 
@@ -56,11 +57,11 @@ def seal(
     tool_for: str | None,
     no_tool: bool,
 ) -> int:
-    """Make a bundle ready to carry on the disk that it is on.
+    """Make a bundle ready to carry, on the disk where it is.
 
-    Checksums, the signature, airgap-tui itself, START-HERE.txt for whoever opens it, and everything
-    written through to the disk. No image is copied. Giving the command again changes nothing that
-    is right.
+    Adds checksums, the signature, airgap-tui itself and START-HERE.txt for whoever opens it, and
+    flushes everything to the disk. No image is copied. The same command again leaves alone what is
+    right.
     """
     settings = settings_of()
 

@@ -24,11 +24,13 @@ from airgap_tui.engine.events import Event, JobStarted, Note, Sink
     "--listen",
     default="127.0.0.1:5000",
     metavar="[HOST:]PORT",
-    help="Where to listen; usually 127.0.0.1:5000, which only this machine reaches.",
+    help="Where to listen (default: 127.0.0.1:5000, reachable from this machine only).",
 )
-@click.option("--tls-cert", type=FILE, metavar="FILE", help="Certificate chain, PEM.")
-@click.option("--tls-key", type=FILE, metavar="FILE", help="Its key, PEM.")
-@click.option("--htpasswd", type=FILE, metavar="FILE", help="Who may read; made with htpasswd -B.")
+@click.option("--tls-cert", type=FILE, metavar="FILE", help="Certificate chain (PEM).")
+@click.option("--tls-key", type=FILE, metavar="FILE", help="Its private key (PEM).")
+@click.option(
+    "--htpasswd", type=FILE, metavar="FILE", help="Who may read: a file made with htpasswd -B."
+)
 @trust_options
 def serve(
     output: Output,
@@ -41,7 +43,7 @@ def serve(
 ) -> int:
     """Serve a bundle as a read-only registry.
 
-    It ends with Ctrl-C. docker pull, podman pull and skopeo read from it; names are as in the
+    Ctrl-C ends it. docker pull, podman pull and skopeo can read from it; names are those of the
     bundle, without the registry: HOST:5000/nvidia/pytorch:25.06-py3.
     """
     host, port = _address(listen)
@@ -84,9 +86,9 @@ def _address(text: str) -> tuple[str, int]:
 
 @verb("airgap-tui rehearse", "airgap-tui rehearse --directory /data --keep --json")
 @click.option(
-    "--directory", type=DIRECTORY, metavar="DIR", help="Work below this one; usually /tmp."
+    "--directory", type=DIRECTORY, metavar="DIR", help="Work in this directory (default: /tmp)."
 )
-@click.option("--keep", is_flag=True, help="Leave the bundle that was made, to look at it.")
+@click.option("--keep", is_flag=True, help="Keep the bundle, to look at it.")
 def rehearse(output: Output, directory: Path | None, keep: bool) -> int:
     """Try the whole crossing on this machine: no network, no Docker.
 

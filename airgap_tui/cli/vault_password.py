@@ -24,7 +24,7 @@ vault_password_option = click.option(
     type=FILE,
     envvar="ANSIBLE_VAULT_PASSWORD_FILE",
     metavar="FILE",
-    help="File with the password of an Ansible Vault; without it, it is asked for.",
+    help="File with the Ansible Vault password; without it, you are asked.",
 )
 
 

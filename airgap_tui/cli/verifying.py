@@ -42,18 +42,21 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     type=click.Choice(("docker", "podman")),
     is_flag=False,
     flag_value="docker",
-    help="Compare the image IDs with those that the engine here holds.",
+    help="Compare the image IDs with those of the engine on this machine.",
 )
-@click.option("--host", metavar="ADDRESS", help="The engine's address, if not the usual one.")
+@click.option("--host", metavar="ADDRESS", help="The engine's address, if not the default.")
 @click.option(
     "--cosign-key",
     type=FILE,
     metavar="FILE",
-    help="Check the images' cosign signatures that were carried against this public key; needs"
-    " cosign 2.0 or later, and no network.",
+    help="Check the images' cosign signatures in the bundle against this public key; needs cosign"
+    " 2.0 or later, but no network.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 256), metavar="N", help="Files read at once; one of a disc."
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Files to read at once (default: by the kind of disk).",
 )
 @click.option(
     "--report",
@@ -61,7 +64,7 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="Also write a report: .txt or .json.",
+    help="Also write a report, as .txt or .json.",
 )
 @platform_option
 @trust_options
@@ -81,7 +84,7 @@ def verify(
     """Read every byte of a bundle and compare it with its digest.
 
     A bundle is a directory, a tar file or an ISO image; several paths are the volumes of one set.
-    Of docker save archives, or a directory of them, each layer is compared with its image, and the
+    In docker save archives, or a directory of them, each layer is compared with its image, and the
     contents with the checksum beside the file.
     """
     if reports and kind is not None:
