@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.message import Message
 
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetFormat
 from airgap_tui.engine.errors import UsageError
@@ -16,6 +14,7 @@ from airgap_tui.engine.guide.carrying import Carrying
 from airgap_tui.engine.guide.tool_choice import ToolAtHand
 from airgap_tui.engine.settings import Settings
 from airgap_tui.engine.typed_path import typed_path
+from screens.field_group import FieldGroup
 from screens.look import Mark
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
@@ -24,19 +23,11 @@ from screens.widgets.select import Select
 _TOOL = [Option(one.key, one.text, one.about) for one in tool_choice.TOOL]
 
 
-class AlongFields(Vertical):
+class AlongFields(FieldGroup):
     """`begin` puts answers there, `taken` reads them."""
-
-    class Changed(Message):
-        """A field changed; `settled` where its answer is complete."""
-
-        def __init__(self, settled: bool) -> None:
-            super().__init__()
-            self.settled = settled
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.styles.height = "auto"
         self._settings = settings
         self._tool = Select("Tool", _TOOL, id="tool")
         self._sheet = Field("Sheet", width=26, enter="take it", id="sheet")
@@ -69,18 +60,6 @@ class AlongFields(Vertical):
     def missing(self, answers: Carrying) -> str:
         """Why it cannot begin; empty when it can."""
         return "Not yet: that is no name for a sheet." if _not_a_sheet(answers.sheet) else ""
-
-    def on_select_changed(self, event: Select.Changed) -> None:
-        event.stop()
-        self.post_message(self.Changed(settled=True))
-
-    def on_field_changed(self, event: Field.Changed) -> None:
-        event.stop()
-        self.post_message(self.Changed(settled=False))
-
-    def on_field_submitted(self, event: Field.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Changed(settled=True))
 
 
 def _not_a_sheet(sheet: Path | None) -> bool:

@@ -30,6 +30,7 @@ from airgap_tui.engine.jobs.zstd_gain import Gain
 from airgap_tui.engine.quantities import count
 from screens.along_fields import AlongFields
 from screens.errands import ErrandScreen
+from screens.field_group import FieldGroup
 from screens.keys import key
 from screens.look import Mark
 from screens.modals.pages import TextPage
@@ -198,14 +199,11 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         self._volumes.begin(self._answers, self._counts)
         self._take(settled=True)
 
-    def on_volume_fields_changed(self, event: VolumeFields.Changed) -> None:
+    def on_field_group_changed(self, event: FieldGroup.Changed) -> None:
         self._take(settled=event.settled)
 
     def on_signing_fields_changed(self) -> None:
         self._take(settled=True)
-
-    def on_along_fields_changed(self, event: AlongFields.Changed) -> None:
-        self._take(settled=event.settled)
 
     def on_descendant_blur(self) -> None:
         if self.is_current:

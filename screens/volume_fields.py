@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.message import Message
 
 from airgap_tui.engine.bundle.room import Room
 from airgap_tui.engine.bundle.volumes.medium import Medium
@@ -18,6 +16,7 @@ from airgap_tui.engine.guide.departure import OTHER_SIZE
 from airgap_tui.engine.jobs.export_plan import ExportPlan
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.typed_path import typed_path
+from screens.field_group import FieldGroup
 from screens.look import Mark
 from screens.widgets.fields import Field
 from screens.widgets.options import Option
@@ -31,19 +30,11 @@ _DISKS = (
 _FORMATS = "As in 60GB or 4.7GB"
 
 
-class VolumeFields(Vertical):
+class VolumeFields(FieldGroup):
     """`begin` puts answers there, `taken` reads them."""
-
-    class Changed(Message):
-        """A field changed; `settled` where its answer is complete."""
-
-        def __init__(self, settled: bool) -> None:
-            super().__init__()
-            self.settled = settled
 
     def __init__(self) -> None:
         super().__init__()
-        self.styles.height = "auto"
         self._place = Field("Write to", width=26, enter="take it", id="place")
         self._of_each = Select("Volumes", (Option("", "One volume"),), id="size")
         self._other = Field("Size", width=26, enter="take it", note=_FORMATS, id="other")
@@ -117,21 +108,12 @@ class VolumeFields(Vertical):
             self._place.note("" if answers.medium else "A directory, begun if not there")
 
     def on_select_changed(self, event: Select.Changed) -> None:
-        event.stop()
+        # Textual calls the group's own handler after this one.
         if event.control is self._of_each:
             self._which.current = "0"
             if event.key == OTHER_SIZE:
                 self._other.display = True
                 self._other.focus()
-        self.post_message(self.Changed(settled=True))
-
-    def on_field_changed(self, event: Field.Changed) -> None:
-        event.stop()
-        self.post_message(self.Changed(settled=False))
-
-    def on_field_submitted(self, event: Field.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Changed(settled=True))
 
 
 def _is_size(text: str) -> bool:
