@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from airgap_tui.engine.errors import AirgapError, UnsafeContent
 from airgap_tui.engine.oci import media_types
@@ -16,44 +17,53 @@ Load = Callable[[Descriptor], "Manifest | Index"]
 
 _DEEPEST = 8
 _MOST = 10_000
+_MOST_BYTES = 64 * 1024 * 1024
+"""Of all manifests and indexes below one root: they are kept in memory."""
+
 _MOST_SIZES = 1_000_000
 
 
 def closure_below(reference: Reference, root: Descriptor, load: Load) -> Closure:
     """The closure of a root; `load` reads one document and raises where it is not there.
 
-    Raises `UnsafeContent` for indexes that are nested too deeply or too wide.
+    Raises `UnsafeContent` for indexes that are nested too deeply, too wide or too large.
     """
-    documents: dict[Digest, Manifest | Index] = {}
-    blobs: dict[Digest, Descriptor] = {}
-    document = _walk(root, load, documents, blobs, 0)
+    walk = _Walk(load)
+    document = walk.add(root)
     platforms = document.platforms if isinstance(document, Index) else ()
-    return Closure(reference, document, tuple(documents.values()), tuple(blobs.values()), platforms)
+    documents, blobs = tuple(walk.documents.values()), tuple(walk.blobs.values())
+    return Closure(reference, document, documents, blobs, platforms)
 
 
-def _walk(
-    descriptor: Descriptor,
-    load: Load,
-    documents: dict[Digest, Manifest | Index],
-    blobs: dict[Digest, Descriptor],
-    depth: int,
-) -> Manifest | Index:
-    if depth > _DEEPEST or len(documents) > _MOST:
-        raise UnsafeContent(f"{descriptor.digest}: indexes are nested too deeply or too wide")
-    if descriptor.digest in documents:
-        return documents[descriptor.digest]
-    document = load(descriptor)
-    if isinstance(document, Index):
-        for child in document.manifests:
-            if is_document(child):
-                _walk(child, load, documents, blobs, depth + 1)
-            else:
-                blobs.setdefault(child.digest, child)
-    else:
-        for blob in document.blobs:
-            blobs.setdefault(blob.digest, blob)
-    documents[descriptor.digest] = document
-    return document
+@dataclass(slots=True)
+class _Walk:
+    """Collects what lies below a root; documents children first."""
+
+    load: Load
+    documents: dict[Digest, Manifest | Index] = field(default_factory=dict)
+    blobs: dict[Digest, Descriptor] = field(default_factory=dict)
+    size: int = 0
+
+    def add(self, descriptor: Descriptor, depth: int = 0) -> Manifest | Index:
+        if depth > _DEEPEST or len(self.documents) > _MOST or self.size > _MOST_BYTES:
+            raise UnsafeContent(
+                f"{descriptor.digest}: indexes are nested too deeply, too wide or too large"
+            )
+        if descriptor.digest in self.documents:
+            return self.documents[descriptor.digest]
+        document = self.load(descriptor)
+        self.size += len(document.raw)
+        if isinstance(document, Index):
+            for child in document.manifests:
+                if is_document(child):
+                    self.add(child, depth + 1)
+                else:
+                    self.blobs.setdefault(child.digest, child)
+        else:
+            for blob in document.blobs:
+                self.blobs.setdefault(blob.digest, blob)
+        self.documents[descriptor.digest] = document
+        return document
 
 
 def sizes_below(roots: Iterable[Descriptor], load: Load) -> dict[Digest, int]:

@@ -11,7 +11,7 @@ from airgap_tui.engine.bundle.closure import is_document
 from airgap_tui.engine.bundle.names import root_of
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound
+from airgap_tui.engine.errors import AirgapError, ContentMismatch, NotFound, UnsafeContent
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.oci import manifest, media_types
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -19,6 +19,9 @@ from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Index, Manifest
 
 _DEEPEST = 8
+_MOST = 1_000_000
+_MOST_BYTES = 512 * 1024 * 1024
+"""Of all manifests together, which are kept in memory: thousands of images have some 100 MB."""
 
 
 @dataclass(slots=True)
@@ -46,7 +49,8 @@ class Need:
 
 
 def needs_of(reader: BundleReader, token: CancelToken) -> dict[Digest, Need]:
-    """Every file that a finished item needs, whether it is there or not."""
+    """Every file that a finished item needs, whether it is there or not. Raises `UnsafeContent`
+    where manifests name files without end."""
     walk = _Walk(reader, token)
     for item in reader.items:
         if item.digest is not None and item.state is ItemState.DONE:
@@ -61,6 +65,7 @@ class _Walk:
         self.needs: dict[Digest, Need] = {}
         self._documents: dict[Digest, Manifest | Index | None] = {}
         self._walked: set[tuple[Digest, str]] = set()
+        self._bytes = 0
         self._assumed = reader.inventory.assumed
 
     def add(
@@ -68,6 +73,10 @@ class _Walk:
     ) -> None:
         """A root or an index's child, and everything below it, is needed by an item."""
         self._token.check()
+        if len(self.needs) > _MOST or self._bytes > _MOST_BYTES:
+            raise UnsafeContent(
+                f"{self._reader.storage.location}: its manifests are too many or too large"
+            )
         need = self._need(descriptor, item, known_size)
         if depth > _DEEPEST:
             _problem(need, "indexes are nested too deeply")
@@ -110,6 +119,7 @@ class _Walk:
             try:
                 document = self._reader.document(digest, descriptor.media_type)
                 self._documents[digest] = document
+                self._bytes += len(document.raw)
                 if isinstance(document, Manifest) and document.is_image:
                     self._check_config(document, need)
             except (NotFound, ContentMismatch):

@@ -16,7 +16,6 @@ from airgap_tui.engine.bundle.receipts.receipt import MAX_BYTES, Holder, Receipt
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, EnvironmentFailure
 from airgap_tui.engine.events import ItemState, Level, Note, Sink
-from airgap_tui.engine.oci.content import Closure
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.plain_text import harmless
 
@@ -31,20 +30,13 @@ def base_of(inventory: Inventory) -> tuple[Base, ...]:
     return (Base(inventory.id, inventory.name),) if inventory.id else ()
 
 
-def needs_of(closure: Closure) -> tuple[Digest, ...]:
-    """Everything that a name needs, with the signatures of it."""
-    every = [closure, *closure.signatures]
-    digests = {document.digest for one in every for document in one.documents}
-    return tuple(sorted(digests | {blob.digest for blob in closure.needed}))
-
-
 def images_of(bundle: BundleReader, token: CancelToken) -> tuple[Received, ...]:
     """The finished images of a bundle with all that they need, left out or not."""
     found = []
     for item in bundle.items:
         token.check()
         if item.state is ItemState.DONE and item.digest is not None and item.kind != SIGNATURE:
-            needs = needs_of(bundle.closure(item))
+            needs = bundle.closure(item).digests
             found.append(Received(item.name, item.digest, needs))
     return tuple(found)
 

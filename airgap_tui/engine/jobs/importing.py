@@ -30,7 +30,6 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.assuming import take_over
-from airgap_tui.engine.jobs.carried import needs_of
 from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.lacking import Lacking, as_it_is, check_apart, check_room, find_lacking
 from airgap_tui.engine.jobs.left_out import LeftOut
@@ -251,7 +250,7 @@ class _Import:
         images = []
         for item in present(self._reader.inventory):
             if item.name in whole and item.digest is not None and item.kind != SIGNATURE:
-                needs = needs_of(kept.closure(item))
+                needs = kept.closure(item).digests
                 there = tuple(digest for digest in needs if kept.size(digest) is not None)
                 images.append(Received(item.name, item.digest, there))
         settings, waiting = self._spec.settings, len(whole) < len(self.results)

@@ -31,7 +31,6 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.archive_bundle import opened
-from airgap_tui.engine.jobs.carried import needs_of
 from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.left_out import refuse
@@ -179,7 +178,7 @@ def _push(
         target.close()
     place = Place(Holder.REGISTRY, _place(spec.naming), spec.settings, spec.receipt)
     images = [
-        Received(d.reference.tagged_name, d.closure.root.digest, needs_of(d.closure), d.name.name)
+        Received(d.reference.tagged_name, d.closure.root.digest, d.closure.digests, d.name.name)
         for d in deliveries
         if results[d.reference].succeeded
     ]

@@ -22,7 +22,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NotFound, TemporaryFailure, UsageError
 from airgap_tui.engine.events import ItemState, JobFinished, JobStarted, Note, Sink
-from airgap_tui.engine.jobs.carried import base_of, images_of, needs_of, only
+from airgap_tui.engine.jobs.carried import base_of, images_of, only
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.known import receipt_for
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
@@ -147,7 +147,7 @@ def _finished(bundle: BundleReader, token: CancelToken) -> tuple[Received, ...]:
             continue
         token.check()
         try:
-            needs = needs_of(bundle.closure(item))
+            needs = bundle.closure(item).digests
         except AirgapError:
             continue
         found.append(Received(item.name, item.digest, needs))

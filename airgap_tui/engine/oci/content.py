@@ -57,6 +57,13 @@ class Closure:
         return tuple({blob.digest: blob for blob in blobs}.values())
 
     @property
+    def digests(self) -> tuple[Digest, ...]:
+        """Of all documents and blobs, of the signatures too; sorted."""
+        every = (self, *self.signatures)
+        documents = {document.digest for one in every for document in one.documents}
+        return tuple(sorted(documents | {blob.digest for blob in self.needed}))
+
+    @property
     def images(self) -> tuple[Manifest, ...]:
         """The image manifests among the documents."""
         return tuple(d for d in self.documents if isinstance(d, Manifest) and d.is_image)
