@@ -1,4 +1,4 @@
-"""One frozen `Settings`: the file, then the environment, then the command line's flags."""
+"""One frozen `Settings`: from the file, then the environment, then the command line."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _file_values(path: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, error: Exception) -> UsageError:
-    return UsageError(f"{path} cannot be read: {error}", hint="Mend it or move it away.")
+    return UsageError(f"{path} cannot be read: {error}", hint="Fix it or move it away.")
 
 
 def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
@@ -157,7 +157,7 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
         if key == "platform":
             return replace(settings, platform=parse_platform(str(value)))
         if key == "transfers":
-            return replace(settings, transfers=_positive(value))
+            return replace(settings, transfers=_whole(value, 1))
         if key in _NGC:
             address = str(value).strip() if key == "ngc_registry" else _base_url(value)
             return replace(settings, ngc=replace(settings.ngc, **{_NGC[key]: address}))
@@ -169,7 +169,7 @@ def _set(settings: Settings, where: str, key: str, value: object) -> Settings:
         if key == "require_signature":
             return replace(settings, trust=replace(settings.trust, required=_truth(value)))
         if key == "retries":
-            retry = replace(settings.network.retry, attempts=_positive(value))
+            retry = replace(settings.network.retry, attempts=1 + _whole(value, 0))
             return replace(settings, network=replace(settings.network, retry=retry))
         if key in network:
             changed: dict[str, Any] = {key: _network_value(key, value)}
@@ -222,11 +222,11 @@ def _truth(value: object) -> bool:
     return _TRUTH[text]
 
 
-def _positive(value: object) -> int:
+def _whole(value: object, least: int) -> int:
     try:
         number = int(str(value))
     except ValueError:
         raise ValueError(f"{value!r} is not a whole number") from None
-    if number < 1:
-        raise ValueError(f"{number} is less than 1")
+    if number < least:
+        raise ValueError(f"{number} is less than {least}")
     return number

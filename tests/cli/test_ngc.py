@@ -27,7 +27,7 @@ def ngc(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeNgc]:
     with FakeNgc() as started:
         for name, value in started.environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AIRGAP_TUI_RETRIES", "1")
+        monkeypatch.setenv("AIRGAP_TUI_RETRIES", "0")
         yield fill(started)
 
 

@@ -159,7 +159,7 @@ def test_registry_that_stays_away_fails_the_item_and_keeps_what_came(
 ) -> None:
     bundle = tmp_path / "pod"
     arguments = ("save", f"{link.host}/{large.name}", "-b", bundle, "--json")
-    process = command.start(*arguments, more={"AIRGAP_TUI_RETRIES": "2"})
+    process = command.start(*arguments, more={"AIRGAP_TUI_RETRIES": "1"})
     wait_for_bytes(link, 10 * MEGABYTE, process)
     link.cut()
     finished = command.finish(process, timeout=60)

@@ -123,7 +123,7 @@ def test_a_registry_that_is_gone_when_it_begins_and_back_when_tried_again(
     registry = start_distribution()
     settings = home / ".config" / "airgap-tui"
     settings.mkdir(parents=True)
-    (settings / "config.yaml").write_text("retries: 1\n")
+    (settings / "config.yaml").write_text("retries: 0\n")
     with Link(registry.port) as link:
         to_destination(terminal)
         choose(terminal, "An existing registry")

@@ -219,7 +219,7 @@ def test_a_registry_that_stays_away_costs_its_own_images_only(
     images.push_image(distribution.host, small)
     settings = home / ".config" / "airgap-tui"
     settings.mkdir(parents=True)
-    (settings / "config.yaml").write_text("retries: 1\n")
+    (settings / "config.yaml").write_text("retries: 0\n")
     with Link(distribution.port, rate=2 * MEGABYTE) as link:
         to_review(
             terminal,

@@ -81,7 +81,7 @@ def test_unknown_platform_names_those_that_there_are(
 
 
 def test_nobody_answers(tmp_path: Path) -> None:
-    more = {"AIRGAP_TUI_RETRIES": "2"}
+    more = {"AIRGAP_TUI_RETRIES": "1"}
     told = airgap_tui("save", "127.0.0.1:1/a/b:1", "-b", tmp_path / "pod", code=4, more=more)
     assert "127.0.0.1:1" in told.err
 

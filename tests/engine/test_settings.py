@@ -40,7 +40,7 @@ def test_the_file_is_read(tmp_path: Path) -> None:
     )
     assert settings.platform is None
     assert settings.transfers == 8
-    assert settings.network.retry.attempts == 3
+    assert settings.network.retry.attempts == 4, "the first one, and three more"
     assert settings.network.plain_http == {"registry.lan:5000", "other.lan"}
     assert settings.network.minimum_rate == 10_000
     assert settings.network.ca_file == Path.home() / "pod-ca.pem"
@@ -70,6 +70,7 @@ def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
         ("tranfsers: 4", "tranfsers: there is no such setting"),
         ("transfers: 0", "transfers: 0 is less than 1"),
         ("transfers: many", "transfers: 'many' is not a whole number"),
+        ("retries: -1", "retries: -1 is less than 0"),
         ("read_timeout: soon", "read_timeout: 'soon' is not a number of seconds"),
         ("read_timeout: -1", "read_timeout: -1 is not a time above 0"),
         ("connect_timeout: .nan", "connect_timeout: nan is not a time above 0"),

@@ -75,7 +75,7 @@ def test_from_a_search_to_the_list(talk: Talk, ngc: FakeNgc) -> None:
 
 def test_what_the_catalogue_does_not_tell_is_said(talk: Talk, ngc: FakeNgc) -> None:
     ngc.api.script("GET", "", faults.status(503), forever=True)
-    conversation = talk(**ngc.environment, AIRGAP_TUI_RETRIES="1")
+    conversation = talk(**ngc.environment, AIRGAP_TUI_RETRIES="0")
     to_images(conversation)
     conversation.choose("Add from the NGC catalogue")
     conversation.hear("Search for")
