@@ -1,4 +1,4 @@
-"""The door: a verb runs the command line, none on a terminal opens the wizard.
+"""The entry point: with a verb it runs the command line, without one on a terminal the wizard.
 
 The only module that knows both front ends; each is imported when it is needed.
 """

@@ -1,4 +1,4 @@
-"""`attach`: a worker's progress as if it ran here. Leaving it leaves it running."""
+"""`attach`: shows a worker's progress as if it ran in this terminal. Detaching does not stop it."""
 
 from __future__ import annotations
 

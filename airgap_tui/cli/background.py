@@ -1,4 +1,4 @@
-"""`--detach` and `--then`: a job in a worker that outlives this terminal, and jobs in a row."""
+"""`--detach` and `--then`: jobs in a worker that outlives this terminal, one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether and for whom the tool itself is carried, as `export` and `seal` ask it."""
+"""The options of `export` and `seal` for carrying airgap-tui itself."""
 
 from __future__ import annotations
 

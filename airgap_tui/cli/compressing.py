@@ -1,4 +1,4 @@
-"""`compress`: existing docker save archives, with all cores."""
+"""`compress`: compresses existing docker save archives with all cores."""
 
 from __future__ import annotations
 

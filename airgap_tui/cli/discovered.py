@@ -1,4 +1,4 @@
-"""What `discover` found, for people: a table on stdout; on stderr what is no image to carry, what
+"""What `discover` found, for people: a table on stdout; on stderr what cannot be carried, what
 could not be read, and what to do about it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From an exception to a message, a hint and an exit code; what nobody foresaw goes to the log."""
+"""Turns an exception into a message, a hint and an exit code; unexpected ones are logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`import`: from media that were carried into a bundle that is kept."""
+"""`import`: from carried media into a bundle that is kept."""
 
 from __future__ import annotations
 

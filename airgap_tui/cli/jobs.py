@@ -1,4 +1,4 @@
-"""`jobs`, `attach` and `stop`: the workers that go on without a terminal."""
+"""`jobs`, `attach` and `stop`: the background jobs."""
 
 from __future__ import annotations
 

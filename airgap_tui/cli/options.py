@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the step from their texts to the engine's values."""
+"""Options that several verbs share, and how their texts become the engine's values."""
 
 from __future__ import annotations
 

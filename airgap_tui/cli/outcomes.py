@@ -1,4 +1,4 @@
-"""What came out of the steps of a chain: told alike in the foreground and of a worker."""
+"""The outcome of a chain's steps, in the same words in the foreground and for a worker."""
 
 from __future__ import annotations
 

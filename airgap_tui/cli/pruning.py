@@ -1,4 +1,4 @@
-"""`remove` and `prune`: what a kept bundle need not hold any longer."""
+"""`remove` and `prune`: what a kept bundle no longer needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `plan` and `save` are asked alike: which images, from where, into which bundle."""
+"""The options that `plan` and `save` share: which images, from where, into which bundle."""
 
 from __future__ import annotations
 

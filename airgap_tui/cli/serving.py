@@ -1,4 +1,4 @@
-"""`serve` and `rehearse`: the bundle as a registry, and the whole crossing tried out here."""
+"""`serve` and `rehearse`: the bundle as a registry, and a trial of the whole crossing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags of the catalogue as the rows of a table, and what is said where it tells nothing."""
+"""Tags of the catalogue as table rows, and what is said where it has no details."""
 
 from __future__ import annotations
 

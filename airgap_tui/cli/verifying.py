@@ -1,4 +1,4 @@
-"""`verify`: is every byte what its digest says, and does an engine hold the same images?"""
+"""`verify`: does every byte match its digest, and does an engine hold the same images?"""
 
 from __future__ import annotations
 

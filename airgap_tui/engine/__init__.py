@@ -1,1 +1,2 @@
-"""The engine: everything that does the work. It knows no front end, prints and asks nothing."""
+"""The engine: everything that does the work. It knows no front end, prints nothing and asks
+nothing."""

@@ -1,4 +1,4 @@
-"""The buffer that bytes pass through on their way: one for each thread, used again and again."""
+"""The buffer that bytes pass through: one per thread, reused."""
 
 from __future__ import annotations
 

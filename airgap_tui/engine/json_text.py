@@ -1,4 +1,4 @@
-"""JSON from outside, bounded by what it becomes: 60 MB of empty lists would take 1.5 GB."""
+"""JSON from outside, limited by the memory it becomes: 60 MB of empty lists would take 1.5 GB."""
 
 from __future__ import annotations
 

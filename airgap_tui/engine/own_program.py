@@ -1,4 +1,4 @@
-"""How this very program is started once more: installed, as one file, or run from a medium.
+"""How this program starts itself again: installed, as a single executable, or run from a medium.
 
 A program in one file unpacks itself for as long as it runs, and its starter sets variables of its
 own: what is started from here must not see those.

@@ -1,4 +1,4 @@
-"""Outside text made fit for a terminal: harmless, and cut to the cells that there are.
+"""Makes text from outside fit for a terminal: harmless, and cut to the available columns.
 
 Both front ends draw names, reasons and paths that come from registries, media and users.
 """

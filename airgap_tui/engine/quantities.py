@@ -1,4 +1,4 @@
-"""Numbers as people read them here: decimal units, sums rounded once, needs rounded up."""
+"""Numbers for people: decimal units, sums rounded once, needs rounded up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait: with jitter, capped; progress starts the count anew."""
+"""When to retry, and how long to wait: with jitter, capped; progress resets the count."""
 
 from __future__ import annotations
 

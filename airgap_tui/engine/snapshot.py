@@ -1,4 +1,4 @@
-"""A job at one moment, as front ends draw it and `snapshot.json` keeps it."""
+"""A job at one moment: what front ends draw and `snapshot.json` stores."""
 
 from __future__ import annotations
 

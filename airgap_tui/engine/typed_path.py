@@ -1,4 +1,4 @@
-"""A path as people write it: into a field, as an answer, in the settings."""
+"""A path as people type it: in a field, as an answer, in the settings."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CASES = [
     (["save", "x", "-b", "B", "--progress", "loud"], "'loud' is not one of"),
     (["save", "x", "-b", "B", "--refresh", "UP"], "capital letters"),
     (["push", "B"], "a bundle and a registry are needed, and only 'B' is given"),
-    (["push", "B", "project"], "folder of Docker Hub"),
+    (["push", "B", "project"], "namespace of Docker Hub"),
     (["push", "B", "https://reg.lan"], "protocol"),
     (["push", "B", "reg.lan", "--map", "nonsense"], "not a mapping: 'nonsense'"),
     (["load", "B", "--keep-registry"], "need --retag"),

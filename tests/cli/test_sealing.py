@@ -107,7 +107,7 @@ def test_the_tool_is_chosen_or_left_out(command: Command, bundle: Path, tmp_path
         for options, told in (
             (("--no-tool", "--tool-for", "all"), "cannot be used together"),
             (("--tool-for", "3.9"), "cannot be carried for '3.9'"),
-            (("--tool", str(script)), "is no executable program"),
+            (("--tool", str(script)), "is not a Linux executable"),
         ):
             ended = command(*verb, *options, **offline)
             assert (ended.code, told in ended.err) == (2, True), ended.err

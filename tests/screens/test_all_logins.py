@@ -104,7 +104,7 @@ def test_what_is_wrong_comes_with_a_remedy(wizard: Drive, crossing: Crossing) ->
         assert "airgap-tui login only.lan" in shown and SECRET not in shown
         await pilot.press("end")
         shown = " ".join("\n".join(await settled(pilot)).split())
-        assert "auth.json is not JSON" in shown and "Mend it, or log in again." in shown
+        assert "auth.json is not JSON" in shown and "Fix it, or log in again." in shown
 
     wizard(steps, route=route(crossing), at="Logins")
 
@@ -203,7 +203,7 @@ def test_a_file_of_no_known_kind_is_told(wizard: Drive, crossing: Crossing, home
     async def steps(pilot: Pilot[None]) -> None:
         await open_page(pilot)
         await read_file(pilot, home / "letter.txt")
-        assert "is no file with logins that is known" in "\n".join(await settled(pilot))
+        assert "is not a file with logins of a known format" in "\n".join(await settled(pilot))
         await pilot.press("escape")
         await read_file(pilot, home / "missing.txt")
         assert "there is no file" in "\n".join(await settled(pilot))

@@ -254,7 +254,7 @@ def test_a_registry_of_the_internet_is_never_asked(
         ),
         (
             "the certificate of harbor.pod.lan cannot be trusted: unable to get local issuer",
-            "If its authority is a private one, name its certificate with --ca FILE.",
+            "If it was issued by a private CA, name the CA's certificate with --ca FILE.",
             "Signed by an unknown authority",
             "choose it under Security",
         ),

@@ -127,7 +127,7 @@ def test_what_cannot_be_read_shuts_the_way_on_with_the_reason(
     async def steps(pilot: Pilot[None]) -> None:
         screen = await opened(pilot)
         for name, text, reason, shut in (
-            ("hosts", "dgx[01-", "a bracket has no partner", "not a range of nodes"),
+            ("hosts", "dgx[01-", "a bracket is not closed", "not a range of nodes"),
             ("hosts", "-oProxyCommand=x", "Not a host to log in to", "not a host to log in to"),
             (
                 "hosts",
@@ -136,7 +136,7 @@ def test_what_cannot_be_read_shuts_the_way_on_with_the_reason(
                 "there is no such inventory",
             ),
             ("files", f"{tmp_path}/gone", "There is no such file:", "there is no such file"),
-            ("files", "'x", "A quotation mark has no partner", "a quotation mark has no partner"),
+            ("files", "'x", "A quotation mark is not closed", "a quotation mark is not closed"),
         ):
             screen.query_one(f"#{name}", Field).value = text
             await pilot.pause()

@@ -380,7 +380,7 @@ def test_online_going_on_leads_to_export(wizard: Drive, state_dir: Path) -> None
 
 
 def test_nothing_whole_shuts_the_way_on(wizard: Drive, state_dir: Path) -> None:
-    result = failing(jobs.NAMES, "it was not saved to its end", 1)
+    result = failing(jobs.NAMES, "it was not saved completely", 1)
     crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, result))
 
     async def steps(pilot: Pilot[None]) -> None:

@@ -93,7 +93,7 @@ def _asked(guide: Guide, job: JobInfo) -> str:
 
 
 def step_of(job: JobInfo, verb: str) -> Ended | None:
-    """How a step of the job ended; None where it did not come to its end."""
+    """How a step of the job ended; None where it did not finish."""
     return next((ended for ended in job.directory.ended if ended.verb == verb), None)
 
 

@@ -1,1 +1,1 @@
-"""The bundle: an OCI image layout with an inventory, and the archives that lead into it."""
+"""The bundle: an OCI image layout with an inventory, and the archives it is converted into."""

@@ -1,6 +1,5 @@
-"""The place of a bundle made ready for a writer: the inventory that is there or a new one, and the
-files that every layout has. What speaks of the bundle as it was goes before it changes.
-"""
+"""Prepares the place of a bundle for a writer: the existing inventory or a new one, and the files
+that every layout has. Whatever describes the old state is removed before anything changes."""
 
 from __future__ import annotations
 

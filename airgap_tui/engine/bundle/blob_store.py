@@ -1,4 +1,4 @@
-"""The blobs of a bundle as they are written: into `.partial` first, under their digest when whole.
+"""The blobs of a bundle while they are written: in `.partial` first, under their digest once whole.
 
 A partial file outlives its process: the next one hashes what is there and asks for the rest.
 """

@@ -49,7 +49,7 @@ class CarriedTool:
         fields = Fields(value, "carried")
         sums = fields.parsed("sums", Digest.parse)
         if sums is None or fields.text("kind") != KIND:
-            raise MalformedContent("bundle.json: carried: this is no tool with its checksums")
+            raise MalformedContent("bundle.json: carried: this is not a tool with its checksums")
         return cls(
             fields.text("version"),
             sums,

@@ -1,4 +1,4 @@
-"""`SHA256SUMS`: lets `sha256sum -c` check a bundle where this program is not at hand."""
+"""`SHA256SUMS`: lets `sha256sum -c` check a bundle without this program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walking from a root to everything below it, in content whose shape nobody vouches for."""
+"""Walks from a root to everything below it, in content that is not trusted."""
 
 from __future__ import annotations
 

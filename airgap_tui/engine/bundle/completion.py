@@ -1,4 +1,4 @@
-"""What is written at the end of a save, from what is stored by then: names and checksums."""
+"""What is written at the end of a save from what has been stored: names and checksums."""
 
 from __future__ import annotations
 

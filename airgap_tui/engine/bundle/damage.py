@@ -1,4 +1,4 @@
-"""The note that `verify` leaves for the next save: which files it found damaged or missing."""
+"""The note that `verify` leaves for the next save: which files are damaged or missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing so that a crash leaves the old or the new, and a disk's refusal gets a remedy."""
+"""Writes of which a crash leaves the old file or the new one; disk errors name a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objects of `bundle.json`, taken apart field by field: each of the kind that it must have."""
+"""Reads the objects of `bundle.json` field by field, and checks the type of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of a bundle on its way to the disk: hashed while it is written, flushed as it grows."""
+"""A file of a bundle being written: hashed as it is written, flushed as it grows."""
 
 from __future__ import annotations
 

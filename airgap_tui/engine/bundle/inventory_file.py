@@ -1,4 +1,4 @@
-"""Keeps `bundle.json` on the disk in step with an inventory that changes often.
+"""Keeps `bundle.json` in step with an inventory that changes often.
 
 A thousand images mean a thousand changes of a file of megabytes: changes that come close together
 share one write, and writing takes a small part of the time at most.

@@ -1,4 +1,4 @@
-"""Taking a file over without copying it: by reflink, or by hard link on the same file system.
+"""Takes a file over without copying it: by reflink, or by hard link on the same file system.
 
 A reflink is asked for as such: `copy_file_range` copies where the file system cannot share, and
 what is copied here would be copied without being hashed on its way.

@@ -1,4 +1,4 @@
-"""Taking a place for writing: it is a bundle or empty, and has one writer, who says who it is."""
+"""Takes a place for writing: it is a bundle or empty, and has one writer, who leaves its name."""
 
 from __future__ import annotations
 

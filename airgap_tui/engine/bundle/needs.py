@@ -1,4 +1,4 @@
-"""What the items of a bundle need, found by walking from every root, past what is broken.
+"""What the items of a bundle need, found by walking from every root and past what is broken.
 
 A closure is all or nothing; here a damaged manifest is a finding, and the rest is still looked at.
 """

@@ -1,4 +1,4 @@
-"""Reading a bundle in place: a source for push, load and serve, wherever its files lie.
+"""Reads a bundle in place: a source for push, load and serve, wherever its files are.
 
 Needs no lock: a writer replaces its files in one step and never changes content.
 """
@@ -243,7 +243,7 @@ class BundleReader:
         if Digest.of(raw, digest.algorithm) != digest:
             raise ContentMismatch(
                 f"{self.storage.location}: {digest} holds other content than its name says",
-                hint="Run the save again: it fetches that file anew.",
+                hint="Run the save again: it fetches that blob again.",
             )
         return raw
 

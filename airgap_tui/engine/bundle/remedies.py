@@ -1,4 +1,4 @@
-"""What helps where a bundle lacks something: said alike by every job that meets it.
+"""The remedy for what a bundle lacks, in the same words for every job that finds it.
 
 A bundle may have been filled by `save` or by `import`, on either side, and may be looked at on the
 other one: the remedy has to fit all of these.
@@ -17,7 +17,7 @@ UNFINISHED = (
 )
 """For an image that failed or waits."""
 
-VERIFY = "airgap-tui verify names all that is missing or damaged."
+VERIFY = "airgap-tui verify lists everything that is missing or damaged."
 """Where something is found wrong by a job that does not read everything."""
 
 

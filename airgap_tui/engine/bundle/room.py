@@ -33,7 +33,7 @@ class Room:
     def in_words(self) -> str:
         """`1.8 TB free`; some file systems in user space do not tell."""
         return (
-            "free room not told" if self.free == _UNTOLD else f"{size(self.free, down=True)} free"
+            "free space unknown" if self.free == _UNTOLD else f"{size(self.free, down=True)} free"
         )
 
     @classmethod

@@ -1,7 +1,6 @@
-"""The hold on a finished bundle while what makes it ready to carry is written beside its content:
-checksums, signature, notes. The inventory itself stays as it is, so that its signature does too;
-but where it gets to know a tool that is carried.
-"""
+"""Holds a finished bundle while what makes it ready to carry is written beside its content:
+checksums, signature, notes. The inventory itself does not change, so that its signature stays
+valid, unless it has to name a carried tool."""
 
 from __future__ import annotations
 
@@ -103,7 +102,7 @@ def _check_finished(bundle: BundleReader) -> None:
         )
     if bundle.inventory.saving:
         raise AirgapError(
-            f"{where}: the last save did not come to its end",
+            f"{where}: the last save did not finish",
             hint="Run the save again: it continues where it stopped.",
         )
     if not bundle.items:

@@ -1,6 +1,5 @@
-"""The content of a bundle that is being filled: what is stored whole, what is re-encoded on its way
-in, and what an earlier verify found damaged, which is read again before it counts as there.
-"""
+"""The content of a bundle that is being filled: what is stored whole, what is re-encoded on the way
+in, and what an earlier verify found damaged, which is read again before it counts."""
 
 from __future__ import annotations
 
@@ -61,7 +60,7 @@ class StoredContent:
             return True
         self.store.drop(digest)
         self._suspects.discard(digest)
-        self._sink(Note(f"{self._path}: the file {digest.short} was damaged and is fetched anew"))
+        self._sink(Note(f"{self._path}: the file {digest.short} was damaged and is fetched again"))
         return False
 
     # --- taking

@@ -1,4 +1,4 @@
-"""A long file written from front to back, past the page cache where that works.
+"""A long file written sequentially, bypassing the page cache where that works.
 
 While a buffer is filled, the one before it is hashed and the one before that is written, each by a
 thread of its own: none of them waits for the sum of the others.

@@ -41,7 +41,7 @@ def tool_sums(storage: Storage, tool: CarriedTool) -> dict[str, str]:
     if Digest.of(raw, tool.sums.algorithm) != tool.sums:
         raise ContentMismatch(
             f"{storage.location}: {layout.TOOL_SUMS} is not what {layout.INVENTORY} says",
-            hint="Run nothing of that tool. Copy the medium again, or make it anew.",
+            hint="Do not run that tool. Copy the medium again, or write it again.",
         )
     sums: dict[str, str] = {}
     for line in raw.decode("utf-8", "replace").splitlines():

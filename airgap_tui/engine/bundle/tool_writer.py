@@ -1,4 +1,4 @@
-"""Puts the tool into a bundle's directory: what is there and right stays, what is too many goes."""
+"""Puts the tool into a bundle's directory: what is right stays, what does not belong is removed."""
 
 from __future__ import annotations
 

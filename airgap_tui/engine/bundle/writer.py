@@ -1,4 +1,4 @@
-"""Writing a bundle: one writer at a time, and whatever ends it leaves a bundle that continues.
+"""Writes a bundle: one writer at a time, and however it ends, the next one can continue.
 
 Content comes first, names last: a blob is whole and durable before a manifest needs it, and an item
 is recorded when all of it is there. `index.json`, `manifest.json` and `SHA256SUMS` follow at the

@@ -1,1 +1,1 @@
-"""The tool itself as something to carry: an executable file, or wheels that run from the medium."""
+"""Carrying the tool itself: as an executable, or as wheels that run from the medium."""

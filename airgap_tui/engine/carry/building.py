@@ -1,4 +1,4 @@
-"""Make airgap-tui one static executable file, for hosts that have no Python.
+"""Builds airgap-tui as a single static executable, for hosts without Python.
 
 `python3 -m airgap_tui.engine.carry.building FILE` in a source tree or from an installed package.
 PyInstaller puts Python, this package and everything it imports into one program, staticx adds the C

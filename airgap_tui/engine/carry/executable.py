@@ -1,4 +1,4 @@
-"""A file that is said to be the tool for some machine: what its ELF header says of it."""
+"""A file that is meant to be the tool for some machine: what its ELF header says."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def read_executable(path: Path) -> Executable:
         with path.open("rb") as file:
             head = file.read(64)
             if head[:4] != b"\x7fELF":
-                raise UsageError(f"{path} is no executable program for Linux", hint=_HINT)
+                raise UsageError(f"{path} is not a Linux executable", hint=_HINT)
             if len(head) < 64 or head[4] != 2 or head[5] != 1:
-                raise UsageError(f"{path} is no program for a 64-bit machine", hint=_HINT)
+                raise UsageError(f"{path} is not a 64-bit executable", hint=_HINT)
             kind, machine = struct.unpack_from("<HH", head, 16)
             (offset,) = struct.unpack_from("<Q", head, 32)
             entry_size, entries = struct.unpack_from("<HH", head, 54)
             if kind not in _KINDS or not entries or entry_size < 56:
-                raise UsageError(f"{path} is no executable program, but a part of one", hint=_HINT)
+                raise UsageError(f"{path} is an object file, not an executable", hint=_HINT)
             if machine not in _MACHINES:
                 raise UsageError(
-                    f"{path} is for another machine than {' or '.join(_MACHINES.values())}",
+                    f"{path} is not for {' or '.join(_MACHINES.values())}",
                     hint=_HINT,
                 )
             file.seek(min(offset, size))
@@ -59,9 +59,9 @@ def read_executable(path: Path) -> Executable:
     types = [struct.unpack_from("<I", table, at)[0] for at in range(0, len(table) - 3, entry_size)]
     if _INTERPRETER in types:
         raise UsageError(
-            f"{path} needs libraries of the host that it runs on; one that is carried must not",
+            f"{path} is dynamically linked; a carried executable has to be static",
             hint=_HINT,
         )
     if size > MAX_BYTES:
-        raise UsageError(f"{path} has {in_words(size)}, which is no airgap-tui", hint=_HINT)
+        raise UsageError(f"{path} has {in_words(size)}, too much for airgap-tui", hint=_HINT)
     return Executable(path, _MACHINES[machine], size)

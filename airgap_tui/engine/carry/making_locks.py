@@ -1,4 +1,4 @@
-"""Make the locks anew, with what the package index has today: for whoever releases airgap-tui.
+"""Makes the locks from what the package index has today; for whoever releases airgap-tui.
 
 `python -m airgap_tui.engine.carry.making_locks` in a source tree, with uv and pip. Each lock names
 exactly the wheels that pip takes for its target, so that making it also shows that all are there.

@@ -1,4 +1,4 @@
-"""pip as what fetches wheels: it knows the indexes, proxies and authorities that are set up."""
+"""Downloads wheels with pip, which knows the indexes, proxies and CAs that are configured."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def find_pip() -> list[str]:
             continue
         if done.returncode == 0:
             return command
-    raise NotFound("there is no pip here, which fetches the wheels to carry", hint=_NO_PIP)
+    raise NotFound("there is no pip here to fetch the wheels to carry", hint=_NO_PIP)
 
 
 def _run(command: list[str], token: CancelToken) -> None:

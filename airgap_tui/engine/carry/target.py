@@ -48,7 +48,7 @@ def parse_targets(text: str) -> tuple[Target, ...]:
         if not chosen:
             raise UsageError(
                 f"the tool cannot be carried for {word.strip()!r}",
-                hint=f"Choose of Python {', '.join(PYTHONS)} on {' and '.join(MACHINES)},"
+                hint=f"Choose from Python {', '.join(PYTHONS)} on {' and '.join(MACHINES)},"
                 " as 3.11/x86_64,3.12; or all.",
             )
         found |= chosen

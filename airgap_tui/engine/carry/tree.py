@@ -1,4 +1,4 @@
-"""What of the tool lies on a medium: every file, by its name below `airgap-tui/`.
+"""What of the tool is on a medium: every file, by its name below `airgap-tui/`.
 
 Wheels are unpacked so that a Python can import from there. Those that several targets use lie there
 once, in a directory that is named for who uses it. The same choice gives the same files.
@@ -118,7 +118,7 @@ def _checked(name: str, read: Callable[[], bytes], origin: Path) -> ToolFile:
     file = ToolFile(name, read)
     if not layout.is_file_name(file.path):
         raise EnvironmentFailure(
-            f"{origin.name} holds {name}, a name that no medium can have",
+            f"{origin.name} holds {name}, a name that is not allowed on a medium",
             hint="Leave the tool out with --no-tool, and report this.",
         )
     return file

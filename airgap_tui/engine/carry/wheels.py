@@ -1,4 +1,4 @@
-"""The wheels of the tool in the user's cache: each under its SHA-256, fetched once."""
+"""The tool's wheels in the user's cache: each under its SHA-256, downloaded once."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class WheelCache:
             for wheel in wheels:
                 if wheel.sha256 not in brought:
                     raise ContentMismatch(
-                        f"pip did not bring {wheel.name} {wheel.version} as it is listed",
+                        f"pip did not fetch {wheel.name} {wheel.version} as it is listed",
                         hint="Its index may serve altered files; see pip config list.",
                     )
                 path = brought[wheel.sha256]

@@ -43,8 +43,8 @@ class Vault:
         header = _HEADER.fullmatch(head.strip())
         if header is None:
             raise MalformedContent(
-                f"{origin}: this kind of Ansible Vault is not known",
-                hint="Known are 1.1 and 1.2. ansible-vault rekey writes 1.1.",
+                f"{origin}: this version of Ansible Vault is unknown",
+                hint="1.1 and 1.2 are supported. ansible-vault rekey writes 1.1.",
             )
         if header["cipher"] != b"AES256":
             raise MalformedContent(f"{origin}: this vault is not encrypted with AES256")
@@ -66,7 +66,7 @@ class Vault:
         if not hmac.compare_digest(expected, self.digest):
             named = f" {self.label!r}" if self.label else ""
             raise AccessDenied(
-                f"{origin}: this password does not open the vault{named}, or it was tampered with",
+                f"{origin}: this password does not open the vault{named}, or it was altered",
                 hint="Give the password that ansible-vault view takes for it.",
             )
         padded = _crypt(key, start, self.ciphertext)

@@ -57,7 +57,7 @@ class Change:
             return
         if private_file.read(self.path) != self.was:
             raise EnvironmentFailure(
-                f"{private_file.short(self.path)} was changed by somebody else in the meantime",
+                f"{private_file.short(self.path)} was changed by another program in the meantime",
                 hint="Nothing was written there. Run the same again.",
             )
         if self.helper is not None:

@@ -58,7 +58,7 @@ class DeepOpsLogins:
         for document in yaml_document.load_all(data.decode("utf-8", errors="replace"), origin):
             value = document.get(VARIABLE) if isinstance(document, dict) else None
             if value is not None and not isinstance(value, (list, str)):
-                remarks.append(f"{origin}: {VARIABLE} is no list")
+                remarks.append(f"{origin}: {VARIABLE} is not a list")
             for item in value if isinstance(value, list) else ():
                 if isinstance(item, dict):
                     entries.append(_entry(item, origin, password))
@@ -158,7 +158,7 @@ def _plain(value: object, origin: str, password: str) -> str:
     if isinstance(value, Vaulted):
         return _opened(value.encode(), password, origin).decode("utf-8", errors="replace")
     if not isinstance(value, str):
-        raise EnvironmentFailure("it is no text")
+        raise EnvironmentFailure("it is not text")
     if not isinstance(value, Literal) and any(mark in value for mark in _TEMPLATES):
         raise EnvironmentFailure("it is a template, which Ansible fills in and nothing here does")
     return value
@@ -188,7 +188,7 @@ def _with_entry(text: str, registry: str, values: tuple[str, str, str], origin: 
         start, end = node.start_mark.index, node.end_mark.index
         return f"{text[:start].rstrip(' ')}\n  {_item(values, '  ')}{text[end:]}"
     if not isinstance(node, yaml.SequenceNode):
-        raise EnvironmentFailure(f"{origin}: {VARIABLE} is no list", hint="Name another file.")
+        raise EnvironmentFailure(f"{origin}: {VARIABLE} is not a list", hint="Name another file.")
     for item in node.value:
         named = yaml_document.child(item, "registry")
         if registry_of(str(getattr(named, "value", DOCKER_HUB_KEY))) == registry:
@@ -250,9 +250,7 @@ def _check(
     except EnvironmentFailure:
         good = False
     if not good:
-        raise EnvironmentFailure(
-            f"{origin} cannot be changed as it is written", hint="Name another file."
-        )
+        raise EnvironmentFailure(f"{origin} cannot be edited as it is", hint="Name another file.")
 
 
 def _registry_of_item(item: object) -> str:

@@ -52,7 +52,7 @@ class DockerConfig:
         if not isinstance(value, dict):
             raise EnvironmentFailure(
                 f"{origin} is not JSON, so no login can be read from it",
-                hint="Mend it, or log in again.",
+                hint="Fix it, or log in again.",
             )
         auths, named = value.get("auths"), value.get("credHelpers") if helpers else None
         store = value.get("credsStore") if helpers else None
@@ -224,7 +224,7 @@ def with_entry(text: str, key: str, entry: Mapping[str, str], origin: str) -> st
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise EnvironmentFailure(
             f"{origin} is not JSON of docker's kind, so the login was not added",
-            hint="Mend it or move it away.",
+            hint="Fix it or move it away.",
         ) from None
     return result
 

@@ -145,7 +145,7 @@ def change(path: Path, registry: str, username: str, secret: str) -> Change:
     if secret.startswith("$"):
         raise UsageError(
             "enroot's file cannot hold this password: what begins with $ it runs as a command",
-            hint="Choose a password that begins with another sign.",
+            hint="Choose a password that begins with another character.",
         )
     for what, text in (("user name", username), ("password", secret)):
         if _TOKEN.fullmatch(text) is None or text.startswith(("#", '"')):
@@ -214,7 +214,7 @@ def _hub_remarks(origin: str, lines: list[Line]) -> list[str]:
     if not machines & both or both <= machines:
         return []
     (missing,) = both - machines
-    return [f"{origin}: enroot stays a stranger to Docker Hub without a line for {missing} as well"]
+    return [f"{origin}: enroot stays anonymous at Docker Hub without a line for {missing} as well"]
 
 
 def _without(text: str, machines: tuple[str, ...], origin: str) -> tuple[list[str], int]:

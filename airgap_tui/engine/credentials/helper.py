@@ -47,7 +47,7 @@ class Helper:
             username, secret = str(value["Username"]), str(value["Secret"])
         except (ValueError, TypeError, KeyError, RecursionError):
             raise EnvironmentFailure(
-                f"{self.program} answered with something else than a login"
+                f"{self.program} answered with something other than a login"
             ) from None
         if username == "<token>":
             return Credential("", "", self.program, identity_token=secret)

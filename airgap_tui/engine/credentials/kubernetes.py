@@ -118,7 +118,7 @@ def change(path: Path, registry: str, username: str, secret: str, name: SecretNa
         f"secret {name} ({TYPE}): {key}, login of {username}",
         content.encode("utf-8", errors="surrogateescape"),
         was,
-        notes=("base64 is no encryption: this file is as secret as the password",),
+        notes=("base64 is not encryption: keep this file as secret as the password",),
         then=f"kubectl apply -f {shlex.quote(str(path))}\n{usage(name)}",
     )
 
@@ -230,9 +230,7 @@ def _check(
         found = config.find(registry) if config.origin.endswith(f" {name}") else None
         if found is not None and (found.username, found.secret) == login:
             return
-    raise EnvironmentFailure(
-        f"{origin} cannot be changed as it is written", hint="Name another file."
-    )
+    raise EnvironmentFailure(f"{origin} cannot be edited as it is", hint="Name another file.")
 
 
 def _encoded(text: str) -> str:

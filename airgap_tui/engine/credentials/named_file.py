@@ -65,7 +65,7 @@ class NamedFile:
         enroot = EnrootCredentials.parse(text, origin)
         if not enroot.lines:
             raise EnvironmentFailure(
-                f"{origin} is no file with logins that is known",
+                f"{origin} is not a file with logins of a known format",
                 hint="Known are docker's config.json, enroot's .credentials, pull secrets of"
                 " Kubernetes, registries.yaml of RKE2 and k3s, and DeepOps'"
                 " docker_login_registries.",

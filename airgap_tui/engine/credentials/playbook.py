@@ -46,7 +46,7 @@ def change(path: Path) -> Change:
     was = private_file.read(path)
     if was is not None and not was.startswith(_MARK.encode()):
         raise EnvironmentFailure(
-            f"{private_file.short(path)} is there already, and is no playbook of airgap-tui",
+            f"{private_file.short(path)} is there already, and is not a playbook of airgap-tui",
             hint="Name another file.",
         )
     command = "ansible-playbook -i INVENTORY --ask-vault-pass -e @docker-login.yml"

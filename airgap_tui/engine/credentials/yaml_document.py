@@ -105,4 +105,4 @@ def _text_of(kind: type[str]) -> Any:
 def _unreadable(origin: str, error: Exception) -> EnvironmentFailure:
     mark = getattr(error, "problem_mark", None)
     where = f", line {mark.line + 1}" if mark is not None else ""
-    return EnvironmentFailure(f"{origin}{where} is not YAML that can be read", hint="Mend it.")
+    return EnvironmentFailure(f"{origin}{where} is not YAML that can be read", hint="Fix it.")

@@ -86,7 +86,7 @@ def named(written: str, *, enroot: bool = False) -> Named:
     scheme = _SCHEME.match(text)
     transport = scheme or _TRANSPORT.match(text)
     if transport is not None and transport[1] not in ("docker", "docker-pullable"):
-        return _other(_APART.get(transport[1], "its protocol is none of a registry"))
+        return _other(_APART.get(transport[1], "its protocol is not that of a registry"))
     rest = text[scheme.end() :] if scheme else text
     enroot = enroot or (scheme is not None and "#" in rest)
     if not scheme and (reason := _local(rest)):

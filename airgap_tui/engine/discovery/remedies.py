@@ -26,7 +26,7 @@ _OF_SSH = (
     ),
     (
         r"could not resolve hostname|name or service not known",
-        "Is it spelled right? ~/.ssh/config may give its address.",
+        "Is it spelled correctly? ~/.ssh/config may give its address.",
     ),
     (
         r"refused|timed out|no route to host|network is unreachable|connection (?:reset|closed)",
@@ -34,7 +34,7 @@ _OF_SSH = (
     ),
     (
         r"bad owner or permissions|bad configuration option|config",
-        "Mend the file that ssh complains of.",
+        "Fix the file that ssh complains about.",
     ),
 )
 
@@ -47,7 +47,7 @@ _NOT_THERE = {
 _OF_SOURCES = {
     Kind.DOCKER: "Start it there, or let the user be of the group docker (or root).",
     Kind.PODMAN: "Try  podman images  there.",
-    Kind.CONTAINERD: "It takes root; crictl, ctr or nerdctl has to be installed there.",
+    Kind.CONTAINERD: "It needs root, and crictl, ctr or nerdctl installed there.",
     Kind.HISTORY: _MORE_RIGHTS,
     Kind.ENROOT: _MORE_RIGHTS,
     Kind.SLURMD_LOG: "Run this as root, or copy the log here and name it with --slurmd-log.",

@@ -1,4 +1,4 @@
-"""An engine, spoken to through the Docker SDK: list, save as a stream, load from a stream."""
+"""An engine through the Docker SDK: list, save as a stream, load from a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine's failure means for a person: one sentence, and what to do about it."""
+"""Explains an engine's failure to people: one sentence, and what to do about it."""
 
 from __future__ import annotations
 

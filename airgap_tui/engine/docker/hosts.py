@@ -103,12 +103,12 @@ def _context(environment: Mapping[str, str]) -> Host:
     except Exception as error:  # the library raises bare Exceptions for files that it cannot read
         raise EngineFailure(
             f"Docker's context {name or ''} cannot be read: {error}",
-            hint="docker context ls  shows them; --host goes round them.",
+            hint="docker context ls  shows them; --host bypasses them.",
         ) from None
     if context is None:
         raise EngineFailure(
             f"Docker has no context {name or 'of the name that its config.json gives'}",
-            hint="docker context ls  shows them; --host goes round them.",
+            hint="docker context ls  shows them; --host bypasses them.",
         )
     url = context.Host or ""
     if context.name != "default" and url:

@@ -1,4 +1,4 @@
-"""What an engine is: kind, version, where it stores, what it can read."""
+"""What an engine is: its kind and version, where it stores images, what it can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a silent engine alive? Its export may take minutes to begin, and a dead one takes for ever."""
+"""Is a silent engine alive? Its export may take minutes to begin; a dead one never begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One `POST /images/load`: bytes in, events out, an error wherever the engine hides it.
+"""One `POST /images/load`: bytes in, events out, and an error wherever the engine hides it.
 
 The request runs in a thread of its own, since sending and the engine's unpacking may both block for
 long; here is polled, so that it can be stopped, and a dead engine is noticed.
@@ -179,4 +179,4 @@ def _parsed(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             if isinstance(value, dict):
                 yield value
         if len(pending) > _LONGEST_EVENT:
-            raise EngineFailure("the engine sends something else than events")
+            raise EngineFailure("the engine sends something other than events")

@@ -1,4 +1,4 @@
-"""The bytes of `GET /images/get`, for a thread of their own: everything here may block."""
+"""The bytes of `GET /images/get`, read in a thread of their own: everything here may block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ssh://` hosts: a private local socket whose every connection is an `ssh` of its own.
+"""`ssh://` hosts: a private local socket, each of whose connections is an `ssh` process.
 
 As the docker command does, `docker system dial-stdio` is run on the far host; the accepted socket
 is that program's input and output, so no byte passes through this process twice. The `ssh` program

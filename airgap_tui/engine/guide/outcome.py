@@ -102,7 +102,7 @@ def content(result: VerifyResult) -> str:
 
 
 def unsaved(items: Sequence[ItemResult]) -> str:
-    """`1 image was not saved to its end`."""
+    """`1 image was not saved completely`."""
     was = "was" if len(items) == 1 else "were"
     return f"{count(len(items), 'image')} {was} not saved to the end"
 

@@ -194,7 +194,7 @@ def ends_by_itself(verb: str) -> str:
 
 
 def cut_short(verb: str, snapshot: Snapshot, *, died: bool = False, rebooted: bool = False) -> str:
-    """How a job ended that did not come to its end."""
+    """How a job ended that did not finish."""
     if rebooted:
         return f"The machine restarted during {verb}; nothing finished is lost."
     if died:

@@ -87,7 +87,7 @@ def paths(text: str) -> tuple[Path, ...]:
     try:
         words = shlex.split(text)
     except ValueError:
-        raise UsageError("a quotation mark has no partner") from None
+        raise UsageError("a quotation mark is not closed") from None
     found = tuple(dict.fromkeys(typed_path(word) for word in words))
     for path in found:
         if not os.path.lexists(path):

@@ -1,1 +1,1 @@
-"""HTTP for every client here: TLS, proxies, redirects, pauses, and what failures mean."""
+"""HTTP for all clients: TLS, proxies, redirects, rate-limit pauses, and what failures mean."""

@@ -1,4 +1,4 @@
-"""Does one request after the other: paused, watched, and with redirects followed by hand."""
+"""Sends requests to one host: paused, watched, and with redirects followed explicitly."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Client:
                     reply.read(_LONGEST_PAGE)
             if not location:
                 raise ConnectionFailure(
-                    f"{authority(url)} redirects ({reply.status}) without saying where to"
+                    f"{authority(url)} redirects ({reply.status}) without a Location"
                 )
             target = joined(url, location)
             if message.method not in ("GET", "HEAD") and (
@@ -118,7 +118,7 @@ class Client:
             seen.add(url)
             if target in seen or len(seen) > _MAX_REDIRECTS:
                 raise ConnectionFailure(
-                    f"{authority(url)} redirects in a circle or too often: {message.name}"
+                    f"{authority(url)} redirects in a loop or too often: {message.name}"
                 )
             if origin(target) != origin(url):
                 authorization = ""

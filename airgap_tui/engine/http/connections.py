@@ -1,4 +1,4 @@
-"""The wire below the sessions: TLS authorities, proxies, and sockets that the watchdog can reach.
+"""The transport below the sessions: CAs, proxies, and sockets that the watchdog can reach.
 
 `requests` does the HTTP. Three things it cannot do by itself are added to its adapter: a private
 authority beside the default ones, no `~/.netrc` (which would replace a registry's token), and

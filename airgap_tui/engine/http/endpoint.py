@@ -70,7 +70,7 @@ def authority(url: str) -> str:
 
 
 def _unaskable(address: str) -> ConnectionFailure:
-    return ConnectionFailure(f"a server named the address {address[:200]!r}, which cannot be asked")
+    return ConnectionFailure(f"a server named the address {address[:200]!r}, which is not valid")
 
 
 def origin(url: str) -> tuple[str, str, int]:

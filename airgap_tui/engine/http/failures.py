@@ -118,12 +118,12 @@ def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
             )
         if isinstance(cause, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)):
             return TemporaryFailure(
-                f"the proxy on the way to {host} does not play along: {_reason(causes)}",
+                f"the proxy on the way to {host} failed: {_reason(causes)}",
                 hint=_PROXY,
             )
     invalid = (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError)
     if any(isinstance(cause, invalid) for cause in causes):
-        return ConnectionFailure(f"{host} is not an address that can be asked")
+        return ConnectionFailure(f"{host} is not a valid address")
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return TemporaryFailure(
@@ -142,9 +142,9 @@ def _distrusted(error: ssl.SSLCertVerificationError, host: str) -> ConnectionFai
     if "expired" in why or "not yet valid" in why:
         hint = "Check the clock of this machine, or have the certificate renewed."
     elif "match" in why or "mismatch" in why:
-        hint = "Use the host name that the certificate was made for."
+        hint = "Use a host name that the certificate was issued for."
     else:
-        hint = "If its authority is a private one, name its certificate with --ca FILE."
+        hint = "If it was issued by a private CA, name the CA's certificate with --ca FILE."
     return ConnectionFailure(f"the certificate of {host} cannot be trusted: {why}", hint=hint)
 
 

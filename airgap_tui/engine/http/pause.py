@@ -1,4 +1,4 @@
-"""The pause that one host asked for, kept by every worker that talks to it."""
+"""The pause that a host asked for, observed by every worker that talks to it."""
 
 from __future__ import annotations
 

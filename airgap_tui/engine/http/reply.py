@@ -1,4 +1,4 @@
-"""One answer of a host, and the translation of what can break while its body is read."""
+"""A host's answer, and the translation of errors while its body is read."""
 
 from __future__ import annotations
 
@@ -102,5 +102,5 @@ def broken(error: BaseException, url: str, exchange: Exchange) -> AirgapError:
 
 def too_slow(url: str) -> TemporaryFailure:
     return TemporaryFailure(
-        f"{authority(url)} sends or takes too little; the connection was dropped"
+        f"{authority(url)} transfers data too slowly; the connection was dropped"
     )

@@ -1,4 +1,4 @@
-"""Ends exchanges with hosts that cannot end on their own: a stopped job, a connection that drips.
+"""Ends exchanges that would not end on their own: of a stopped job, or with a host that trickles.
 
 A timeout of a socket is per call, so one byte every ten seconds never times out; and a thread that
 waits in the kernel sees no token. One thread looks at all exchanges a few times a second and shuts

@@ -134,7 +134,7 @@ def _compared(engine: Engine, one: _Expected) -> ItemResult:
     if not one.is_held(engine, image):
         differs = ContentMismatch(
             f"{one.name} is {image.id.short} in {engine.info.name} and {ours.short} here",
-            hint="The tag has moved, or one of them was built anew.",
+            hint="The tag has moved, or one of them was rebuilt.",
         )
         failed = ItemResult.failed(one.name, differs)
         return ItemResult(

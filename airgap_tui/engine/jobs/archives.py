@@ -1,4 +1,4 @@
-"""One `docker load`able file per image, beside the bundle: what older ways of carrying used.
+"""One `docker load` archive per image, beside the bundle, as earlier scripts made them.
 
 Compressed files hold plain layers, since what gzip has packed no other codec packs better.
 """

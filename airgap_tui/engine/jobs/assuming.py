@@ -1,7 +1,6 @@
-"""What an update assumes, taken over by the bundle that it is imported into: told before anything
-is copied, and left out there too. A registry that has it puts it to the rest, or its bundle comes
-later.
-"""
+"""What an update assumes, taken over by the bundle that it is imported into: reported before
+anything is copied, and left out there too. A registry that has it completes it, or its bundle comes
+later."""
 
 from __future__ import annotations
 

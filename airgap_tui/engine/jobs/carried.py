@@ -1,5 +1,5 @@
-"""What was made ready to carry here, kept in the state directory: without it a delivery code from
-the other side would stand for nothing. And the receipts of what was delivered here."""
+"""Records of what was made ready to carry here, in the state directory: without them a delivery
+code from the other side would mean nothing. And the receipts of what was delivered here."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The tool itself as something to carry: got together before anything is written, then put into the
-bundle, from where it goes onto the media.
+"""Carries the tool itself: collected before anything is written, then put into the bundle, from
+where it goes onto the media.
 
 This program carries itself where it is one file; else the executables that are named, else the
 wheels that it consists of, unpacked.
@@ -137,7 +137,7 @@ def settle(
     if signed and not (here or signing):
         if spec.required:
             raise UsageError(
-                f"{seal.path} is signed without this airgap-tui", hint="Sign it anew: --sign KEY."
+                f"{seal.path} is signed without this airgap-tui", hint="Sign it again: --sign KEY."
             )
         if there is not None:
             return _kept(there, sink)

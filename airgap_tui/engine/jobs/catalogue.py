@@ -1,4 +1,4 @@
-"""Bundles as the embedded registry sees them: which name of which bundle means which content.
+"""Bundles as the embedded registry sees them: which name of which bundle is which content.
 
 `nvcr.io/nvidia/pytorch` is `nvidia/pytorch`, the name that a push would give it, and also goes by
 its full name. Where a short name and tag stand for different images it is refused, never guessed.

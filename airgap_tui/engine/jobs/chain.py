@@ -1,4 +1,4 @@
-"""Jobs one after the other in one process, so that a night's work ends finished: save, then verify.
+"""Jobs one after the other in one process, so that a night's work ends complete: save, then verify.
 
 Knows the verbs that can run unattended by name, and imports only those that run.
 """

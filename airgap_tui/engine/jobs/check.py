@@ -1,4 +1,4 @@
-"""One thing that `doctor` looked at: what it found, what that is for, and the remedy."""
+"""One check of `doctor`: what it found, what that is for, and the remedy."""
 
 from __future__ import annotations
 

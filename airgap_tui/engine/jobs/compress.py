@@ -1,4 +1,4 @@
-"""Compress archives that `docker save` wrote, and believe only what was read back."""
+"""Compresses archives that `docker save` wrote, and trusts only what it has read back."""
 
 from __future__ import annotations
 
@@ -152,6 +152,6 @@ def _compare(target: Path, expected: str, blob: str, sink: Sink, token: CancelTo
             sink(BlobProgress(blob, len(chunk)))
     if decoded.hexdigest() != expected:
         raise ContentMismatch(
-            f"{target} does not give back what was compressed; the original is kept",
+            f"{target} does not decompress to what was compressed; the original is kept",
             hint="The disk, the memory or the compressing program is faulty.",
         )

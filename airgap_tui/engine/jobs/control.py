@@ -1,4 +1,5 @@
-"""The socket on which a running worker takes a login: from memory to memory, never over a disk.
+"""The socket on which a running worker receives a login: from memory to memory, never through a
+disk.
 
 Its name is in Linux' abstract namespace (unix(7)), drawn by lot and told in the job's directory: a
 file in the runtime directory would go at the logout that the job outlives. Each end looks who the

@@ -86,7 +86,7 @@ def _hash(
     if Digest.from_hasher(whole, digest.algorithm) != digest:
         raise ContentMismatch(
             f"{bundle.storage.location}: {digest} holds other content than its name says",
-            hint="Run the save again: it fetches that file anew.",
+            hint="Run the save again: it fetches that blob again.",
         )
     sink(BlobDone(_blob(source)))
     return sums

@@ -1,5 +1,5 @@
-"""What a load, a push or an import leaves behind for the online side: a receipt of its own record,
-and a delivery code where nothing may be carried out."""
+"""What a load, a push or an import leaves for the online side: a receipt of what it delivered, and
+a delivery code for sites that nothing may leave."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class JobDirectory:
         except (OSError, ValueError, RecursionError) as error:
             raise MalformedContent(f"{path} cannot be read: {error}") from None
         if not isinstance(value, dict):
-            raise MalformedContent(f"{path} holds something else than a job")
+            raise MalformedContent(f"{path} holds something other than a job")
         return value
 
     def _replace(self, name: str, content: bytes, *, durable: bool) -> None:

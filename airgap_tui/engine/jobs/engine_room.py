@@ -1,4 +1,4 @@
-"""What the disk of an engine has to take, before anything is asked of it.
+"""What an engine's disk has to hold, checked before the engine is asked for anything.
 
 An engine's classic store writes an archive to its own disk before it unpacks one, and before the
 first byte of one is sent.

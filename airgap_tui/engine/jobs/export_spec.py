@@ -1,4 +1,4 @@
-"""What an export is asked for, whether that can be, and the bundle as it is carried then."""
+"""What an export is asked for, whether that is possible, and the bundle as it is then carried."""
 
 from __future__ import annotations
 

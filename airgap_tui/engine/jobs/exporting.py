@@ -1,4 +1,4 @@
-"""The writing of volumes: announced before the first byte, each told as it ends."""
+"""Writes volumes: announced before the first byte, each reported as it ends."""
 
 from __future__ import annotations
 

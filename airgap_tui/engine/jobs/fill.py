@@ -1,4 +1,4 @@
-"""Fill a bundle out of registries: look up, see that there is room, fetch what is missing.
+"""Fills a bundle from registries: look up, check that there is room, fetch what is missing.
 
 What waits for a login is left for another round: all that can be had without it comes meanwhile.
 """

@@ -1,4 +1,4 @@
-"""Which process a job is: told so that a later process with the same number is not taken for it.
+"""Which process a job is, so that a later process with the same number is not taken for it.
 
 Home directories are shared between hosts, so host and boot belong to it.
 """

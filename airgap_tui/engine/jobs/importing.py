@@ -196,7 +196,7 @@ class _Import:
     def run(self) -> None:
         spec, reader, writer, sink = self._spec, self._reader, self._writer, self._sink
         if reader.inventory.saving:
-            text = f"{reader.storage.location}: the last save did not come to its end"
+            text = f"{reader.storage.location}: the last save did not finish"
             sink(Note(text, Level.WARNING))
         self.left_out = take_over(reader, writer, sink, self._token)
         lacking = find_lacking(reader, self.volumes, writer, self._token)

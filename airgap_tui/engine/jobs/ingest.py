@@ -1,4 +1,4 @@
-"""Fill a bundle with images that are only in an engine or in an archive of one.
+"""Fills a bundle with images that are only in an engine or in an archive of one.
 
 What passes is taken apart on the fly; the image IDs stay, layers are compressed on the way, and
 each is stored once. A layer that the bundle has is not compressed again, so that an export which

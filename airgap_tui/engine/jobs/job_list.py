@@ -1,4 +1,4 @@
-"""The jobs of this user: running, finished, stopped or died; which can go on, which are old."""
+"""This user's jobs: running, finished, stopped or died; which can continue, which are old."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the offline side has, going by receipts and delivery codes: `--have` of plan and save."""
+"""What the offline side has, by its receipts and delivery codes: `--have` of plan and save."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def without_known(
     if key is None and any(storage.extent(name) is not None for name in layout.SIGNATURES):
         raise UsageError(
             f"{storage.location} is signed as a whole, and --have leaves out a part of it",
-            hint="Name the key with --sign: what is carried is signed anew, the bundle stays.",
+            hint="Name the key with --sign: what is carried is signed again, the bundle stays.",
         )
     known = known_of(spec.have, spec.codes, settings, sink, token)
     inventory = Inventory.parse(storage.read(layout.INVENTORY, MAX_BYTES), str(storage.location))

@@ -119,7 +119,7 @@ def _image(bundle: BundleReader, item: Item, platform: Platform) -> LoadImage | 
     """The one image that an engine gets; None for what is no image. Raises what reading raises."""
     if item.state is not ItemState.DONE:
         raise AirgapError(
-            item.error or f"{item.name} was not saved to its end",
+            item.error or f"{item.name} was not saved completely",
             hint=remedies.UNFINISHED,
         )
     if item.kind != IMAGE:

@@ -1,4 +1,4 @@
-"""Looking names up and pinning them to digests, before anything is fetched.
+"""Looks names up and pins them to digests before anything is fetched.
 
 What a bundle already began keeps its digests: a tag that has moved since is noticed and said, and
 only a refresh takes the new content. A registry that refuses the login itself is waited for where

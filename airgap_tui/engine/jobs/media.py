@@ -185,7 +185,7 @@ def _beside(path: Path) -> Iterator[VolumeMedium]:
 def _carried(bundle: BundleReader, item: Item) -> tuple[Carried, Closure | None]:
     platform = "" if item.platform is None else str(item.platform)
     if item.state is not ItemState.DONE:
-        problem = item.error or "was not saved to its end"
+        problem = item.error or "was not saved completely"
         return Carried(item.reference, item.bytes, platform, problem), None
     elsewhere = bundle.volumes is not None and bool(bundle.volumes.missing)
     try:

@@ -1,4 +1,4 @@
-"""The part of `doctor` that looks at how hosts are spoken to: proxy, authorities, logins."""
+"""The part of `doctor` that checks the network: proxy, CAs, logins."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _client_certificate(certificate: Path, key: Path | None) -> Check:
 
 def logins(environment: Mapping[str, str]) -> Check:
     """Which registries have a login, and where it is kept; no secret is asked for or shown."""
-    purpose = "pulls private images, and avoids Docker Hub's limit for strangers"
+    purpose = "pulls private images, and avoids Docker Hub's limit for anonymous pulls"
     store = CredentialStore.load(environment)
     problems = (*store.problems, *store.remarks)
     kept = [f"{registry} ({origin})" for registry, origin in store.kept]

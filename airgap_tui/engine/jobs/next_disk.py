@@ -1,4 +1,4 @@
-"""One drive for several disks: whether the next one is there, before anything is written to it."""
+"""One drive for several disks: whether the next disk is inserted, before it is written to."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What an import would bring, told before it begins: how much, whether there is room for it, and
-which volumes were read before."""
+"""What an import would bring, shown before it begins: how much, whether there is room, and which
+volumes have been read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projects that images go to and a Harbor lacks: created here, only where somebody asked for it."""
+"""Projects that images go to and that Harbor lacks: created here, only if somebody asked for it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def create_missing(
     """Create the projects of these repositories that are not there; each is told. Raises as
     `create`."""
     if not harbor.answers(token):
-        sink(Note(f"{harbor.registry} is no Harbor: it needs no projects"))
+        sink(Note(f"{harbor.registry} is not a Harbor: it needs no projects"))
         return
     for project in one_of_each_project(repositories):
         there = harbor.has(project, token)

@@ -1,4 +1,4 @@
-"""What a kept bundle need not hold any longer: items by name, and content that no item needs."""
+"""What a kept bundle no longer needs: items by name, and content that no item needs."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _opened(path: Path) -> BundleReader:
     bundle = BundleReader.open(path)
     if not path.is_dir() or not bundle.inventory.id:
         raise UsageError(
-            f"{path} is no bundle that can be changed",
+            f"{path} is not a bundle that can be changed",
             hint="Name the directory that save or import filled.",
         )
     return bundle
@@ -153,7 +153,7 @@ def _measure(bundle: BundleReader, token: CancelToken) -> tuple[int, int]:
         except AirgapError as error:
             raise MalformedContent(
                 f"what {item.name} needs cannot be told: {error.message}",
-                hint="Mend it first, with save or import, or take it out: airgap-tui remove.",
+                hint="Repair it first with save or import, or take it out: airgap-tui remove.",
             ) from None
     sizes = [bundle.size(digest) or 0 for digest in bundle.stored() if digest not in needs]
     return len(sizes), sum(sizes)

@@ -223,7 +223,7 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
         if item.state is not ItemState.DONE:
             raise NotFound(
                 f"{reference} is not complete in the bundle:"
-                f" {item.error or 'it was not saved to its end'}",
+                f" {item.error or 'it was not saved completely'}",
                 hint=remedies.UNFINISHED,
             )
         closure = bundle.closure(item)

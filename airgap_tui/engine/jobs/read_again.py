@@ -1,4 +1,4 @@
-"""Read what a verify found damaged once more: a dirty disc or a bad cable may do better now."""
+"""Reads what a verify found damaged once more: a dirty disc or a bad cable may do better now."""
 
 from __future__ import annotations
 

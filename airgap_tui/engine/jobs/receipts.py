@@ -1,5 +1,5 @@
-"""Write a receipt of what a kept bundle has, of what a registry really holds of it, or of what a
-delivery code stands for; signed if that is wished."""
+"""Writes a receipt of what a kept bundle has, of what a registry really holds of it, or of what a
+delivery code stands for; signed on request."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The base of an update in the registry that the update goes to: what a bundle leaves out is found
-there, under whatever repository has it, and goes on from there to where it is needed."""
+"""The base of an update, in the registry that the update goes to: what the bundle leaves out is
+found there, in whatever repository has it, and is copied to where it is needed."""
 
 from __future__ import annotations
 

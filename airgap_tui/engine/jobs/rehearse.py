@@ -287,7 +287,7 @@ def _directory(spec: RehearseSpec) -> Iterator[Path]:
         where = spec.directory or tempfile.gettempdir()
         raise EnvironmentFailure(
             f"nothing can be written to {where}: {error.strerror}",
-            hint="Name a directory with about 100 MB of room.",
+            hint="Name a directory with about 100 MB of free space.",
         ) from None
     try:
         yield path

@@ -1,4 +1,4 @@
-"""Sample images for a rehearsal, made on the spot from the library of the Python that runs.
+"""Sample images for a rehearsal, built from the library of the running Python.
 
 Four images of tens of megabytes in all share one base layer; one of them has two platforms. The
 same Python gives the same bytes.

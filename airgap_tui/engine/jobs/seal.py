@@ -1,5 +1,5 @@
-"""Make a finished bundle ready to carry on the disk that it is on: names, signature, the note for
-whoever opens it, checksums, and everything really on the disk.
+"""Makes a finished bundle ready to carry on the disk where it is: names, signature, the note for
+whoever opens it, checksums, and everything physically on the disk.
 
 Run again it changes nothing that is right, so it can be interrupted anywhere.
 """
@@ -148,14 +148,14 @@ def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemRe
         if item.kind != SIGNATURE:
             results.append(_item(bundle, item).told(sink))
     if any(not result.succeeded for result in results):
-        text = "Images that were not saved to their end are not carried; the bundle says so"
+        text = "Images that were not saved completely are not carried; the bundle says so"
         sink(Note(text, Level.WARNING))
     return tuple(results)
 
 
 def _item(bundle: BundleReader, item: Item) -> ItemResult:
     if item.state is not ItemState.DONE:
-        reason = item.error or "it was not saved to its end"
+        reason = item.error or "it was not saved completely"
         return ItemResult.failed(item.name, AirgapError(reason, hint=remedies.UNFINISHED))
     absent = bundle.lacking(bundle.closure(item))
     if absent:

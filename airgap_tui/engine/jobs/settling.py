@@ -1,4 +1,4 @@
-"""What has come of an import: which items are whole now, which wait for a volume, which failed."""
+"""The outcome of an import: which items are whole now, which wait for a volume, which failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfer sheets as files: how each is written follows from the end of its name."""
+"""Transfer sheets as files: the extension decides the format."""
 
 from __future__ import annotations
 

@@ -88,5 +88,5 @@ def check_carried(bundle: BundleReader, found: Signature) -> None:
     if found.standing is Standing.ALTERED:
         raise SignatureRefused(
             f"{bundle.storage.location}: there is a signature that is not of this bundle",
-            hint="Sign it anew with --sign KEY, or remove the signature.",
+            hint="Sign it again with --sign KEY, or remove the signature.",
         )

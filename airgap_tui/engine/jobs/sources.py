@@ -1,4 +1,4 @@
-"""What a path stands for: a bundle, wherever it lies, or archives that an engine saved."""
+"""What a path means: a bundle, wherever it is, or archives that an engine saved."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def open_bundles(paths: Sequence[Path]) -> list[BundleReader]:
     bundles, archives = open_sources(paths)
     if archives:
         raise UsageError(
-            f"{archives[0]} is an archive that an engine saved, and no bundle",
+            f"{archives[0]} is an archive that an engine saved, not a bundle",
             hint="airgap-tui load and push take archives.",
         )
     return bundles

@@ -1,4 +1,4 @@
-"""Does this system end a user's programs at the logout, and how does a worker outlive that?
+"""Does this system kill a user's processes at logout, and how does a worker survive that?
 
 systemd-logind does so with KillUserProcesses=yes (logind.conf(5)). A scope of the user's own
 service manager is spared, but only while that manager stays, which takes lingering (loginctl(1)).

@@ -1,4 +1,4 @@
-"""The copying of an import: blobs and pieces of blobs from media into the bundle that is kept.
+"""Copies the blobs and pieces of an import from media into the bundle that is kept.
 
 Every byte is checked on its way; a medium that fails is no end, where another has the same blob.
 """

@@ -1,4 +1,4 @@
-"""Whether a bundle may be used, going by its signature: decided before anything is done with it."""
+"""Whether a bundle may be used, judged by its signature before anything is done with it."""
 
 from __future__ import annotations
 

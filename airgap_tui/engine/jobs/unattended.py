@@ -1,4 +1,4 @@
-"""What a job needs where nobody can be asked: tried before it begins, not after hours of work."""
+"""What a job needs when nobody can be asked: tested before it begins, not after hours of work."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     file_findings += _check_tool(reader, token)
     file_findings += check_archive_twin(reader)
     if not volumes and reader.inventory.id and reader.storage.extent(layout.CHECKSUMS) is None:
-        text = f"There is no {layout.CHECKSUMS}: the last save did not come to its end"
+        text = f"There is no {layout.CHECKSUMS}: the last save did not finish"
         sink(Note(text, Level.WARNING))
     result = VerifyResult(
         items=reading.results(),

@@ -1,5 +1,5 @@
-"""Check archives of images by what is in them: each layer against its image's config, and all
-contents against the checksum beside the file."""
+"""Checks image archives by their content: each layer against its image's config, and all contents
+against the checksum beside the file."""
 
 from __future__ import annotations
 

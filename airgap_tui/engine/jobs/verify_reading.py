@@ -106,7 +106,7 @@ class Reading:
                 ItemState.FAILED,
                 str(item.digest or ""),
                 item.bytes,
-                error=item.error or "it was not saved to its end",
+                error=item.error or "it was not saved completely",
                 hint=remedies.UNFINISHED,
                 exit_code=AirgapError.exit_code,
             )

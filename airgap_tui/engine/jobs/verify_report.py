@@ -1,4 +1,4 @@
-"""What a verification found, to be kept or handed on: text for people, JSON for programs."""
+"""The outcome of a verification, to be kept or passed on: text for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def check_ending(path: Path) -> None:
     if path.suffix not in ENDINGS:
         raise UsageError(
             f"{path}: a report ends in {' or '.join(ENDINGS)}",
-            hint="The end of the name says how it is written.",
+            hint="The extension decides how it is written.",
         )
 
 

@@ -1,5 +1,5 @@
-"""What `verify` does besides for the volumes of a set: one whole copy of some content is enough,
-and each volume is compared with its own list."""
+"""What `verify` adds for the volumes of a set: one whole copy of some content is enough, and each
+volume is compared with its own list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Images that are in use on the offline side and that no bundle brought: wanted from the next one.
+"""Images that are in use on the offline side and that no bundle has brought: wanted from the next
+one.
 
 Discovery tells names as they are used here, also those of this side's registry; the online side can
 only fetch what goes by the name at its source.

@@ -1,4 +1,5 @@
-"""A job in a process of its own, which no closed window, dropped line or killed wizard ends.
+"""A job in a process of its own, which survives a closed window, a dropped connection and a killed
+wizard.
 
 `start` runs `python -m airgap_tui.engine.jobs.worker DIRECTORY`. That forks, so that nobody has the
 worker for a child; it is the head of a session of its own, ignores SIGHUP, and stops cleanly at

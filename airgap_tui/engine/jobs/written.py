@@ -1,4 +1,4 @@
-"""What an export has left on its medium: where each volume is, and how it gets onto a disc."""
+"""What an export has written: where each volume is, and how to burn it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What `save --compress zstd` would gain, from a sample: the beginnings of the largest layers are
-decoded, and encoded anew in memory. An estimate, and said to be one: a layer's beginning stands for
-all of it, and the largest layers for the others.
-"""
+"""What `save --compress zstd` would save, estimated from a sample: the beginnings of the largest
+layers are decoded, and re-encoded in memory. A layer's beginning stands for all of it, and the
+largest layers for the others."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def document(body: bytes, host: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ConnectionFailure(f"{host} answered with something else than its catalogue")
+        raise ConnectionFailure(f"{host} answered with something other than its catalogue")
     return value
 
 

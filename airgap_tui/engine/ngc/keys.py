@@ -101,7 +101,7 @@ class Key:
     ) -> None:
         if not fits(credential, addresses):
             raise AccessDenied(
-                f"the login from {credential.origin} is no key for {addresses.api}",
+                f"the login from {credential.origin} is not a key for {addresses.api}",
                 registry=addresses.registry,
             )
         self.kind = kind_of(credential.secret, credential.origin)

@@ -70,7 +70,7 @@ def read_state(path: Path) -> ReplicatorState:
         value = {}
     if not isinstance(value, dict):
         raise UsageError(
-            f"{path} is no state.yml of the NGC replicator",
+            f"{path} is not a state.yml of the NGC Replicator",
             hint="It maps repositories to tags, and tags to dates.",
         )
     named = sum(len(tags) for tags in value.values() if isinstance(tags, dict))

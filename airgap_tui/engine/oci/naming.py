@@ -70,7 +70,7 @@ class Naming:
             ) from None
         if known.registry != registry:
             raise UsageError(
-                f"not a registry: {text!r}: {registry!r} reads like a folder of Docker Hub",
+                f"not a registry: {text!r}: {registry!r} reads like a namespace of Docker Hub",
                 hint=f"Add the port, like {registry}:5000, or the domain.",
             )
         rules = tuple(Rule.parse(rule) for rule in maps)

@@ -1,4 +1,5 @@
-"""Who we are towards one registry: anonymous, Basic, or a token per set of scopes.
+"""How requests to one registry are authorised: not at all, with Basic, or with a token per set of
+scopes.
 
 The flow is that of distribution's token specification (token.md, oauth.md). What is learnt from
 the first challenge holds for the session: nvcr.io answers an expired token with another realm,
@@ -228,7 +229,7 @@ def _read(answer: Answer) -> tuple[str, float]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ConnectionFailure(f"{answer.host} answered with something else than a token")
+        raise ConnectionFailure(f"{answer.host} answered with something other than a token")
     token = value.get("token") or value.get("access_token")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise ConnectionFailure(f"{answer.host} answered without a token")

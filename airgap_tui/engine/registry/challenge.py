@@ -1,4 +1,4 @@
-"""Reads `WWW-Authenticate` (RFC 9110, 11.6.1), as registries really write it.
+"""Parses `WWW-Authenticate` (RFC 9110, 11.6.1) as registries really write it.
 
 Several headers, several challenges in one header, quoted values that hold commas and equals signs,
 values without quotes, and schemes without any parameter all occur.

@@ -82,7 +82,7 @@ def _checked(answer: Fetched, reference: Reference, locator: str) -> Digest:
             actual = Digest.of(answer.body, expected.algorithm)
             if actual != expected:
                 raise ContentMismatch(
-                    f"{reference}: the manifest that came is {actual}, not {expected} as {who}",
+                    f"{reference}: the manifest received is {actual}, not {expected} as {who}",
                     hint="A proxy or a broken registry changes content; ask its administrator.",
                 )
     return asked or said or Digest.of(answer.body)
@@ -177,7 +177,7 @@ def image_platform(
             break
         body = session.fetch(request, image_config.MAX_BYTES, token).body
     if body is None or not _is_content(config, body):
-        raise ContentMismatch(f"{reference}: the config that came is not {config.digest}")
+        raise ContentMismatch(f"{reference}: the config received is not {config.digest}")
     platform = ImageConfig.parse(body, str(reference)).platform
     return platform if platform.known else None
 

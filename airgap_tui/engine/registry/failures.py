@@ -1,4 +1,4 @@
-"""What a refusal of a registry means: the map from statuses to errors."""
+"""What a registry's refusal means: the map from statuses to errors."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def refusal(answer: Answer, subject: Subject) -> AirgapError:
         return _not_found(answer, subject, said)
     if status == 413:
         return ConnectionFailure(
-            f"{answer.host} takes no upload of this size (413): {name}",
+            f"{answer.host} does not accept an upload of this size (413): {name}",
             hint="A proxy in front of the registry limits it; with nginx that is"
             " client_max_body_size, to be set to 0.",
         )

@@ -1,4 +1,4 @@
-"""Harbor's own interface beside its registry: which projects there are, and a new one.
+"""Harbor's API beside its registry: which projects exist, and creating one.
 
 Harbor keeps every repository in a project, its path's first component, and refuses a push into one
 that is not there as if the login were at fault: 401 with `unauthorized to access repository: X,
@@ -7,9 +7,9 @@ action: push` or `project X not found` (src/server/middleware/v2auth/auth.go).
 The calls are those of `api/v2.0/swagger.yaml` of goharbor/harbor: `GET /ping`, `HEAD /projects`,
 `POST /projects`, with the registry's login as Basic authorization. Its handler
 (src/server/v2.0/handler/project.go) lets administrators create projects, and others where Harbor
-is set so. A robot of one project (`robot$project+name`) never may; one of the system level may with
-that right. No cookies are kept (`http.connections`): with a session cookie Harbor demands a CSRF
-token.
+is set so. A robot account of one project (`robot$project+name`) never may; a system-level one may
+with that right. No cookies are kept (`http.connections`): with a session cookie Harbor demands a
+CSRF token.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from airgap_tui.engine.settings import Network
 _MAX_ANSWER_BYTES = 64 * 1024
 _ATTEMPTS = 3
 _WHO_MAY = (
-    "Harbor's administrators may, and others where Harbor lets everybody; of robots only one of the"
-    " system level with that right."
+    "Harbor administrators may, others only where Harbor allows everybody to; of robot accounts"
+    " only system-level ones with that right."
 )
 
 
@@ -153,7 +153,7 @@ class Harbor:
             who = f"{login.username} from {login.origin}" if login else "anybody without a login"
             if login is not None and answer.status == 401:
                 message = f"{self.registry} refused the login {who} {message}"
-                hint = "It is wrong or expired, or not for Harbor's own interface."
+                hint = "It is wrong or expired, or not for the Harbor API."
             else:
                 message = f"{self.registry} does not let {who} create project {project} {message}"
             if login is None:
@@ -161,7 +161,7 @@ class Harbor:
             return AccessDenied(message, registry=self.registry, status=answer.status, hint=hint)
         if answer.status == 400:
             return UsageError(
-                f"{self.registry} takes no project named {project} (400){said}",
+                f"{self.registry} does not accept a project named {project} (400){said}",
                 hint="Name another one, as in REGISTRY/PROJECT.",
             )
         reason = REASONS.get(answer.status, "unexpected")

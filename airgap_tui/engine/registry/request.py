@@ -1,4 +1,4 @@
-"""What is asked of a registry, and an answer that was read whole: plain values."""
+"""A request to a registry, and an answer that was read whole: plain values."""
 
 from __future__ import annotations
 

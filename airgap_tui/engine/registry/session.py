@@ -1,4 +1,4 @@
-"""All requests to one registry: address, login, pauses and retries in one place."""
+"""All requests to one registry: address, authorisation, pauses and retries in one place."""
 
 from __future__ import annotations
 

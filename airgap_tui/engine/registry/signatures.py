@@ -1,4 +1,4 @@
-"""What speaks about an image: referrers (distribution spec, "Listing Referrers"), cosign's tags."""
+"""What refers to an image: referrers (distribution spec, "Listing Referrers"), cosign's tags."""
 
 from __future__ import annotations
 

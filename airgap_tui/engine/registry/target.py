@@ -1,4 +1,4 @@
-"""A registry as a target: layers first, then manifests, children before what names them."""
+"""A registry as a target: layers first, then manifests, children before their index."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class Upload:
                 self.refused += 1
                 if self.refused > 1:
                     raise ConnectionFailure(
-                        f"{self.session.registry} refuses each login in the middle of an upload"
+                        f"{self.session.registry} refuses every login in the middle of an upload"
                     ) from None
             raise
 
@@ -196,7 +196,7 @@ class Upload:
         if status in (400, 416):
             self.location = ""
             raise TemporaryFailure(
-                f"{self.session.registry} did not get {self.blob.digest} as it was sent ({status})",
+                f"{self.session.registry} did not receive {self.blob.digest} as sent ({status})",
                 status=status,
             )
 
@@ -206,7 +206,7 @@ class Upload:
             self.location = ""
         self.misfits += 1
         failure = ConnectionFailure if self.misfits > _MAX_MISFITS else TemporaryFailure
-        raise failure(f"{self.session.registry} does not go on with an upload ({status})")
+        raise failure(f"{self.session.registry} does not continue an upload ({status})")
 
     @property
     def _names(self) -> tuple[str, str]:
@@ -231,9 +231,7 @@ class Upload:
         if not location:
             if self.location:
                 return self.location
-            raise ConnectionFailure(
-                f"{self.session.registry} opens an upload without saying where it goes to"
-            )
+            raise ConnectionFailure(f"{self.session.registry} opens an upload without a Location")
         return checked_address(joined(reply.url, location), self.session.endpoint)
 
 

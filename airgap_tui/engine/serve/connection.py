@@ -1,4 +1,4 @@
-"""One client's connection, and the watch that ends those that stall, drip or idle.
+"""One client's connection, and the watch that ends connections that stall, trickle or idle.
 
 Sockets stay blocking, which lets `sendfile` and TLS move large pieces in one call. Time limits
 therefore come from outside: a watch looks at every connection a few times a second and shuts down

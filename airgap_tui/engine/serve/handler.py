@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: requests in, bounded; replies out."""
+"""HTTP/1.1 on one connection: bounded requests in, replies out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the bytes of a file reach a socket: in the kernel where it is plain, in large pieces by TLS.
+"""How the bytes of a file reach a socket: by the kernel without TLS, in large pieces with it.
 
 Both calls release the GIL for the whole piece, so threads serve many clients at once.
 """

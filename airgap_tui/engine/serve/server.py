@@ -1,4 +1,4 @@
-"""The listening socket, a thread per connection, and the end of it all."""
+"""The listening socket, a thread per connection, and the shutdown."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def listen(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise UsageError(
-            f"cannot listen on {where}: {host!r} is no address of this machine",
+            f"cannot listen on {where}: {host!r} is not an address of this machine",
             hint="Write it like 0.0.0.0:5000 (every address), [::]:5000 or 10.1.2.3:5000.",
         ) from None
     # A name such as localhost has both; clients try IPv4 too.

@@ -96,7 +96,7 @@ def test_room_of_a_path_that_is_not_there_yet(tmp_path: Path) -> None:
 
 def test_room_that_is_not_told() -> None:
     assert Room(1_800 * 10**9).in_words == "1.8 TB free"
-    assert Room.at(Path("/proc")).in_words == "free room not told"
+    assert Room.at(Path("/proc")).in_words == "free space unknown"
 
 
 @pytest.mark.parametrize(

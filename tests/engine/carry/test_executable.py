@@ -37,14 +37,14 @@ def test_a_static_program(machine: int, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"#!/bin/sh\n", "no executable program"),
-        (b"", "no executable program"),
+        (b"#!/bin/sh\n", "not a Linux executable"),
+        (b"", "not a Linux executable"),
         (elf(bits=1), "64-bit"),
         (elf()[:40], "64-bit"),
-        (elf(kind=1), "a part of one"),
-        (elf(segments=()), "a part of one"),
-        (elf(machine=243), "another machine"),
-        (elf(segments=(6, 3, 1)), "needs libraries"),
+        (elf(kind=1), "an object file"),
+        (elf(segments=()), "an object file"),
+        (elf(machine=243), "is not for"),
+        (elf(segments=(6, 3, 1)), "dynamically linked"),
     ],
 )
 def test_what_is_none_is_refused_with_the_reason(
@@ -57,7 +57,7 @@ def test_what_is_none_is_refused_with_the_reason(
 
 
 def test_a_real_program_of_the_host_and_what_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="needs libraries"):
+    with pytest.raises(UsageError, match="dynamically linked"):
         read_executable(Path(sys.executable).resolve())
     with pytest.raises(UsageError, match="not a regular file"):
         read_executable(tmp_path)

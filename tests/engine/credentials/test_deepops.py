@@ -77,7 +77,7 @@ def test_a_whole_vault_without_its_password() -> None:
         ("{registry: reg.lan, username: me, password: 0123}", "reg.lan", ("me", "0123"), ""),
         ("{registry: reg.lan, username: me, password: yes}", "reg.lan", ("me", "yes"), ""),
         ("{registry: reg.lan, username: me}", "reg.lan", None, "it has no password"),
-        ("{registry: reg.lan, username: me, password: [1]}", "reg.lan", None, "it is no text"),
+        ("{registry: reg.lan, username: me, password: [1]}", "reg.lan", None, "it is not text"),
         (
             "{registry: reg.lan, username: me, password: \"{{ lookup('env', 'X') }}\"}",
             "reg.lan", None, "it is a template",
@@ -88,7 +88,7 @@ def test_a_whole_vault_without_its_password() -> None:
         ),
         (
             "{registry: reg.lan, username: me, password: !vault 'damaged'}",
-            "reg.lan", None, "is not known",
+            "reg.lan", None, "is unknown",
         ),
     ],
 )  # fmt: skip
@@ -113,7 +113,7 @@ def test_files_without_logins(text: str) -> None:
 
 
 def test_what_is_no_list_is_told() -> None:
-    assert "is no list" in parse("docker_login_registries: {a: b}").remarks[0]
+    assert "is not a list" in parse("docker_login_registries: {a: b}").remarks[0]
 
 
 @given(st.binary(max_size=300))
@@ -231,11 +231,11 @@ def test_every_way_of_writing_the_list(before: str, whole: bool, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("docker_login_registries: '{{ logins }}'\n", "is no list"),
-        ("a: 1\n...\n", "cannot be changed"),
-        ("- a\n", "not YAML|cannot be changed"),
+        ("docker_login_registries: '{{ logins }}'\n", "is not a list"),
+        ("a: 1\n...\n", "cannot be edited"),
+        ("- a\n", "not YAML|cannot be edited"),
         ("a: [\n", "not YAML"),
-        ("{a: 1}\n", "not YAML|cannot be changed"),
+        ("{a: 1}\n", "not YAML|cannot be edited"),
     ],
 )
 def test_what_cannot_be_changed_stays(text: str, message: str, tmp_path: Path) -> None:

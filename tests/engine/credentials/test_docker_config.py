@@ -210,7 +210,7 @@ def test_a_helper_for_one_registry(helper: Path) -> None:
 
 def test_helpers_that_fail(helper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (helper / "answer").write_text("<html>")
-    with pytest.raises(EnvironmentFailure, match="something else than a login"):
+    with pytest.raises(EnvironmentFailure, match="something other than a login"):
         parse(credsStore="test").find("reg.lan")
     with pytest.raises(EnvironmentFailure, match="docker-credential-absent is not installed"):
         parse(credsStore="absent").find("reg.lan")

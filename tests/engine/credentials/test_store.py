@@ -125,7 +125,7 @@ def test_a_broken_file_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> Non
     assert username(store, "reg.lan") == "podman"
     assert len(store.problems) == 1
     assert "not JSON" in store.problems[0].text
-    assert store.problems[0].remedy == "Mend it, or log in again."
+    assert store.problems[0].remedy == "Fix it, or log in again."
 
 
 def test_a_helper_that_is_missing_is_told_once(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_named_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for data in (b"", b"hello\n", b"\x7fELF\0\0", b"[1, 2]"):
         path.write_bytes(data)
-        with pytest.raises(EnvironmentFailure, match="is no file with logins"):
+        with pytest.raises(EnvironmentFailure, match="is not a file with logins"):
             NamedFile.load(path).sources()
     with pytest.raises(NotFound):
         NamedFile.load(tmp_path / "absent")

@@ -300,7 +300,7 @@ def test_sums_that_are_none_are_found_before_anything_is_written(
 ) -> None:
     medium.mkdir()
     (medium / "SHA256SUMS").write_text(f"{'0' * 64}  blobs/sha256/{'0' * 64}\n")
-    with pytest.raises(UsageError, match="no list of the files beside it"):
+    with pytest.raises(UsageError, match="not a list of the files beside it"):
         run(bundle, medium, form)
     assert [path.name for path in medium.iterdir()] == ["SHA256SUMS"]
 

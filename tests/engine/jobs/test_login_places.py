@@ -83,7 +83,7 @@ def test_a_file_that_changed_in_the_meantime_is_left_alone(
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker/config.json").write_text("{}")
     docker, podman = login_places.keep(planned)
-    assert docker.error is not None and "by somebody else" in docker.error.message
+    assert docker.error is not None and "by another program" in docker.error.message
     assert docker.to_json()["error"]
     assert podman.error is None
     assert (tmp_path / ".docker/config.json").read_text() == "{}"

@@ -150,7 +150,7 @@ def test_a_registry_without_projects_needs_none(
     naming = Naming.parse(f"{distribution.host}/{repository}")
     spec = PushSpec(bundle, naming, QUICK, create_projects=True)
     assert push.run(spec, events, CancelToken(), CredentialStore()).exit_code == 0
-    assert f"{distribution.host} is no Harbor: it needs no projects" in notes(events)
+    assert f"{distribution.host} is not a Harbor: it needs no projects" in notes(events)
 
 
 def test_a_job_of_its_own_creates_it_too(harbor: FakeHarbor, bundle: Path, tmp_path: Path) -> None:

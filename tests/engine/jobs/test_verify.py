@@ -200,7 +200,7 @@ def test_an_image_that_was_not_saved_to_its_end_fails_the_check(
     assert result.exit_code == 1
     assert not result.ok
     told = {item.reference: item.error for item in result.items if not item.succeeded}
-    assert told == {waiting.name: "it was not saved to its end", failed.name: "access denied"}
+    assert told == {waiting.name: "it was not saved completely", failed.name: "access denied"}
 
 
 def test_content_that_nobody_needs_is_told_and_still_checked(bundle: Path) -> None:

@@ -249,7 +249,7 @@ def test_an_answer_that_is_no_catalogue(
     ngc: FakeNgc, guest: Catalogue, token: CancelToken, body: bytes
 ) -> None:
     ngc.api.script("GET", "/search", lambda _seen, _honest: Answer(200, body=body))
-    with pytest.raises(ConnectionFailure, match="something else than its catalogue"):
+    with pytest.raises(ConnectionFailure, match="something other than its catalogue"):
         guest.search("cuda", token)
 
 

@@ -132,7 +132,7 @@ def test_a_key_of_nvcr_io_goes_to_nvidia_alone(addresses: NgcAddresses, right: b
     credential = Credential(NGC_USERNAME, KEY, "the test")
     assert fits(credential, addresses) is right
     if not right:
-        with pytest.raises(AccessDenied, match="is no key for"):
+        with pytest.raises(AccessDenied, match="is not a key for"):
             Key(credential, addresses, QUICK, discard)
 
 

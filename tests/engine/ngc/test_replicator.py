@@ -56,7 +56,7 @@ def test_a_tag_that_looks_like_a_number_stays_what_it_is(tmp_path: Path) -> None
 def test_nothing_in_it_is_run(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     text = f"!!python/object/apply:os.system ['touch {victim}']"
-    with pytest.raises(UsageError, match="is no state"):
+    with pytest.raises(UsageError, match="is not a state"):
         read_state(written(tmp_path, text))
     both = f"nvidia/cuda: !!python/object/apply:os.system ['touch {victim}']\n"
     state = read_state(written(tmp_path, f"{both}nvidia/pytorch: {{'25.06-py3': '{DATE}'}}\n"))
@@ -73,11 +73,11 @@ def test_an_empty_state(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("- a\n- b\n", "is no state.yml"),
+        ("- a\n- b\n", "is not a state.yml"),
         ("a: [", "line 2: this is not YAML|line 1: this is not YAML"),
         (b"\x00\xff\xfe", "this is not YAML"),
-        ("just text", "is no state.yml"),
-        ("[" * 20_000, "not YAML|no state.yml"),
+        ("just text", "is not a state.yml"),
+        ("[" * 20_000, "not YAML|not a state.yml"),
         (b" " * (replicator.MAX_BYTES + 1), "is larger than"),
     ],
 )

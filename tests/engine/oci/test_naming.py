@@ -74,7 +74,7 @@ def test_the_first_rule_that_fits_decides() -> None:
     [
         ("", "not a registry"),
         ("https://reg.lan", "protocol"),
-        ("project", "folder of Docker Hub"),
+        ("project", "namespace of Docker Hub"),
         ("reg.lan/UPPER", "capital"),
         ("reg.lan:port", "not a registry"),
         ("reg.lan/a:1", "not a registry"),

@@ -258,7 +258,7 @@ def test_oauth_that_a_service_does_not_know(
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (FakeAnswer(200, body=b"<html>"), "something else than a token"),
+        (FakeAnswer(200, body=b"<html>"), "something other than a token"),
         (FakeAnswer(200, body=b'{"nothing": 1}'), "without a token"),
         (FakeAnswer(200, body=b'{"token": "a\\nb"}'), "without a token"),
         (FakeAnswer(200, body=json.dumps({"token": "x" * 70_000}).encode()), "too long a token"),
@@ -329,7 +329,7 @@ def test_a_realm_that_cannot_be_asked(
 ) -> None:  # fmt: skip
     fake = start_fake(tokens=Tokens(challenge=lambda _url, _scope: f'Bearer realm="{realm}"'))
     reference = Reference.parse(fake.add(sample_images.base))
-    with pytest.raises(ConnectionFailure, match="cannot be asked"):
+    with pytest.raises(ConnectionFailure, match="is not valid"):
         source.resolve(reference, AMD64, token)
 
 

@@ -149,7 +149,7 @@ def test_a_drip_is_cut_by_the_minimum_rate(
     fake.script("GET", "blobs", faults.dripping(1, 0.05))
     source = open_source(replace(QUICK, minimum_rate=10_000, minimum_rate_window=0.6))
     started = time.monotonic()
-    with pytest.raises(TemporaryFailure, match="too little"):
+    with pytest.raises(TemporaryFailure, match="too slowly"):
         read_once(source, reference, BLOB, 0, token)
     assert time.monotonic() - started < 4
     assert read_once(source, reference, BLOB, 0, token) == DATA
@@ -302,7 +302,7 @@ def test_a_loop(
     fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
 ) -> None:
     fake.script("GET", "blobs", faults.redirected(fake.url + "{path}"), forever=True)
-    with pytest.raises(ConnectionFailure, match="circle") as refused:
+    with pytest.raises(ConnectionFailure, match="loop") as refused:
         source.open(reference, BLOB, 0, token)
     assert not isinstance(refused.value, TemporaryFailure)
 
@@ -347,7 +347,7 @@ def test_a_login_in_an_address_is_not_told(
     keyed = fake.url.replace("://", "://reader:opal-lantern-42@")
     fake.script("GET", "blobs", faults.redirected(keyed + "{path}"))
     fake.script("GET", "blobs", faults.redirected(""))
-    with pytest.raises(ConnectionFailure, match="without saying where to") as refused:
+    with pytest.raises(ConnectionFailure, match="without a Location") as refused:
         source.open(reference, BLOB, 0, token)
     assert refused.value.message.startswith(fake.host)
 

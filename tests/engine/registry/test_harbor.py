@@ -205,7 +205,7 @@ def test_who_may_not_create_is_told_who_may(
         harbor.create("ngc", token)
     assert refused.value.status == 403 and refused.value.registry == fake_harbor.host
     assert "administrators may" in refused.value.hint
-    assert "of robots only one of the system level" in refused.value.hint
+    assert "only system-level ones" in refused.value.hint
 
 
 def test_a_wrong_login_and_none(fake_harbor: FakeHarbor, token: CancelToken) -> None:

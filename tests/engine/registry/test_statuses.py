@@ -290,7 +290,7 @@ def test_a_config_that_came_wrong_gets_one_fresh_try(
     assert source.resolve(reference, AMD64, token).platforms
     assert len(fake.seen("GET", "blobs")) == 2
     fake.script("GET", "blobs", faults.wrong_bytes, forever=True)
-    with pytest.raises(ContentMismatch, match="the config that came is not sha256:"):
+    with pytest.raises(ContentMismatch, match="the config received is not sha256:"):
         source.resolve(reference, AMD64, token)
     assert len(fake.seen("GET", "blobs")) == 4
 

@@ -122,7 +122,7 @@ def test_a_certificate_for_another_host(
     [
         ("certificate has expired", "clock of this machine"),
         ("certificate is not yet valid", "clock of this machine"),
-        ("IP address mismatch, certificate is not valid for '10.0.0.1'", "the host name"),
+        ("IP address mismatch, certificate is not valid for '10.0.0.1'", "a host name"),
         ("unable to get local issuer certificate", "--ca FILE"),
     ],
 )

@@ -241,5 +241,5 @@ def test_an_address_that_is_not_ours(catalogue: FakeCatalogue) -> None:
     service = Service(Api(catalogue), Limits(), None, lambda _: None)
     with pytest.raises(EnvironmentFailure, match="no such address"):
         Server("192.0.2.1", 0, service)
-    with pytest.raises(UsageError, match="no address of this machine"):
+    with pytest.raises(UsageError, match="not an address of this machine"):
         Server("not an address", 0, service)

@@ -1,1 +1,1 @@
-"""Archives of images: taken apart into a bundle, and made from one."""
+"""Image archives: unpacked into a bundle, and built from one."""

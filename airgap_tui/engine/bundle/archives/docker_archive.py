@@ -1,4 +1,4 @@
-"""One archive that `docker load` takes, made on the fly from opened bundles: never on a disk.
+"""A `docker load` archive, generated on the fly from open bundles; it is never on a disk.
 
 Each layer is in it once, however many images share it. Every byte is checked against its digest
 while it passes. The archive is an OCI layout as well, so that Docker's containerd store keeps the
@@ -45,7 +45,7 @@ class BrokenBlob(ContentMismatch):
     """Content of a bundle that is not what its digest says; the archive under way is useless."""
 
     def __init__(self, digest: Digest, error: ContentError | NotFound) -> None:
-        super().__init__(error.message, hint="airgap-tui verify  tells all that is damaged.")
+        super().__init__(error.message, hint="airgap-tui verify  lists everything that is damaged.")
         self.digest = digest
 
 
@@ -163,7 +163,7 @@ class DockerArchive:
             raise ContentMismatch(
                 f"{bundle.storage.location}: {blob.digest} is damaged, or its size is not what the"
                 " manifest says",
-                hint="airgap-tui verify  tells all that is damaged.",
+                hint="airgap-tui verify  lists everything that is damaged.",
             )
         if not bundle.holds(blob):
             raise NotFound(
@@ -205,7 +205,7 @@ class DockerArchive:
                 self.report(digest, len(chunk))
         if left:
             raise BrokenBlob(
-                digest, MalformedContent(f"{digest} unpacks to another size than was recorded")
+                digest, MalformedContent(f"{digest} unpacks to a different size than recorded")
             )
 
     def _documents(self) -> list[tuple[str, bytes]]:

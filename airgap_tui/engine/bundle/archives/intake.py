@@ -1,4 +1,4 @@
-"""Take a `docker save` archive apart into a bundle's blobs while it passes by.
+"""Unpacks a `docker save` archive into a bundle's blobs while it streams by.
 
 All forms are read: Docker before 25 (`<id>/layer.tar`), Docker since 25 and OCI layouts with a
 `manifest.json` (`blobs/sha256/…`), Podman (`<diff id>.tar`). Which member is a layer and which is
@@ -116,7 +116,9 @@ class _Passing:
             if member.kind is Kind.DIRECTORY:
                 continue
             if member.name in self._names or len(self._names) >= _MOST_MEMBERS:
-                raise UnsafeContent(f"{self._what}: {member.name!r} is there twice, or one of many")
+                raise UnsafeContent(
+                    f"{self._what}: {member.name!r} is there twice, or there are too many files"
+                )
             self._names.add(member.name)
             if member.kind is Kind.LINK:
                 self._links[member.name] = member.target
@@ -253,7 +255,7 @@ class _Passing:
     def _malformed(self, reason: str) -> MalformedContent:
         return MalformedContent(
             f"{self._what} is not an archive of images: {reason}",
-            hint="Expected is what docker save or podman save writes.",
+            hint="An archive is expected as docker save or podman save writes it.",
         )
 
 

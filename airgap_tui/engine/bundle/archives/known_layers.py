@@ -1,4 +1,4 @@
-"""Stored layers by what is in them, and by what they replace: so that none is made twice."""
+"""Stored layers by their content and by the layer they replace, so that none is made twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An archive on its way to an engine as it is; `manifest.json` and configs are read in passing.
+"""An archive streamed to an engine unchanged; its `manifest.json` and configs are read on the way.
 
 So it is known afterwards which names, image IDs and layers the engine must have.
 """
@@ -71,7 +71,7 @@ class PassingArchive:
         if not found:
             raise MalformedContent(
                 f"{self._what} is not an archive of images: it has no manifest.json",
-                hint="Expected is what docker save or podman save writes.",
+                hint="An archive is expected as docker save or podman save writes it.",
             )
         self.entries = tuple(
             replace(entry, diff_ids=layers.get(entry.image_id, ())) if entry.image_id else entry

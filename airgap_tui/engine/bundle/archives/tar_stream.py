@@ -136,7 +136,9 @@ class TarStream:
         if header.type == tarfile.SYMTYPE:
             link = attributes.get("linkpath", header.linkname)
             if link.startswith("/"):
-                raise UnsafeContent(f"{self._what}: {name!r} links to {link!r}, outside of it")
+                raise UnsafeContent(
+                    f"{self._what}: {name!r} is a link to {link!r}, outside the archive"
+                )
             target = self._safe(posixpath.normpath(posixpath.join(posixpath.dirname(name), link)))
             return Member(name, Kind.LINK, 0, target)
         raise UnsafeContent(f"{self._what}: {name!r} is neither a file nor a directory")
@@ -144,7 +146,7 @@ class TarStream:
     def _safe(self, name: str) -> str:
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or "\0" in name or "\\" in name:
-            raise UnsafeContent(f"{self._what}: the path {name!r} is refused")
+            raise UnsafeContent(f"{self._what}: the path {name!r} is not allowed")
         return "/".join(parts)
 
     def _header(self) -> tarfile.TarInfo | None:
@@ -242,7 +244,7 @@ class TarStream:
                 said = str(value.get("error") or value.get("message") or "")
         if said:
             return EngineFailure(
-                f"{self._what}: the engine failed while it was sending: {redact(said)}",
+                f"{self._what}: the engine failed while sending: {redact(said)}",
                 hint="Look at the engine's log: journalctl -u docker",
             )
         if self.offset <= _BLOCK:
@@ -251,7 +253,7 @@ class TarStream:
                 hint="An archive is what docker save wrote, plain or compressed.",
             )
         return MalformedContent(
-            f"{self._what} is not a whole tar: {reason}", hint="Copy it again, or save it anew."
+            f"{self._what} is not a whole tar: {reason}", hint="Copy it again, or save it again."
         )
 
 

@@ -1,4 +1,4 @@
-"""Write one archive file: compressed with all cores, durable, and under its name only when whole.
+"""Writes one archive file: compressed with all cores, durable, and under its name only once whole.
 
 Beside it stands a checksum over the contents, as `tar xO FILE | md5sum` prints it: two archives of
 one image differ in their bytes, but not in that.

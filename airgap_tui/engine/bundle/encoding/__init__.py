@@ -1,1 +1,1 @@
-"""How layers and archives are encoded: which codecs there are, and layers encoded anew."""
+"""How layers and archives are encoded: the codecs, and re-encoding of layers."""

@@ -1,4 +1,4 @@
-"""Codecs of layers and archives: their names, how they are told apart, what is chosen of them.
+"""Codecs of layers and archives: their names, how they are detected, which one is chosen.
 
 Values only: what encodes and decodes is in `compression` and `decompression`, whose libraries take
 their time to import.

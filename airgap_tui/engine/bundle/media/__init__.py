@@ -1,1 +1,1 @@
-"""Where the files of a bundle lie: in a directory, inside a tar file or an ISO image."""
+"""Where the files of a bundle are: in a directory, inside a tar file or an ISO image."""

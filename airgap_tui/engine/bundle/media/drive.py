@@ -1,4 +1,4 @@
-"""What is under a bundle, as far as it decides how many of its files are read at once."""
+"""The kind of drive below a bundle, which decides how many files are read at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of one bundle, by their names in the layout: the seam to all media they lie on."""
+"""The files of one bundle by their names in the layout: the interface to every kind of medium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts: what the offline side says that it has, so that the next bundle leaves it out.
+"""Receipts: what the offline side says it has, so that the next bundle leaves it out.
 
 Schema 1. A receipt may come from a kept bundle, from a registry or from an engine: an engine takes
 images only whole, so of its receipt only whole images count.

@@ -1,5 +1,5 @@
-"""Detached GPG signatures, for sites that sign everything so: made with `gpg --armor --detach-sign
-bundle.json`, and accepted here beside those of SSH.
+"""Detached GPG signatures, for sites that sign everything that way: made with `gpg --armor
+--detach-sign bundle.json`, and accepted here besides those of SSH.
 
 Trusted are the keys of a file that is named, or those that the user's own keyring trusts fully.
 """

@@ -1,4 +1,4 @@
-"""Programs that make and check signatures: given their files in memory, told in one language.
+"""Runs the programs that make and check signatures, with files in memory and in a fixed locale.
 
 They get none of our environment but what they need: it may hold keys of registries.
 """

@@ -1,4 +1,4 @@
-"""The signature that lies beside a bundle's inventory, checked against what was read of it."""
+"""The signature beside a bundle's inventory, checked against the inventory that was read."""
 
 from __future__ import annotations
 

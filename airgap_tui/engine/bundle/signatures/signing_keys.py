@@ -1,6 +1,5 @@
-"""The keys that somebody here can sign with: those in the agent, and whether a file will do where
-nobody can be asked for its passphrase.
-"""
+"""The keys that the user can sign with: those in the agent, and whether a key file works where
+nobody can be asked for its passphrase."""
 
 from __future__ import annotations
 
@@ -99,7 +98,7 @@ def why_not(key: Path, token: CancelToken) -> str:
     if "passphrase" in ran.stderr:
         return "It has a passphrase: ssh-add it first"
     lines = ran.stderr.splitlines()
-    return harmless(lines[-1].rpartition(": ")[2])[:60] if lines else "It is no private key"
+    return harmless(lines[-1].rpartition(": ")[2])[:60] if lines else "It is not a private key"
 
 
 def _is_key(kind: str, body: str) -> bool:

@@ -1,4 +1,4 @@
-"""A volume worked out before its first byte is written: its lists, and every place in a tar.
+"""A volume laid out before its first byte is written: its lists, and every offset in a tar.
 
 All digests are known by then: blobs are named by theirs, pieces were hashed when their blob was
 checked. So the lists can come first in a tar, and a tar that broke off can be compared.

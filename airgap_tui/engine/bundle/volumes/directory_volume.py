@@ -1,5 +1,5 @@
-"""A volume as a directory on its medium: each file under its name only when it is whole and
-durable, `volume.json` last.
+"""A volume as a directory on its medium: each file gets its name only once it is whole and durable,
+`volume.json` last.
 
 A note of the volume lies in `.partial` until then, so that an interrupted one is continued and
 nothing else is taken for one.
@@ -70,7 +70,7 @@ def check_directory(root: Path, laid: VolumeLayout) -> None:
     ):
         return
     raise UsageError(
-        f"{root} is there and is not this volume",
+        f"{root} exists and is not this volume",
         hint="Remove it, or choose another directory for the volumes.",
     )
 
@@ -240,7 +240,7 @@ class _Writer:
                 if not begun or isinstance(error, TemporaryFailure):
                     raise ContentMismatch(
                         f"{content.part.source if content.part else content.path}: {error.message}",
-                        hint="Run the save again: it fetches that file anew.",
+                        hint="Run the save again: it fetches that blob again.",
                     ) from None
                 begun = False
                 report(-reported)

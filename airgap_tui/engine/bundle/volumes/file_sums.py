@@ -29,7 +29,7 @@ def read_file_sums(directory: Path) -> dict[str, str]:
     found = {match[2]: match[1] for match in matches if match is not None}
     if len(found) != len(lines):
         raise UsageError(
-            f"{path} is there and is no list of the files beside it",
+            f"{path} exists and is not a list of the files beside it",
             hint="Choose another directory for the volumes, or remove that file.",
         )
     return found

@@ -1,4 +1,5 @@
-"""What is wrong with one volume, apart from its blobs: files that differ, lack, or are too many."""
+"""What is wrong with one volume, apart from its blobs: files that differ, are missing or do not
+belong."""
 
 from __future__ import annotations
 

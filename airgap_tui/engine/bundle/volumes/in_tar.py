@@ -1,4 +1,4 @@
-"""A volume in a tar whose first member says where all others are: opened without a scan.
+"""A volume in a tar whose first member lists the offsets of all others: opened without a scan.
 
 A scan of 50,000 headers takes seconds, on a disc minutes. Instead the header before a file is
 compared with the one that it must have whenever the file is about to be read.

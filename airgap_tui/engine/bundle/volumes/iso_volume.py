@@ -181,7 +181,7 @@ def _run(
             reasons = [line for line in said if " FAILURE " in line or " SORRY " in line]
             raise EnvironmentFailure(
                 f"xorriso ended with {code}: {(reasons or said or ['it said nothing'])[0]}",
-                hint="Look whether the bundle can be read: airgap-tui verify.",
+                hint="Check whether the bundle can be read: airgap-tui verify.",
             )
 
 

@@ -1,4 +1,4 @@
-"""A blob that arrives in pieces, from media that come in any order: put together in one file.
+"""A blob that arrives in pieces, from media in any order, assembled in one file.
 
 What has arrived is recorded once it is on the disk, so that a killed import asks only for the rest.
 """

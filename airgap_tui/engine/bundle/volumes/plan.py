@@ -100,7 +100,7 @@ def plan_volumes(
         )
     if inventory.saving:
         raise AirgapError(
-            f"{where}: the last save did not come to its end",
+            f"{where}: the last save did not finish",
             hint="Run the save again: it continues where it stopped.",
         )
     if not bundle.items:

@@ -1,4 +1,4 @@
-"""Whether a disk has room for volumes, asked before the first byte is written."""
+"""Whether a disk has room for volumes, checked before the first byte is written."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`START-HERE.txt`: what lies on this very medium and what to do with it, for whoever finds it on
-the other side, with airgap-tui and without.
+"""`START-HERE.txt`: what is on this medium and what to do with it, for whoever finds it on the
+other side, with airgap-tui and without.
 
 Equal bundles give equal texts, so that making one ready twice changes nothing.
 """

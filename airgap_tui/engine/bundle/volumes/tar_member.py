@@ -1,4 +1,4 @@
-"""Members of the tars that are written here: how long each is, and the exact bytes of its header.
+"""Members of the tars written here: the length of each, and the exact bytes of its header.
 
 Owner and time are zero, so the same files give the same tar. A reader that is told where a member's
 content begins compares what stands before it with `header`.

@@ -149,7 +149,7 @@ class _Writer:
             raise ContentMismatch(
                 f"{content.part.source if content.part else content.path} holds other content"
                 " than its name says",
-                hint="Run the save again: it fetches that file anew.",
+                hint="Run the save again: it fetches that blob again.",
             )
         out.write(bytes(tar_member.padding(content.size)))
 
@@ -162,7 +162,7 @@ class _Writer:
                 if not count:
                     raise ContentMismatch(
                         f"{content.path} ends after {done} of {content.size} bytes",
-                        hint="Run the save again: it fetches that file anew.",
+                        hint="Run the save again: it fetches that blob again.",
                     )
                 hasher.update(room[:count])
                 out.filled(count)

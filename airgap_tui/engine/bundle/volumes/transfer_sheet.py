@@ -45,7 +45,7 @@ class SheetFormat(str, Enum):
         if ending not in known:
             raise UsageError(
                 f"{name}: a transfer sheet ends in .txt, .csv or .html",
-                hint="The end of the name says how it is written.",
+                hint="The extension decides how it is written.",
             )
         return known[ending]
 

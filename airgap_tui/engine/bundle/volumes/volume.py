@@ -33,7 +33,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _BUNDLE_ID = re.compile(r"[0-9A-Za-z-]{0,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TEXT = 200
-_BROKEN = "Copy the volume again, or make it anew: airgap-tui export --only-volume."
+_BROKEN = "Copy the volume again, or write it again: airgap-tui export --only-volume."
 
 
 @dataclass(frozen=True, slots=True)

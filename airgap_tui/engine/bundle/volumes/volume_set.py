@@ -63,7 +63,7 @@ class VolumeSet(StoredFiles):
         for storage in storages:
             if storage.extent(layout.VOLUME) is None:
                 raise UsageError(
-                    f"{storage.location} is no volume of a set",
+                    f"{storage.location} is not a volume of a set",
                     hint="Name the volumes of one set, or one bundle.",
                 )
         return cls([VolumeMedium(storage) for storage in storages])

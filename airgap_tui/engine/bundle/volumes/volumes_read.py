@@ -1,4 +1,4 @@
-"""Which volumes of a set were read into a bundle already: media come one by one, in any order."""
+"""Which volumes of a set have been read into a bundle; media come one at a time, in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One volume onto its medium, in whichever form."""
+"""Writes one volume onto its medium, in any of the forms."""
 
 from __future__ import annotations
 

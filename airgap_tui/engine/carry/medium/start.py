@@ -26,7 +26,9 @@ def folders() -> list[str]:
         version, machine, *names = line.split()
         if (version, machine) == (python, platform.machine()):
             return names
-    sys.exit(f"airgap-tui: this medium has it not for Python {python} on {platform.machine()}")
+    sys.exit(
+        f"airgap-tui: this medium has no airgap-tui for Python {python} on {platform.machine()}"
+    )
 
 
 def may_run_here() -> bool:

@@ -160,7 +160,7 @@ def _from_yaml(text: str, name: str) -> dict[str, _Group]:
             raise UsageError(f"{name} is nested too deep for an inventory", hint=_HINT)
         group = groups.setdefault(key, _Group())
         if value is not None and not isinstance(value, dict):
-            raise UsageError(f"{name}: the group {cut(key, 80)!r} is no mapping", hint=_HINT)
+            raise UsageError(f"{name}: the group {cut(key, 80)!r} is not a mapping", hint=_HINT)
         parts: Mapping[Any, Any] = value or {}
         group.variables.update(_texts(parts.get("vars")))
         for pattern, variables in _items(parts.get("hosts")):

@@ -141,7 +141,7 @@ def _parts(text: str) -> Iterator[str]:
             begin = index + 1
     if depth:
         raise UsageError(
-            f"not a range of nodes: {cut(text, 80)!r}: a bracket has no partner",
+            f"not a range of nodes: {cut(text, 80)!r}: a bracket is not closed",
             hint="Write it like dgx[01-04,7],login1.",
         )
     yield text[begin:].strip()

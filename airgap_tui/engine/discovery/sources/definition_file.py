@@ -51,7 +51,7 @@ def read(stream: Stream, place: Place, kind: Kind = Kind.DEFINITION) -> Iterator
         yield Remark(
             kind,
             place,
-            "it is no definition file: there is no line with Bootstrap:",
+            "it is not a definition file: there is no Bootstrap: line",
             "See whether it is the right file.",
         )
     for stage in stages:

@@ -32,7 +32,7 @@ def read(content: bytes, place: Place, kind: Kind = Kind.DOCKER) -> Iterator[Fin
     else:
         rows = engine_table.rows(text, place, kind)
         if rows is None:
-            yield Remark(kind, place, "it is no listing of images that is known here", _REMEDY)
+            yield Remark(kind, place, "it is not a listing of images in a known format", _REMEDY)
         else:
             yield from rows
 
@@ -50,4 +50,4 @@ def _read_json(content: bytes, place: Place, kind: Kind) -> Iterator[Finding | R
             known = True
             yield from found.findings
     if not known:
-        yield Remark(kind, place, "it is no listing of images that is known here", _REMEDY)
+        yield Remark(kind, place, "it is not a listing of images in a known format", _REMEDY)

@@ -1,4 +1,4 @@
-"""The images that Docker or Podman on this machine hold, asked through their own interface."""
+"""The images of Docker or Podman on this machine, through their API."""
 
 from __future__ import annotations
 

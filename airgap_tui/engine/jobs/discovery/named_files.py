@@ -1,4 +1,4 @@
-"""Files and directories of this machine that somebody names: what images they speak of."""
+"""Files and directories on this machine that the user names: which images they mention."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_a_volume_of_another_set_is_refused_by_name(
     foreign = as_directory(tmp_path / "other", *cut(bundle, 2, PIECE, "f" * 32)[0])
     with pytest.raises(UsageError, match=r"volume-1 is volume 1 of pod-2025-07 \(set ffff.*two"):
         BundleReader.open(*directories, foreign)
-    with pytest.raises(UsageError, match="is no volume of a set"):
+    with pytest.raises(UsageError, match="is not a volume of a set"):
         BundleReader.open(*directories, bundle)
 
 
