@@ -47,7 +47,7 @@ def line_from(source: TextIO) -> str:
 
 class Typed:
     """While entered, the terminal of `source` shows nothing by itself; what is typed ahead answers
-    the next question. A source that is no terminal is read by lines."""
+    the next question. A source that is not a terminal is read by lines."""
 
     def __init__(self, source: TextIO, target: TextIO) -> None:
         self._source = source

@@ -1,18 +1,18 @@
 """The error tree. An error carries what failed, what to do about it, and the exit code.
 
 AirgapError                       1
-├── UsageError                    2  what the user wrote cannot be meant
+├── UsageError                    2  a wrong argument, name, setting or file of the user
 │   ├── InvalidReference
 │   ├── InvalidDigest
 │   ├── InvalidPlatform
 │   ├── InvalidImagesList
 │   └── NameConflict                 two sources would get one name
-├── ContentError                  3  bytes are not what they should be
+├── ContentError                  3  content is damaged, malformed or not trusted
 │   ├── ContentMismatch              a digest or a size differs
 │   ├── MalformedContent             a manifest, an archive or an inventory cannot be read
-│   ├── UnsafeContent                a path, a link or a size that is refused on principle
+│   ├── UnsafeContent                a path, a link or a size that is never accepted
 │   └── SignatureRefused             altered after it was signed, or not signed by who is trusted
-├── EnvironmentFailure            4  the world around does not play along
+├── EnvironmentFailure            4  a host, a disk or a program refuses or fails
 │   ├── NotFound                     no such image, tag, platform, bundle
 │   ├── AccessDenied                 401, 402, 403, 412, 451: no login, wrong login, no right
 │   ├── NoRoom                       disk full, or too small for what is asked

@@ -24,7 +24,7 @@ from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.quantities import count
 
 MAX_BYTES = 8 * 1024 * 1024
-"""A larger file is no list of images."""
+"""A larger file is not a list of images."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
@@ -168,7 +168,7 @@ def updated(text: str, additions: Iterable[Addition], heading: str = "") -> Upda
 def update(path: Path, additions: Iterable[Addition], heading: str = "") -> Update:
     """Add to a list file, or begin one; a file to which nothing is new is not touched.
 
-    Raises `InvalidImagesList` for a file that is no text, `NotFound` and `OSError`.
+    Raises `InvalidImagesList` for a file that is not text, `NotFound` and `OSError`.
     """
     path = path.resolve()
     mark = ""

@@ -23,9 +23,9 @@ _NGC = {"ngc_api": "api", "ngc_authn": "authn", "ngc_registry": "registry"}
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How hosts are spoken to.
+    """How hosts are contacted.
 
-    `ca_file` is a PEM file of further authorities; `client_certificate` a PEM file with certificate
+    `ca_file` is a PEM file of further CAs; `client_certificate` a PEM file with certificate
     and key, or only the certificate when `client_key` names the key. `plain_http` are the
     registries (`host[:port]`) that may be asked without TLS; loopback always may. Times are in
     seconds. A connection that brings fewer than `minimum_rate` bytes per second over
@@ -69,7 +69,7 @@ class Trust:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for a whole run. `platform` None stands for all platforms of an image.
-    `transfers` layers move at a time: as many as skopeo moves, which registries are used to.
+    `transfers` layers move at a time: skopeo's default, which registries are used to.
     `carry_tool` False leaves airgap-tui itself off the media, unless a command asks for it."""
 
     network: Network = field(default_factory=Network)

@@ -15,7 +15,7 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 
 def read_damaged(bundle: Path) -> frozenset[Digest]:
-    """The digests noted in a bundle's directory; what cannot be read is no note."""
+    """The digests noted in a bundle's directory; notes that cannot be read are ignored."""
     digests = set()
     try:
         note = read_note(bundle / layout.DAMAGED, _MAX_BYTES)

@@ -21,7 +21,7 @@ _HELD = (errno.EAGAIN, errno.EACCES)
 
 
 def check_place(path: Path) -> None:
-    """Raise `UsageError` where something that is no bundle lies at the path, and `UnsafeContent`
+    """Raise `UsageError` where something that is not a bundle lies at the path, and `UnsafeContent`
     where a link would lead a writer out of it."""
     if path.exists() and not path.is_dir():
         raise UsageError(

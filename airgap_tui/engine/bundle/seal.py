@@ -74,8 +74,8 @@ class Seal:
 
 @contextmanager
 def sealing(path: Path, job: str) -> Iterator[Seal]:
-    """Hold the bundle at a path. Raises `UsageError` for what is no bundle in a directory, or one
-    whose save has not come to its end, `BundleLocked`, and what `BundleReader.open` raises."""
+    """Hold the bundle at a path. Raises `UsageError` for what is not a bundle in a directory
+    or has not been saved completely, `BundleLocked`, and what `BundleReader.open` raises."""
     if path.is_file():
         raise UsageError(
             f"{path} is a file; a bundle is made ready in its directory",

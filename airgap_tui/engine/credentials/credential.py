@@ -33,7 +33,7 @@ class Credential:
 def basic(username: str, secret: str) -> str:
     """The value of `Authorization` that tells name and secret, masked in messages from now on.
 
-    What was no text in the environment goes as the bytes that it was; what JSON can write and no
+    What was not text in the environment goes as the bytes that it was; what JSON can write and no
     bytes can be never makes a login.
     """
     text = f"{username}:{secret}"

@@ -18,7 +18,7 @@ def is_registries_yaml(text: str) -> bool:
 
 
 def parse(text: str, origin: str) -> DockerConfig:
-    """The logins as docker would keep them. Raises `EnvironmentFailure` where it is no YAML."""
+    """The logins as docker would keep them. Raises `EnvironmentFailure` where it is not YAML."""
     auths: dict[str, dict[str, Any]] = {}
     for document in yaml_document.load_all(text, origin):
         configs = document.get("configs") if isinstance(document, dict) else None

@@ -1,6 +1,6 @@
 """YAML that people and tools wrote, read as texts only, and changed at one spot without a reprint.
 
-Every scalar stays the text that it is: a password of digits is no number, and no tag makes an
+Every scalar stays the text that it is: a password of digits is not a number, and no tag makes an
 object. A value is replaced at its place in the text, so that comments and order survive.
 """
 

@@ -46,7 +46,7 @@ class DiscoveredImage:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A name that is no final name of a registry's image, as it is written."""
+    """A name, as written, that is not the final name of a registry's image."""
 
     written: str
     reason: str

@@ -2,9 +2,9 @@
 
 The same word is read differently by the programs that take it: a plain name is an image for Docker
 and a file for Singularity; `REG#IMG` and `USER@` exist for enroot only; only `docker://` names a
-registry among the transports. What is no image of a registry is told apart, with the reason; what
-depends on a variable is unresolved. A user part may hold a key, so it is masked before anything
-else happens, and no reason quotes more of a name than the names of its variables.
+registry among the transports. What is not an image of a registry is told apart, with the reason;
+what depends on a variable is unresolved. A user part may hold a key, so it is masked before
+anything else happens, and no reason quotes more of a name than the names of its variables.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _other(reason: str) -> Named:
 
 
 def _local(text: str) -> str:
-    """Why a name without protocol is no image of a registry; empty where it may be one."""
+    """Why a name without protocol is not an image of a registry; empty where it may be one."""
     if re.fullmatch(r"<none>(?:[:@]<none>)?", text):
         return "it has no name"
     if text.startswith((".", "/", "~")) or _FILE.search(text):

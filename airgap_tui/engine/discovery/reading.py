@@ -59,7 +59,7 @@ _DOCUMENTS: dict[Kind, Callable[[bytes, Place], Pieces]] = {
 
 
 def kind_of(material: Material) -> Kind | None:
-    """The kind of source that a gathered file is; None for what is no source."""
+    """The kind of source that a gathered file is; None for what is not a source."""
     if material.kind is not None:
         return material.kind
     return recognised(material.path.rpartition("/")[2], material.content[:HEAD])

@@ -26,7 +26,7 @@ def whole(stream: Stream, limit: int = MAX_BYTES) -> tuple[bytes, bool]:
 
 
 def decoded(content: bytes) -> str:
-    """Text with line ends as `\\n`; what is no UTF-8 becomes U+FFFD, a byte order mark goes."""
+    """Text with line ends as `\\n`; what is not UTF-8 becomes U+FFFD, a byte order mark goes."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16", "replace")
     else:
@@ -66,7 +66,7 @@ def at(found: Finding, line: int) -> Finding:
 
 
 def failed(found: Finding, reason: str) -> Finding:
-    """The finding of an import that failed; what is no image of a registry stays what it is."""
+    """The finding of an import that failed; what is not an image of a registry stays what it is."""
     if found.reference is None:
         return found
     return replace(found, state=State.FAILED, reason=reason)

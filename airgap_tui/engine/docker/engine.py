@@ -53,7 +53,7 @@ class Engine:
         """Speak to the engine at a host, or where environment and contexts say.
 
         A host that turns out to be of the other kind is taken as what it is. Raises
-        `EngineFailure` with the remedy, and `UsageError` for what is no address.
+        `EngineFailure` with the remedy, and `UsageError` for what is not an address.
         """
         found = find_host(host, kind)
         if not found.url.startswith("ssh://"):

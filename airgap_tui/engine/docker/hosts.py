@@ -40,8 +40,8 @@ class Host:
 
 
 def find_host(host: str | None, kind: Kind, environment: Mapping[str, str] | None = None) -> Host:
-    """The host to speak to. Raises `UsageError` for what is no address, and `EngineFailure` for a
-    context that cannot be read."""
+    """The host to speak to. Raises `UsageError` for what is not an address, and
+    `EngineFailure` for a context that cannot be read."""
     environment = os.environ if environment is None else environment
     if host:
         return Host(_checked(host, "--host"), "--host", _tls(host, environment))

@@ -232,7 +232,7 @@ class Delivery:
         )
 
     def serve_spec(self) -> ServeSpec:
-        """Raises `UsageError` where `listen` is no address."""
+        """Raises `UsageError` where `listen` is not an address."""
         from airgap_tui.engine.jobs.serve import ServeSpec
 
         host, port = listen_address(self.listen)

@@ -77,7 +77,7 @@ class Asked:
 
 
 def understood(where: Where) -> Asked:
-    """Raises `UsageError` for what is no host and for a path that is not there."""
+    """Raises `UsageError` for what is not a host and for a path that is not there."""
     hosts, inventories, spelled = _hosts(where.hosts)
     return Asked(where.here, hosts, inventories, paths(where.files), spelled)
 

@@ -1,7 +1,7 @@
 """The transport below the sessions: CAs, proxies, and sockets that the watchdog can reach.
 
-`requests` does the HTTP. Three things it cannot do by itself are added to its adapter: a private
-authority beside the default ones, no `~/.netrc` (which would replace a registry's token), and
+`requests` does the HTTP. Three things it cannot do by itself are added to its adapter: private
+CAs beside the default ones, no `~/.netrc` (which would replace a registry's token), and
 telling which socket a request uses.
 """
 
@@ -181,7 +181,7 @@ def _with_client(context: ssl.SSLContext, network: Network) -> ssl.SSLContext:
 
 
 def _context(registry: str, network: Network) -> ssl.SSLContext:
-    """The system's authorities, those of certifi, those that docker and podman hold for this
+    """The system's CAs, those of certifi, those that docker and podman hold for this
     registry, and the ones that user and environment name."""
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)

@@ -50,7 +50,7 @@ class DoctorResult:
 
     @property
     def exit_code(self) -> int:
-        """4 where something is broken; what is merely not installed is no failure."""
+        """4 where something is broken; what is merely not installed is not a failure."""
         failed = any(check.standing is Standing.FAILED for check in self.checks)
         return EnvironmentFailure.exit_code if failed else 0
 
@@ -78,7 +78,7 @@ def _checks(spec: DoctorSpec, token: CancelToken) -> Iterator[Check]:
         yield engine(kind, name, purpose)
     yield from machine_checks.programs()
     yield network_checks.proxy(os.environ)
-    yield from network_checks.authorities(spec.settings.network, os.environ)
+    yield from network_checks.trusted_cas(spec.settings.network, os.environ)
     yield network_checks.logins(os.environ)
     yield machine_checks.terminal(os.environ)
     yield machine_checks.sessions()

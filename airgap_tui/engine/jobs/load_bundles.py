@@ -116,7 +116,7 @@ def choose(
 
 
 def _image(bundle: BundleReader, item: Item, platform: Platform) -> LoadImage | None:
-    """The one image that an engine gets; None for what is no image. Raises what reading raises."""
+    """The one image that an engine gets; None for other items. Raises what reading raises."""
     if item.state is not ItemState.DONE:
         raise AirgapError(
             item.error or f"{item.name} was not saved completely",

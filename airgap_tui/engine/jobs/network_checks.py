@@ -49,9 +49,9 @@ def proxy(environment: Mapping[str, str]) -> Check:
     return Check("Proxy", Standing.GOOD, f"{used}, except {', '.join(around)}", purpose)
 
 
-def authorities(network: Network, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Files of certificate authorities, and the client's certificate."""
-    purpose = "trusts registries that a private authority has signed"
+def trusted_cas(network: Network, environment: Mapping[str, str]) -> Iterator[Check]:
+    """The files of CAs, and the client's certificate."""
+    purpose = "trusts registries whose certificate a private CA has signed"
     named = [
         (variable, Path(environment[variable]))
         for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -60,9 +60,9 @@ def authorities(network: Network, environment: Mapping[str, str]) -> Iterator[Ch
     if network.ca_file is not None:
         named.insert(0, ("--ca", network.ca_file))
     if not named:
-        yield Check("CA", Standing.GOOD, "the system's authorities are trusted", purpose)
+        yield Check("CA", Standing.GOOD, "the system's CAs are trusted", purpose)
     for origin, path in named:
-        problem = _problem_with_authorities(path)
+        problem = _problem_with_cas(path)
         finding = f"{origin} names {path}"
         if problem:
             remedy = f"Name a PEM file that can be read, or unset {origin}."
@@ -73,7 +73,7 @@ def authorities(network: Network, environment: Mapping[str, str]) -> Iterator[Ch
         yield _client_certificate(network.client_certificate, network.client_key)
 
 
-def _problem_with_authorities(path: Path) -> str:
+def _problem_with_cas(path: Path) -> str:
     if path.is_dir():
         return "" if any(path.iterdir()) else "the directory is empty"
     try:

@@ -73,7 +73,7 @@ def _is_volume(path: Path) -> bool:
 
 
 def archives_in(path: Path) -> tuple[Path, ...]:
-    """The archives of a directory that is no bundle, or the file itself where it is one."""
+    """The archives of a directory that is not a bundle, or the file itself where it is one."""
     if not path.is_dir():
         return (path,) if path.exists() and _is_archive(path) else ()
     if _holds_names(path):

@@ -1,6 +1,6 @@
 """Copies the blobs and pieces of an import from media into the bundle that is kept.
 
-Every byte is checked on its way; a medium that fails is no end, where another has the same blob.
+Every byte is checked on its way. Where a medium fails, another one that has the blob is read.
 """
 
 from __future__ import annotations

@@ -112,8 +112,8 @@ def run(spec: VerifySpec, sink: Sink, token: CancelToken) -> VerifyResult:
     """Check a bundle, in a directory or inside a tar or ISO, or the volumes of one; nothing of its
     content is changed.
 
-    Raises as `BundleReader.open` does, `SignatureRefused` where a signature is required and there
-    is no good one, `UsageError` for a report that is neither text nor JSON, and `NotFound` where
+    Raises as `BundleReader.open` does, `SignatureRefused` where a required signature is not
+    good, `UsageError` for a report that is neither text nor JSON, and `NotFound` where
     there is no cosign to check with; what is wrong inside is in the result.
     """
     started = time.monotonic()

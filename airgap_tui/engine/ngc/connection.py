@@ -68,7 +68,7 @@ class Connection:
         """The answer, whatever it says; `url` of the question is a path below the base.
 
         Raises `TemporaryFailure` for an outage that outlasts a few attempts, `ConnectionFailure`
-        for what is no answer.
+        for what is not an answer.
         """
         whole = replace(question, url=f"{self._base}/{question.url}")
         if authorization and origin(whole.url) != origin(self._base):

@@ -1,7 +1,7 @@
 """A rule, and what it decides for each tag: chosen or not, and always why.
 
 Globs come first, then what the image must be (Python, versions, platform), then the newest of each
-variant. A tag that is no version is never chosen by a version and never left out in silence.
+variant. A tag that is not a version is never chosen by a version and never left out in silence.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Rule:
 
     @property
     def bounds(self) -> tuple[Version | None, Version | None]:
-        """Raises `UsageError` for what is no version."""
+        """Raises `UsageError` for what is not a version."""
         low = parse_bound(self.minimum) if self.minimum else None
         return low, parse_bound(self.maximum) if self.maximum else None
 
@@ -98,7 +98,7 @@ _Against = tuple[Standing, str]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Every tag of a repository, newest first, then what is no version. `hidden` counts the tags
+    """Every tag of a repository, newest first, then what is not a version. `hidden` counts the tags
     that hold signatures and the like."""
 
     scheme: Scheme
@@ -230,7 +230,7 @@ def _ordinal(number: int) -> str:
 
 
 def _python(text: str) -> str:
-    """`py3` and `3` are Python 3; empty where it is no version of Python."""
+    """`py3` and `3` are Python 3; empty where it is not a version of Python."""
     number = text.strip().lower().removeprefix("python").removeprefix("py")
     return number if number and all(part.isdecimal() for part in number.split(".")) else ""
 

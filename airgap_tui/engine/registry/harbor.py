@@ -104,7 +104,7 @@ class Harbor:
             return self._known[key]
 
     def missing(self, projects: Iterable[str], token: CancelToken) -> tuple[str, ...]:
-        """Those that are known not to exist; none where it is no Harbor, or nothing was found out.
+        """Those that are known not to exist; none if the registry is not a Harbor or does not tell.
         Raises `Stopped`."""
         with self._lock:
             try:

@@ -191,31 +191,31 @@ def test_a_password_in_the_proxy_is_masked() -> None:
 
 def test_authorities(tmp_path: Path, authority: services.CertificateAuthority) -> None:
     (tmp_path / "empty.pem").write_text("")
-    (system,) = network_checks.authorities(Network(), {})
+    (system,) = network_checks.trusted_cas(Network(), {})
     assert system.standing is Standing.GOOD
-    (given,) = network_checks.authorities(Network(ca_file=authority.certificate), {})
+    (given,) = network_checks.trusted_cas(Network(ca_file=authority.certificate), {})
     assert given.standing is Standing.GOOD
     assert "--ca" in given.finding
     for path, problem in (
         (tmp_path / "empty.pem", "no certificate in PEM form"),
         (tmp_path / "absent.pem", "No such file"),
     ):
-        (check,) = network_checks.authorities(Network(), {"REQUESTS_CA_BUNDLE": str(path)})
+        (check,) = network_checks.trusted_cas(Network(), {"REQUESTS_CA_BUNDLE": str(path)})
         assert check.standing is Standing.FAILED
         assert problem in check.finding
         assert "REQUESTS_CA_BUNDLE" in check.finding
         assert check.remedy
     (tmp_path / "directory").mkdir()
-    (check,) = network_checks.authorities(Network(), {"SSL_CERT_DIR": str(tmp_path / "directory")})
+    (check,) = network_checks.trusted_cas(Network(), {"SSL_CERT_DIR": str(tmp_path / "directory")})
     assert check.standing is Standing.FAILED
 
 
 def test_a_client_certificate(tmp_path: Path, authority: services.CertificateAuthority) -> None:
     good = Network(client_certificate=authority.certificate, client_key=authority.key)
-    assert [c.standing for c in network_checks.authorities(good, {})] == [Standing.GOOD] * 2
+    assert [c.standing for c in network_checks.trusted_cas(good, {})] == [Standing.GOOD] * 2
     (tmp_path / "bad.pem").write_text("nothing")
     bad = Network(client_certificate=tmp_path / "bad.pem")
-    check = list(network_checks.authorities(bad, {}))[-1]
+    check = list(network_checks.trusted_cas(bad, {}))[-1]
     assert check.standing is Standing.FAILED
     assert "bad.pem cannot be used" in check.finding
 

@@ -98,7 +98,7 @@ class _ProgramReader:
         self._given = 0
 
     def position(self) -> int:
-        # At the end pixz has not read its own index, which is no content.
+        # At the end pixz has not read its own index, which is not content.
         if not self._file.closed:
             status = os.fstat(self._file.fileno())
             self._position = status.st_size if self._ended else self._file.tell()

@@ -1,8 +1,8 @@
 """The delivery code: twelve characters that say, where nothing may be carried out, which images of
 which bundle arrived. Read out at one end, typed in at the other, where the bundle is known.
 
-It is no proof against somebody who lies, only against slips: a mistyped one fits no bundle. Images
-that did not arrive change it in a way that is undone for up to two of them.
+It protects against slips, not against somebody who lies: a mistyped one fits no bundle. Images that
+did not arrive change it in a way that can be undone for up to two of them.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def open_tar_volume(path: Path) -> TarVolume | None:
 
 
 def _size(head: bytes) -> int | None:
-    """The size in the header of the list of files; None where that is no list, or too large."""
+    """The size in the header of the list of files; None where that is not a list, or too large."""
     try:
         size = int(head[124:135], 8)
     except ValueError:

@@ -88,7 +88,7 @@ def plan_volumes(
     """The volumes of a bundle, which is signed as `signature` says; the tool that is in the bundle
     goes onto the first with `with_tool`.
 
-    Raises `UsageError` where it is no finished bundle of ours or a volume is too small, and
+    Raises `UsageError` where it is not a finished bundle of ours or a volume is too small, and
     `ContentMismatch` where files of it are missing.
     """
     inventory, storage = bundle.inventory, bundle.storage

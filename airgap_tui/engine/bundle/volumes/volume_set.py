@@ -59,7 +59,7 @@ class VolumeSet(StoredFiles):
     @classmethod
     def of(cls, storages: Sequence[Storage]) -> VolumeSet:
         """The set that the opened media are of. Raises as the set itself and `Volume.parse` do, and
-        `UsageError` for one that is no volume."""
+        `UsageError` for one that is not a volume."""
         for storage in storages:
             if storage.extent(layout.VOLUME) is None:
                 raise UsageError(

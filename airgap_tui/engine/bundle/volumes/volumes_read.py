@@ -26,7 +26,7 @@ class VolumesRead:
         return self.bundle / layout.PARTIAL / f"import-{self.set_id}"
 
     def numbers(self) -> frozenset[int]:
-        """The volumes that were read; what cannot be read is no note."""
+        """The volumes that were read; notes that cannot be read are ignored."""
         try:
             value: Any = json.loads(read_note(self._path, _MAX_BYTES))
         except (OSError, ValueError, RecursionError):

@@ -20,7 +20,7 @@ from airgap_tui.engine.errors import NotFound, UsageError
 from airgap_tui.engine.plain_text import cut
 
 MAX_BYTES = 8 * 1024 * 1024
-"""A larger file is no inventory."""
+"""A larger file is not an inventory."""
 
 _SECTION = re.compile(r"\[([^:\]]+)(?::(children|vars|hosts))?\]\s*(?:[#;].*)?")
 _YAML_START = re.compile(r"(?m)^(?:---|[A-Za-z0-9_-]+:\s*(?:#.*)?$|\{)")

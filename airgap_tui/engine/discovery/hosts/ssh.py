@@ -57,7 +57,7 @@ class Ended:
 def command(host: SshHost | None) -> list[str]:
     """The command line whose shell reads its script from stdin; None is this machine.
 
-    Raises `EnvironmentFailure` where there is no `ssh`, `UsageError` for what is no host.
+    Raises `EnvironmentFailure` where there is no `ssh`, `UsageError` for what is not a host.
     """
     if host is None:
         return [shutil.which("sh") or "/bin/sh", "-s"]

@@ -209,7 +209,7 @@ class _Building:
         elif isinstance(parent := self._open[-1], list):
             parent.append(value)
         elif (key := self._keys[-1]) is None:
-            # A key that is no text is none that anybody asks for.
+            # A key that is not text is one that nobody asks for.
             self._keys[-1] = str(value) if isinstance(value, str | bool) else ""
         else:
             parent[key] = value

@@ -211,7 +211,7 @@ def _fields(lines: Sequence[_Line], place: Place, kind: Kind) -> Iterator[Findin
 
 def _plain(lines: Sequence[_Line], place: Place, kind: Kind) -> Iterator[Finding | Remark] | None:
     """One name on each line (`--format '{{.Repository}}:{{.Tag}}'`, `ctr images ls -q`), or a
-    table without its heading. None where a line is no name."""
+    table without its heading. None where a line is not a name."""
     names: list[_Line] = []
     for line in lines:
         words = line.text.split()

@@ -200,7 +200,7 @@ def _time_of(thing: Mapping[str, Value]) -> datetime | None:
 
 def _plain_names(text: str) -> list[str]:
     """The names of the list that the documentation of Kubernetes makes with `-o jsonpath`, with or
-    without counts; none where a word is no name."""
+    without counts; none where a word is not a name."""
     words = [word for word in text.split() if not _COUNTED.fullmatch(word)]
     for word in words:
         if named(word).state is not State.USED or not ("/" in word or ":" in word):

@@ -16,7 +16,7 @@ from airgap_tui.engine.redaction import redact
 from airgap_tui.engine.snapshot import SourceCount
 
 DIRECTORY = "directory"
-"""What events call a searched directory, which is no kind of source itself."""
+"""What events call a searched directory, which is not a kind of source itself."""
 
 
 class Findings:

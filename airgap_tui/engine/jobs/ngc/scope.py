@@ -21,7 +21,7 @@ _MAX_REPOSITORIES = 5000
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Some repositories and their rule. Those of a preset are `offered`: one that NGC no longer has
-    is no failure. `months` keeps the newest so many months of all of them."""
+    is not a failure. `months` keeps the newest so many months of all of them."""
 
     repositories: tuple[str, ...]
     rule: Rule

@@ -96,7 +96,7 @@ class _Choosing:
         return in_parallel(one, names, _LISTINGS, self._token)
 
     def repository(self, listing: Listing, rule: Rule, *, offered: bool) -> RepositoryChoice:
-        """The decisions about one; it is no failure that a preset offers what is gone."""
+        """The decisions about one; it is not a failure that a preset offers what is gone."""
         name, error = str(listing.name), listing.registry_error
         if error is not None:
             denied = isinstance(error, AccessDenied) and error.status == 403
