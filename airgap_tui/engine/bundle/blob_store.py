@@ -125,7 +125,7 @@ class BlobStore:
         return BlobFile(self, self._root / name, algorithm)
 
     def put(self, data: bytes, digest: Digest) -> None:
-        """Store small content, in place of anything else that lies under its digest."""
+        """Store small content, replacing whatever lies under its digest."""
         try:
             if self.size(digest) == len(data) and self.path(digest).read_bytes() == data:
                 return
@@ -150,7 +150,7 @@ class BlobStore:
     def download(
         self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken
     ) -> Path:
-        """Bring a blob whole and checked into its partial file, continuing what is there.
+        """Fetch a blob into its partial file, resuming what is there, and verify it.
 
         Raises `ContentMismatch` (the file is dropped), `TemporaryFailure` (it stays), `NoRoom`.
         """
@@ -179,8 +179,8 @@ class BlobStore:
         return path
 
     def link(self, blob: Descriptor, source: Path, report: Report, token: CancelToken) -> bool:
-        """Share the content of a file that is all of the blob, read once to check it; False where
-        the file systems cannot. Raises `ContentMismatch`."""
+        """Reflink or hard-link a file that is the whole blob, and verify it; False where the
+        file systems cannot. Raises `ContentMismatch`."""
         path = self._root / f"{layout.PARTIAL}/{_FRESH}{next(self._numbers)}"
         if not link_file(source, path):
             return False
@@ -200,7 +200,7 @@ class BlobStore:
         return True
 
     def keep(self, path: Path, digest: Digest) -> None:
-        """Give a whole, synced file its place among the blobs, durably."""
+        """Move a complete, synced file to its place among the blobs, durably."""
         target = self.path(digest)
         with writing(target):
             directory = self._directory(digest.algorithm)
@@ -213,7 +213,7 @@ class BlobStore:
             self.path(digest).unlink(missing_ok=True)
 
     def is_whole(self, digest: Digest, token: CancelToken) -> bool:
-        """Whether stored content has its digest: reads all of it."""
+        """Whether stored content matches its digest; reads all of it."""
         try:
             return self._hash(digest, digest.algorithm, token) == digest.hex
         except EnvironmentFailure:
@@ -248,7 +248,7 @@ class BlobStore:
             return self._syncs[algorithm]
 
     def _continued(self, path: Path, blob: Descriptor, token: CancelToken) -> HashedFile:
-        """The partial file with its content hashed; emptied where that cannot become the blob."""
+        """The partial file with its content hashed; truncated where it cannot become the blob."""
         output = HashedFile(path, 0, blob.digest.hasher())
         try:
             with reading(path):
@@ -280,7 +280,7 @@ def _fill(
     report: Report,
     token: CancelToken,
 ) -> None:
-    """Move as many bytes as there is room for from the reader to the file."""
+    """Fill the room from the reader; what came is written even if the reader fails."""
     filled = 0
     try:
         while filled < len(room):

@@ -17,7 +17,7 @@ _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 
 
 def disk_failure(error: OSError, path: Path) -> AirgapError:
-    """What to tell about an `OSError` met while `path` was written."""
+    """The error for an `OSError` raised while `path` was written."""
     reason = error.strerror or str(error)
     if error.errno in _FULL:
         return NoRoom(

@@ -24,7 +24,7 @@ def parse_value(text: str, parse: Callable[[str], T], where: str) -> T:
 
 
 class Fields:
-    """Takes the fields of a JSON object one by one, each of the kind that it must have."""
+    """Reads the fields of a JSON object, each of which must have its type."""
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):

@@ -53,7 +53,7 @@ def check_files(
 ) -> list[Finding]:
     """Compare `SHA256SUMS` with the files beside the blobs, and with what lies among the blobs.
 
-    Nothing is found where the file is absent: the last save did not finish."""
+    Finds nothing where the file is absent: the last save did not finish."""
     if storage.extent(layout.CHECKSUMS) is None:
         return []
     try:

@@ -26,8 +26,8 @@ class HashedFile:
     """A file that is hashed while it is written, and flushed as it grows.
 
     Large downloads go past the page cache where the file system lets them (`O_DIRECT`): that takes
-    a fifth of the processor time, no memory from others, and leaves the sync at the end nothing to
-    do, so that progress on a slow disk is what really lies there.
+    a fifth of the processor time, evicts nothing, and leaves nothing for the sync at the end, so
+    that progress on a slow disk is what the disk really holds.
     """
 
     def __init__(self, path: Path, flags: int, hasher: Hasher) -> None:
@@ -61,7 +61,7 @@ class HashedFile:
             self._flush()
 
     def go_past_the_cache(self) -> None:
-        """Write so from here on, if that is possible; whole buffers have to come then."""
+        """Switch to `O_DIRECT` from here on if possible; only whole buffers may be written then."""
         if self.size % _BLOCK:
             return
         with suppress(OSError):
@@ -85,7 +85,7 @@ class HashedFile:
             self.descriptor = -1
 
     def mark_flushed(self) -> None:
-        """What is there from an earlier run needs no flushing."""
+        """The first bytes are from an earlier run and need no flushing."""
         self._flushed = self.size
 
     def _flush(self) -> None:

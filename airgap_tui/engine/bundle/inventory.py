@@ -76,7 +76,7 @@ class Item:
 
     @property
     def digests(self) -> frozenset[Digest]:
-        """Every digest by which its content goes, here and at the source."""
+        """Every digest of its root, here and at the source."""
         known = (self.digest, self.index_digest, self.source_digest)
         return frozenset(digest for digest in known if digest is not None)
 
@@ -134,7 +134,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class LayerRecord:
-    """What is known of a stored layer beside its digest: `diff_id` is of its unpacked content, of
+    """What is known of a stored layer besides its digest: `diff_id` is of its unpacked content, of
     `uncompressed_size` bytes; `replaces` is the layer at the source that it was re-encoded from."""
 
     diff_id: Digest | None = None
@@ -168,7 +168,7 @@ class LayerRecord:
 class Inventory:
     """The content of `bundle.json`. Whoever changes one guards it against other threads.
 
-    `saving` stands while a save is under way or was interrupted: only afterwards do `index.json`
+    `saving` is true while a save is under way or was interrupted: only afterwards do `index.json`
     and `manifest.json` have to agree with it. `platform` None stands for all. `imported` says that
     it was merged from media, and so is on the offline side.
     """
@@ -189,7 +189,7 @@ class Inventory:
 
     @classmethod
     def new(cls, name: str, platform: Platform | None) -> Inventory:
-        """An empty one for a directory of this name, whose bytes may be no UTF-8."""
+        """An empty one for a directory of this name, which need not be UTF-8."""
         text = os.fsencode(name).decode(errors="replace")
         return cls(uuid.uuid4().hex, text, now(), platform=platform)
 

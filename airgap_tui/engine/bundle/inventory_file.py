@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class InventoryFile:
-    """Guards the inventory: reading and changing it from any thread goes through here."""
+    """Guards the inventory: all threads read and change it through this."""
 
     def __init__(self, root: Path, inventory: Inventory) -> None:
         self.inventory = inventory
@@ -42,7 +42,7 @@ class InventoryFile:
         self._thread.start()
 
     def change(self, change: Callable[[Inventory], T]) -> T:
-        """Change the inventory; the file follows within moments."""
+        """Change the inventory; the file is written shortly after."""
         with self._changed:
             result = change(self.inventory)
             self._version += 1
@@ -50,7 +50,7 @@ class InventoryFile:
             return result
 
     def look(self, question: Callable[[Inventory], T]) -> T:
-        """Read the inventory while nobody changes it."""
+        """Read the inventory under its lock."""
         with self._changed:
             return question(self.inventory)
 

@@ -40,7 +40,7 @@ def check_place(path: Path) -> None:
 
 
 class BundleLock:
-    """Held from its making to `release`, or to the end of the process however that comes."""
+    """Held from construction to `release`, or to the end of the process, however it ends."""
 
     def __init__(self, bundle: Path, job: str) -> None:
         """Raises `BundleLocked`, which names the holder's job, user, host and process."""
@@ -58,7 +58,7 @@ class BundleLock:
             os.pwrite(self._descriptor, json.dumps(holder).encode(), 0)
 
     def release(self) -> None:
-        """Give the bundle free, and leave no file behind."""
+        """Release the bundle, and leave no file behind."""
         if self._descriptor >= 0:
             self._path.unlink(missing_ok=True)
             os.close(self._descriptor)

@@ -74,7 +74,7 @@ def _entry(item: Item) -> Descriptor:
 
 
 def manifest_json(inventory: Inventory, document: Document) -> bytes:
-    """The docker-archive twin: every image that Docker can load, one platform for each name.
+    """The `manifest.json` of docker-archive: every image that Docker can load, one platform a name.
 
     `document` reads a stored manifest. An image whose manifest cannot be read is left out.
     """
@@ -103,7 +103,7 @@ def manifest_json(inventory: Inventory, document: Document) -> bytes:
 
 
 def image_for(root: Descriptor, wanted: Platform, document: Document) -> Manifest | None:
-    """The one image that a name stands for in an engine: of the platform, or the first there is."""
+    """The one image that a name stands for in an engine: the platform's, or the first."""
     found = document(root)
     depth = 0
     while isinstance(found, Index):
@@ -176,7 +176,7 @@ def check_agreement(
     docker_entries: Iterable[DockerEntry] | None,
     where: str,
 ) -> None:
-    """Refuse name files that say something else than the inventory; None is a file that is absent.
+    """Refuse name files that contradict the inventory; None is an absent file.
 
     Raises `MalformedContent`, which names the file and the name.
     """

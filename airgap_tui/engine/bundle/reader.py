@@ -112,7 +112,7 @@ class BundleReader:
 
     @property
     def locations(self) -> tuple[Path, ...]:
-        """Where it lies: in several places where its volumes do."""
+        """Its path, or the paths of its volumes."""
         if self.volumes is None:
             return (self.storage.location,)
         return tuple(medium.location for medium in self.volumes.media)
@@ -126,7 +126,7 @@ class BundleReader:
         return self.inventory.items
 
     def extent(self, digest: Digest) -> Place | None:
-        """Where some content lies, for sending it from there; None where it is not."""
+        """Where some content lies, to be sent from there; None where it is absent."""
         name = layout.blob_path(digest)
         own = self.storage.extent(name)
         if own is not None or not self._bases:
@@ -134,7 +134,7 @@ class BundleReader:
         return next((e for base in self._bases if (e := base.extent(name)) is not None), None)
 
     def lean_on(self, others: Iterable[BundleReader]) -> None:
-        """Take what is left out on purpose from other bundles that are opened beside this one."""
+        """Read what this bundle leaves out on purpose from these other open bundles."""
         if self.inventory.assumes:
             self._bases = tuple(other.storage for other in others if other is not self)
 
@@ -147,13 +147,13 @@ class BundleReader:
         return next((n for base in self._bases if (n := base.size(name)) is not None), None)
 
     def stored(self) -> Iterator[Digest]:
-        """The digests of all content, wanted by an item or not."""
+        """The digests of all content, needed by an item or not."""
         for name, _size in self.storage.names(layout.BLOBS):
             if (digest := layout.digest_of_path(name)) is not None:
                 yield digest
 
     def holds(self, blob: Descriptor) -> bool:
-        """Whether content is there with its right size, and was not found damaged since."""
+        """Whether content is there with its size and not noted as damaged."""
         try:
             size = self.size(blob.digest)
         except ContentError:
@@ -189,7 +189,7 @@ class BundleReader:
             )
 
     def closure(self, item: Item) -> Closure:
-        """Everything that an item needs, with the signatures that are there of it.
+        """Everything that an item needs, with the signatures of it that are there.
 
         Raises `NotFound`, `MalformedContent` or `ContentMismatch` where a manifest is not whole."""
         closure = closure_below(item.reference, names.root_of(item), self._load)
@@ -207,7 +207,7 @@ class BundleReader:
         )
 
     def uncompressed_size(self, image: Manifest) -> int:
-        """Bytes of an image's layers when unpacked: as recorded, else as layers usually grow."""
+        """Bytes of an image's layers when unpacked: as recorded, else estimated."""
         total = 0
         for layer in image.layers:
             record = self.inventory.layers.get(layer.digest)
@@ -219,11 +219,11 @@ class BundleReader:
 
     @property
     def source(self) -> BundleSource:
-        """This bundle as the one side of a transfer."""
+        """This bundle as the source of a transfer."""
         return BundleSource(self)
 
     def open_blob(self, digest: Digest, offset: int = 0) -> Reader:
-        """Stored content from `offset` on, not yet checked. Raises `NotFound`."""
+        """Stored content from `offset` on, unverified. Raises `NotFound`."""
         name = layout.blob_path(digest)
         if self._bases and self.storage.extent(name) is None:
             for base in self._bases:

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 
 class BundleWriter:
-    """A bundle that is being filled; implements `content.Target`.
+    """A bundle that is being written; implements `content.Target`.
 
-    Use as a context manager. Leaving it without `finish` keeps all that is whole, and the partial
-    files, for the next writer.
+    Use as a context manager. Leaving it without `finish` keeps what is complete, and the
+    partial files, for the next writer.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class BundleWriter:
                 self.close()
 
     def close(self) -> None:
-        """Give the bundle free. What was recorded is on the disk afterwards."""
+        """Release the bundle. What was recorded is on the disk afterwards."""
         try:
             try:
                 if not self._finished:
@@ -134,7 +134,7 @@ class BundleWriter:
 
     @property
     def inventory(self) -> Inventory:
-        """For looking only; `record`, `record_layer` and `forget` change it."""
+        """To be read only; `record`, `record_layer` and `forget` change it."""
         return self._file.inventory
 
     # --- items
@@ -147,7 +147,7 @@ class BundleWriter:
         self._file.change(lambda inventory: inventory.put(item))
 
     def forget(self, reference: Reference) -> None:
-        """Take an item and the signatures of it out; its content stays until it is pruned."""
+        """Drop an item and its signatures; their content stays until it is pruned."""
 
         def change(inventory: Inventory) -> None:
             gone = inventory.remove(reference)
@@ -160,7 +160,7 @@ class BundleWriter:
         self._file.change(change)
 
     def assume(self, assumptions: tuple[Assumption, ...]) -> None:
-        """Leave these layers out from now on; what is stored stays."""
+        """Leave these layers out from now on; stored ones stay."""
 
         def change(inventory: Inventory) -> None:
             inventory.assumes = assumptions
@@ -177,7 +177,7 @@ class BundleWriter:
         return ""
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
-        """Whether the blob, or what replaces it under compression, is there whole; or is left out
+        """Whether the bundle has the whole blob or its re-encoded replacement, or leaves it out
         because the offline side has it."""
         return blob.digest in self._assumed or self._content.has(blob, token)
 
@@ -189,15 +189,15 @@ class BundleWriter:
         report: Report,
         token: CancelToken,
     ) -> None:
-        """Take a blob; a layer is re-encoded where compression asks for another codec."""
+        """Store a blob; a layer is re-encoded where compression asks for another codec."""
         self._content.receive(blob, opener, report, token)
 
     def take(self, blob: Descriptor, opener: OpenAt, report: Report, token: CancelToken) -> None:
-        """Take a blob as it is. Raises as `BlobStore.download` does."""
+        """Store a blob as it is. Raises as `BlobStore.download` does."""
         self._content.take(blob, opener, report, token)
 
     def link(self, blob: Descriptor, source: Path, report: Report, token: CancelToken) -> bool:
-        """Take a blob over from a file without copying it, checked; False where that cannot be.
+        """Link a file as a blob instead of copying it, and verify it; False where it cannot be.
 
         Raises `ContentMismatch`."""
         return self._content.link(blob, source, report, token)
@@ -207,11 +207,11 @@ class BundleWriter:
         self._content.keep(path, digest)
 
     def is_stored(self, digest: Digest) -> bool:
-        """Whether there is a file of this content, of whatever size."""
+        """Whether there is a file for this content, whatever its size."""
         return self._content.store.size(digest) is not None
 
     def holds(self, digest: Digest, size: int, token: CancelToken) -> bool:
-        """Whether content is there whole; what was noted as damaged is read again."""
+        """Whether content is there with its size; what was noted as damaged is read again."""
         return self._content.holds(digest, size, token)
 
     def remove_content(self, digests: Iterable[Digest]) -> None:
@@ -259,7 +259,7 @@ class BundleWriter:
         self._content.record_layer(digest, record)
 
     def add_image(self, item: Item, documents: Iterable[Manifest | Index]) -> None:
-        """Record an item whose blobs were stored here, with its manifests, children first."""
+        """Record an item whose blobs are stored, with its manifests, children first."""
         for document in documents:
             self._content.put(document.raw, document.digest)
         self.record(replace(item, saved_at=item.saved_at or now()))
@@ -293,7 +293,7 @@ class BundleWriter:
             self._replace(name, content)
 
     def _drop_partial_files(self) -> None:
-        """What no item waits for any more: partial files, and notes of damage that is mended."""
+        """Drop partial files that no item waits for, and notes of damage that was repaired."""
         self._content.note_damage()
         if all(item.state is ItemState.DONE for item in self.inventory.items):
             self._content.store.drop_partial_files()

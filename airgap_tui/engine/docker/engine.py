@@ -50,9 +50,9 @@ class Engine:
 
     @classmethod
     def connect(cls, host: str | None = None, kind: Kind = "docker") -> Engine:
-        """Speak to the engine at a host, or where environment and contexts say.
+        """Connect to the engine at a host, or where the environment and contexts say.
 
-        A host that turns out to be of the other kind is taken as what it is. Raises
+        An engine of the other kind (Docker, Podman) is taken as what it is. Raises
         `EngineFailure` with the remedy, and `UsageError` for what is not an address.
         """
         found = find_host(host, kind)
@@ -119,8 +119,8 @@ class Engine:
         """One `docker save` stream of these images; close it when done with it.
 
         The classic store first writes its whole export to its own disk, for which this waits as
-        long as the engine answers, and tells so. Raises `NotFound`, `EngineFailure`, `Stopped`,
-        all while reading.
+        long as the engine answers, and reports that it waits. Reading raises `NotFound`,
+        `EngineFailure` and `Stopped`.
         """
         stream = SaveStream(
             lambda: self._new_client(None), names, lambda: self._speaking(", ".join(names))
@@ -130,8 +130,8 @@ class Engine:
     def load(self, chunks: Iterable[bytes | memoryview], sink: Sink, token: CancelToken) -> Loaded:
         """Feed one `docker load`; `chunks` is drawn from another thread.
 
-        What `chunks` raises ends the load and is raised here. Raises `EngineFailure` for what the
-        engine says, `Stopped`.
+        What `chunks` raises ends the load and is raised here. Raises `EngineFailure` for errors
+        of the engine, and `Stopped`.
         """
         return load(
             self._new_client(None),
@@ -162,7 +162,7 @@ class Engine:
     def _new_client(self, timeout: float | None, version: str = "") -> APIClient:
         """An SDK client with its own connections, closed with the engine.
 
-        Without a version it asks nothing of the engine: one that waits for ever must not.
+        Without a version it does not ask for the engine's, which a hung one would never tell.
         """
         self._check_socket()
         client = APIClient(
@@ -176,7 +176,7 @@ class Engine:
         return client
 
     def _check_socket(self) -> None:
-        """Tell a dead engine before the SDK does; behind a tunnel this would start a program."""
+        """Find a dead engine before the SDK does; behind a tunnel this would start a program."""
         if self._tunnel is None:
             check_socket(self._host, self._kind)
 

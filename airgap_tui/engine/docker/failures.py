@@ -34,7 +34,7 @@ _ALLOW = {
 
 
 def check_socket(host: Host, kind: Kind) -> None:
-    """Raise `EngineFailure` unless something listens at the host's socket and lets us in."""
+    """Raise `EngineFailure` unless the host's socket accepts a connection."""
     path = host.socket
     if path is None:
         return
@@ -90,7 +90,7 @@ def speaking_to(host: Host, kind: Kind, what: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost reason, which the libraries wrap several times."""
+    """The innermost reason; the libraries wrap it several times."""
     seen: set[int] = set()
     found: BaseException = error
     while id(found) not in seen:

@@ -33,7 +33,7 @@ _PREFIXES = ("Loaded image ID:", "Loaded image(s):", "Loaded image:")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the engine says that it took: names, and IDs of images without one."""
+    """What the engine reports as loaded: names, and IDs of images without one."""
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
@@ -52,7 +52,7 @@ def load(
     sink: Sink,
     token: CancelToken,
 ) -> Loaded:
-    """Send the chunks and wait for the engine's last word; see `Engine.load`."""
+    """Send the chunks and read the engine's answer to its end; see `Engine.load`."""
     request = _Request(client, chunks, speaking, token)
     names: list[str] = []
     ids: list[str] = []

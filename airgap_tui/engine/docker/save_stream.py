@@ -12,7 +12,7 @@ from requests import HTTPError, Response
 
 
 class SaveStream:
-    """A `Reader` that asks when it is first read; headers may take the engine minutes."""
+    """A `Reader` that sends its request at the first read; the headers may take minutes."""
 
     def __init__(
         self,
@@ -70,6 +70,6 @@ def raise_for(error: HTTPError) -> None:
 
 
 def _shut_down(response: Response) -> None:
-    """Wake a thread that waits for bytes: closing the response alone would wait for it."""
+    """Wake a thread that waits for bytes; closing the response alone would block until it ends."""
     with suppress(Exception):  # whatever the connection is made of, this is best effort
         response.raw.shutdown()

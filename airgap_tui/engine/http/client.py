@@ -33,7 +33,7 @@ _USER_AGENT = "airgap-tui"
 
 
 class Body(Protocol):
-    """What a request sends piece by piece; `exchange` is told how it goes."""
+    """A body that is streamed; `exchange` is told of its progress."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[memoryview]: ...
@@ -41,8 +41,8 @@ class Body(Protocol):
 
 
 class Message(Protocol):
-    """What is asked. `expect` are the statuses that are no failure, `name` is what people know
-    the thing by, `patience` are seconds beyond the usual that the answer may take. A `confidential`
+    """A request. `expect` are the statuses that are not failures, `name` is what messages call the
+    thing, `patience` is how many seconds longer than usual the answer may take. A `confidential`
     body is not sent to another host."""
 
     @property
@@ -64,7 +64,7 @@ class Message(Protocol):
 
 
 class Client:
-    """For one host, and where it redirects to; any number of threads. Connections are kept."""
+    """For one host and where it redirects to. Safe for several threads; keeps connections."""
 
     def __init__(self, endpoint: Endpoint, settings: Network, sink: Sink) -> None:
         self.pause = HostPause(endpoint.authority, settings.retry, sink)
@@ -83,15 +83,15 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Drop the kept connections."""
+        """Close the kept connections."""
         with self._lock:
             wire, self._wire = self._wire, None
         if wire is not None:
             wire.close()
 
     def exchange(self, message: Message, authorization: str, token: CancelToken) -> Reply:
-        """One request with its redirects; the last answer, whatever it is. The authorization is
-        not sent beyond the host that was asked."""
+        """Send one request, follow its redirects, and return the last answer, whatever its status.
+        The authorization is not sent to other hosts."""
         url, seen = message.url, set[str]()
         while True:
             reply = self._once(message, url, authorization, token)

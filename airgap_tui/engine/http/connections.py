@@ -83,7 +83,7 @@ _POOLS = {"http": _PlainPool, "https": _TlsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """Takes the TLS context whole, instead of a file of authorities per request."""
+    """Takes a ready TLS context instead of a file of CAs per request."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
@@ -102,11 +102,11 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to add: the context holds authorities and client certificate."""
+        """Nothing to add: the context holds the CAs and the client certificate."""
 
 
 class _Wire(requests.Session):
-    """Reads the authorities at the first request that needs them: that takes some 50 ms."""
+    """Reads the CAs, which takes some 50 ms, at the first request that needs them."""
 
     def __init__(self, endpoint: Endpoint, network: Network) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class _Wire(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """None for all: `http.client` follows them. Asked not to, `requests` would still read a
-        redirect's page without bounds, and stumble over addresses that are none."""
+        redirect's page without bounds, and fail on malformed addresses."""
         return None
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ def _with_client(context: ssl.SSLContext, network: Network) -> ssl.SSLContext:
     wanted = False
 
     def no_phrase() -> str:
-        """Without this, OpenSSL would ask on the terminal, whatever is drawn there."""
+        """Without this, OpenSSL would ask for a passphrase on the terminal, over the screen."""
         nonlocal wanted
         wanted = True
         return ""

@@ -65,7 +65,7 @@ def joined(base: str, location: str) -> str:
 
 
 def authority(url: str) -> str:
-    """Host and port as people are told them: without a login that the address may hold."""
+    """Host and port as messages show them: without a login that the address may hold."""
     return split(url).netloc.rpartition("@")[2]
 
 

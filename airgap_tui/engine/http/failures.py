@@ -69,7 +69,7 @@ class Answer:
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """How many bytes the body has, or would have; None where that is not told."""
+    """How many bytes the body has, or would have; None where the header is missing."""
     text = headers.get("Content-Length", "").strip()
     return int(text) if _LENGTH.fullmatch(text) else None
 
@@ -90,7 +90,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def transport_failure(error: BaseException, url: str) -> ConnectionFailure:
-    """The error for an exchange that broke: TLS that cannot be trusted is not temporary."""
+    """The error for an exchange that broke; a failure of TLS is not temporary."""
     host = authority(url)
     causes = tuple(_causes(error))
     for cause in causes:
@@ -149,7 +149,7 @@ def _distrusted(error: ssl.SSLCertVerificationError, host: str) -> ConnectionFai
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what lies below it: requests and urllib3 wrap in three different ways."""
+    """The error and its causes: requests and urllib3 wrap them in three different ways."""
     seen: set[int] = set()
     queue: list[object] = [error]
     while queue:

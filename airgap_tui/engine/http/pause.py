@@ -32,10 +32,10 @@ class HostPause:
             token.sleep(left)
 
     def ask(self, seconds: float | None, reason: str) -> float:
-        """The host answered 429: pause everybody; returns the seconds from now.
+        """The host answered 429: pause all threads; returns the seconds from now.
 
-        Without a time from the host they grow with every such answer in a row. A time that is
-        longer than the policy allows pauses nobody: that transfer fails instead.
+        If the host names no time, the pause grows with every such answer in a row. A time longer
+        than the policy allows pauses nothing: that transfer fails instead.
         """
         with self._lock:
             self._strikes += 1
@@ -55,7 +55,7 @@ class HostPause:
         return seconds
 
     def answered(self) -> None:
-        """The host answered as it should."""
+        """The host answered something other than 429: the next pause begins short again."""
         if self._strikes:
             with self._lock:
                 self._strikes = 0

@@ -19,7 +19,7 @@ watchdog = Watchdog()
 
 
 class Reply:
-    """An answer whose body is still to be read. Use with `with`; closing it is always right."""
+    """An answer whose body is still to be read. Use as a context manager."""
 
     def __init__(self, response: requests.Response, exchange: Exchange, url: str) -> None:
         self.status = response.status_code
@@ -46,11 +46,11 @@ class Reply:
         return raw
 
     def header_values(self, name: str) -> list[str]:
-        """Every header of that name, apart."""
+        """Every header of that name, separately."""
         return list(self.raw.headers.getlist(name))
 
     def read(self, limit: int, *, decode: bool = True) -> bytes:
-        """The body, up to `limit` bytes: one more byte says that there is more."""
+        """The body; of one longer than `limit`, `limit` + 1 bytes."""
         parts: list[bytes] = []
         left = limit + 1
         with self.translated():

@@ -46,11 +46,11 @@ class Exchange:
             connection.settimeout(self.send_timeout)
 
     def disconnected(self) -> None:
-        """The socket is for others from now on."""
+        """The socket is reused for another exchange from now on."""
         self._socket = None
 
     def waiting(self) -> None:
-        """The host has to move: only such time counts, not that of a slow disk here."""
+        """It is the host's turn: only such time counts, not that of a slow local disk."""
         self._waiting_since = time.monotonic()
 
     def moved(self, count: int) -> None:
@@ -61,7 +61,7 @@ class Exchange:
         self._moved += count
 
     def look(self) -> None:
-        """Called by the watchdog."""
+        """Called by the watchdog, which drops a connection that is too slow."""
         since = self._waiting_since
         waited = self._waited + (time.monotonic() - since if since is not None else 0.0)
         if waited - self._waited_before >= self._window:
@@ -81,7 +81,7 @@ class Exchange:
 
 
 class Watchdog:
-    """The thread that looks; it runs only while there are exchanges."""
+    """The watching thread; it runs only while there are exchanges."""
 
     def __init__(self) -> None:
         self._exchanges: set[Exchange] = set()

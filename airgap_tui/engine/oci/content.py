@@ -30,7 +30,7 @@ class Closure:
     `root` is what the name points at. `documents` are all manifests and indexes below and including
     `root`, children first, so that storing them in order never leaves one dangling. `blobs` are the
     distinct configs and layers. `index_digest` is the index that `root` was chosen from, if any.
-    `signatures` are closures that speak about this one (referrers, cosign tags).
+    `signatures` are closures that refer to this one (referrers, cosign tags).
     """
 
     reference: Reference
@@ -73,8 +73,8 @@ class Reader(Protocol):
     """A blob's bytes, in order. Use with `contextlib.closing`."""
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Fill the start of `buffer`; the count of bytes, 0 at the end. Raises `TemporaryFailure`
-        where trying again from the present offset may help."""
+        """Fill the start of `buffer`; return the count of bytes, 0 at the end. Raises
+        `TemporaryFailure` where a retry from the current offset may help."""
         ...
 
     def close(self) -> None: ...
@@ -109,8 +109,10 @@ class Source(Protocol):
     def open(
         self, reference: Reference, blob: Descriptor, offset: int, token: CancelToken
     ) -> Reader:
-        """The bytes of a blob that `reference` needs, from `offset` on, as they come: not yet
-        checked. Raises as `resolve` does, and `TemporaryFailure`."""
+        """The bytes of a blob that `reference` needs, from `offset` on, unverified.
+
+        Raises as `resolve` does, and `TemporaryFailure`.
+        """
         ...
 
 
@@ -122,7 +124,7 @@ class Target(Protocol):
         ...
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
-        """Whether the blob is there already, whole."""
+        """Whether the target already has the whole blob."""
         ...
 
     def receive(
@@ -133,22 +135,22 @@ class Target(Protocol):
         report: Report,
         token: CancelToken,
     ) -> None:
-        """Take one blob; afterwards it is there, checked and durable, or an error was raised.
+        """Store one blob. On return it is verified and durable.
 
-        `opener` gives bytes from the offset that the target wants; a repeated call after a
-        `TemporaryFailure` continues where that is possible. Raises `ContentMismatch`, `NoRoom`."""
+        `opener` gives bytes from the offset that the target wants; a second call after a
+        `TemporaryFailure` resumes where possible. Raises `ContentMismatch`, `NoRoom`."""
         ...
 
     def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
-        """Store the documents of a closure whose blobs are all there, and give the root its name;
-        then those of its signatures, within the same scope.
+        """Store the documents of a closure whose blobs the target has, and name its root; then
+        those of its signatures, within the same scope.
 
         Returns the digest under which the target holds the root."""
         ...
 
 
 class VerifyingReader:
-    """Wraps a reader of a whole blob: counts, hashes, and raises `ContentMismatch` before it ends.
+    """Counts and hashes what a reader gives; a blob that differs ends in `ContentMismatch`.
 
     `hasher` and `offset` continue a hash that was begun over the first `offset` bytes.
     """

@@ -90,9 +90,9 @@ class Index(Document):
     manifests: tuple[Descriptor, ...] = ()
 
     def choose(self, wanted: Platform, name: str) -> Descriptor:
-        """The manifest for a platform: the best match, and of equals the first.
+        """The manifest for a platform: the best match, the first of equally good ones.
 
-        Raises `NotFound`, which names `name` and the platforms that there are.
+        Raises `NotFound`, which names `name` and the available platforms.
         """
         ranked = [
             (preference, child)

@@ -39,7 +39,7 @@ class Rule:
         return cls(source, target)
 
     def apply(self, name: str) -> str | None:
-        """The name with its beginning replaced, or None where the rule does not speak of it."""
+        """The name with its beginning replaced, or None where the rule does not apply."""
         if name == self.source:
             return self.target
         rest = name.removeprefix(f"{self.source}/")
@@ -59,7 +59,7 @@ class Naming:
 
     @classmethod
     def parse(cls, text: str, *, keep_registry: bool = False, maps: Sequence[str] = ()) -> Naming:
-        """Read `registry[:port][/prefix]`; raise `UsageError` for what cannot be one."""
+        """Read `registry[:port][/prefix]`; raise `UsageError` for anything else."""
         registry, _, prefix = text.strip().rstrip("/").partition("/")
         try:
             known = Reference.parse(f"{registry}/{prefix or 'x'}/x")
@@ -130,7 +130,7 @@ def one_of_each_project(repositories: Iterable[str]) -> dict[str, str]:
 
 
 def parse_registry(text: str) -> str:
-    """A registry as references have it; raise `UsageError` for what cannot be one."""
+    """A registry as references have it; raise `UsageError` for anything else."""
     return DOCKER_HUB if text.strip() in _HUB_HOSTS else Naming.parse(text).registry
 
 

@@ -37,7 +37,7 @@ class Reference:
     def parse(cls, text: str) -> Reference:
         """Read what people write (`ubuntu`, `nvcr.io/nvidia/cuda:12.4.1-base`, `x@sha256:…`).
 
-        No tag and no digest means `latest`. Raises `InvalidReference`: it names the text and why.
+        No tag and no digest means `latest`. Raises `InvalidReference` with the reason.
         """
         if not text:
             raise InvalidReference(text, "it is empty")

@@ -78,7 +78,7 @@ class Authenticator:
         return credential.origin if credential is not None else ""
 
     def header(self, scopes: Scopes, subject: Subject, ask: Ask, *, fresh: bool = False) -> str:
-        """The header's value, or nothing while no challenge is known or no login is needed.
+        """The header's value, empty while no challenge is known or no login is needed.
 
         `fresh` renews a token that has lived half of its life: it has to outlast a long request.
         Raises `AccessDenied` where the token service refuses, and `ConnectionFailure`.
@@ -99,7 +99,7 @@ class Authenticator:
         return f"Bearer {token.value}"
 
     def learn(self, challenges: tuple[Challenge, ...], url: str, scopes: Scopes, sent: str) -> bool:
-        """Take in the answer 401 to a request that carried `sent`; whether asking again may help.
+        """Learn from the answer 401 to a request that carried `sent`; True if a retry may help.
 
         `url` is the address that was asked, for a realm that is relative to it.
         """
@@ -134,7 +134,7 @@ class Authenticator:
         return next((c for c in challenges if c.scheme == "basic"), None)
 
     def _usable(self, scopes: Scopes, credential: Credential | None, fresh: bool) -> _Token | None:
-        """A token that was got with this login (another may have been given since), and lasts."""
+        """An unexpired token that was issued to this very login."""
         with self._lock:
             token = self._tokens.get(scopes)
         if token is None or token.credential != credential:
@@ -198,7 +198,7 @@ class Authenticator:
         return ask(TokenRequest(url, authorization))
 
     def _check_realm(self, realm: str) -> None:
-        """Raise unless the login may be sent there: equality of hosts, no test of beginnings."""
+        """Raise unless the login may be sent there. Whole hosts are compared, not prefixes."""
         scheme, host, _port = origin(realm)
         registry = self._endpoint.registry
         secure = scheme == "https" or is_loopback(host) or host in self._plain
@@ -237,7 +237,7 @@ def _read(answer: Answer) -> tuple[str, float]:
 
 
 def _lifetime(value: object) -> float:
-    """`expires_in`: 60 s where it is missing; 0 or less is for one use."""
+    """`expires_in`: 60 s where it is missing; a token with 0 or less is used once."""
     if value is None or isinstance(value, bool):
         return _DEFAULT_LIFETIME
     try:

@@ -28,7 +28,7 @@ class Challenge:
 
 
 def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:
-    """All challenges of all headers, in their order; what cannot be read is passed over."""
+    """All challenges of all headers, in their order; malformed ones are skipped."""
     return tuple(challenge for header in headers for challenge in _parse(header[:_MAX_LENGTH]))
 
 

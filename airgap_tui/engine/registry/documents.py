@@ -56,7 +56,7 @@ def read_document(
 ) -> tuple[Manifest | Index, Fetched]:
     """A manifest or an index, by tag or digest, with its bytes checked.
 
-    Raises `ContentMismatch` where they are not what was asked for, twice in a row.
+    Raises `ContentMismatch` where the bytes differ twice in a row.
     """
     request = manifest_request(reference, locator)
     for last in (False, True):
@@ -89,7 +89,7 @@ def _checked(answer: Fetched, reference: Reference, locator: str) -> Digest:
 
 
 def stated_digest(headers: Mapping[str, str]) -> Digest | None:
-    """What a registry says of a manifest; None where it says nothing that can be compared."""
+    """The digest that a registry states for a manifest; None without a usable one."""
     return _digest(headers.get("Docker-Content-Digest", ""))
 
 
@@ -110,7 +110,7 @@ class Walk:
     documents: dict[Digest, Manifest | Index] = field(default_factory=dict)
 
     def add(self, document: Manifest | Index, depth: int = 0) -> None:
-        """Raises `UnsafeContent` for indexes nested too deeply, or too much of them."""
+        """Raises `UnsafeContent` for documents nested too deeply, too many or too large."""
         if depth > _MAX_DEPTH:
             raise UnsafeContent(f"{self.reference}: indexes are nested too deeply")
         if document.digest in self.documents:
@@ -125,7 +125,7 @@ class Walk:
             raise UnsafeContent(f"{self.reference}: it has too many manifests")
 
     def child(self, descriptor: Descriptor) -> Manifest | Index:
-        """A manifest that an index names; raises `ContentMismatch` where its size is another."""
+        """A manifest that an index names; raises `ContentMismatch` where its size differs."""
         document, _answer = read_document(
             self.session, self.reference, str(descriptor.digest), self.token
         )

@@ -21,9 +21,9 @@ _NGC = "nvcr.io"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was asked for: of which registry and repository, for which thing, with which login.
+    """What was asked for: the registry, the repository, the thing, and the login used.
 
-    `accepted` says that the login itself was right: a token was given for it.
+    `accepted` says that the login itself is valid: a token was issued for it.
     """
 
     registry: str

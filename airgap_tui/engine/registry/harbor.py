@@ -65,7 +65,7 @@ class _Call:
 
 
 class Harbor:
-    """The registry of a session, if it is a Harbor. What it said is kept; for several threads."""
+    """A session's registry, if it is a Harbor. Answers are cached; safe for several threads."""
 
     def __init__(self, session: Session, network: Network, credentials: CredentialStore) -> None:
         self.registry = session.registry
@@ -80,7 +80,7 @@ class Harbor:
         self._known: dict[tuple[str, Credential | None], bool | None] = {}
 
     def close(self) -> None:
-        """Drop the kept connections."""
+        """Close the kept connections."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -136,7 +136,7 @@ class Harbor:
     def explained(
         self, repository: str, refused: AccessDenied, token: CancelToken
     ) -> AccessDenied | NotFound:
-        """The refusal of a push: that its project is missing, where that is why."""
+        """The refusal of a push, or, where that is the cause, that its project is missing."""
         project = project_of(repository)
         if refused.status not in (401, 403) or not self.missing((project,), token):
             return refused
@@ -188,7 +188,7 @@ class Harbor:
         project: str = "",
         body: bytes | None = None,
     ) -> Answer:
-        """One call, tried again where that may help; with the login where it is of a project."""
+        """One call, retried where that may help; with the login where it concerns a project."""
         if self._client is None:
             self._client = Client(self._session.endpoint, self._network, discard)
         headers = {} if body is None else {"Content-Type": "application/json"}

@@ -22,10 +22,10 @@ _FAST_RATE = 20_000_000
 
 
 class BlobReader:
-    """Reads the body of an answer to a GET of a blob. Not checked: that is for who stores it.
+    """Reads the body of an answer to a GET of a blob; whoever stores it verifies it.
 
     The buffer is filled straight from the socket, without the copies that `requests` and `urllib3`
-    make, and without any decoding: what was hashed are the bytes on the wire.
+    make, and without decoding: the digest is that of the bytes on the wire.
     """
 
     def __init__(self, reply: Reply, blob: Descriptor, offset: int, token: CancelToken) -> None:
@@ -67,7 +67,7 @@ class BlobReader:
         return filled
 
     def skip(self, count: int) -> None:
-        """Throw away bytes that come before those that were asked for."""
+        """Discard the bytes before those that were asked for."""
         buffer = memoryview(bytearray(min(CHUNK, max(count, 1))))
         while count > 0:
             count -= self.readinto(buffer[: min(count, len(buffer))])
@@ -132,6 +132,6 @@ class MemoryReader:
 
 
 def content_range(text: str) -> tuple[int, int] | None:
-    """First and last byte of a `Content-Range`; None where it is missing or says something else."""
+    """First and last byte of a `Content-Range`; None where it is missing or malformed."""
     match = _CONTENT_RANGE.fullmatch(text.strip())
     return (int(match[1]), int(match[2])) if match else None

@@ -11,11 +11,11 @@ from airgap_tui.engine.registry.auth import Scopes
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`url` is whole, or a path below the registry's `/v2/`. `expect` are the statuses that are no
-    failure; `name` is what people know the thing by.
+    """`url` is whole, or a path below the registry's `/v2/`. `expect` are the statuses that are not
+    failures; `name` is what error messages call the thing.
 
-    A `Body` is sent once only: what to do after a refusal is for the sender to decide. `patience`
-    are seconds beyond the usual that the answer may take; `fresh` asks for a login that lasts.
+    A `Body` is sent once: what to do after a refusal is for the sender to decide. `patience` is how
+    many seconds longer than usual the answer may take; `fresh` asks for a login that lasts.
     """
 
     method: str

@@ -57,10 +57,10 @@ class Session:
         return self._client.endpoint
 
     def send(self, request: Request, token: CancelToken, *, retry: bool = True) -> Reply:
-        """Do a request, log in where the registry wants it, and return an expected answer.
+        """Send a request, log in where the registry asks for it, and return an expected answer.
 
-        With `retry`, temporary failures are tried again as the settings say; a request that
-        streams its body never is. Raises `NotFound`, `AccessDenied`, `ConnectionFailure` and its
+        With `retry`, temporary failures are retried as the settings say, except for a request
+        that streams its body. Raises `NotFound`, `AccessDenied`, `ConnectionFailure` and its
         kind `TemporaryFailure`, or `Stopped`.
         """
         attempts = Attempts(self._settings.retry)
@@ -78,7 +78,7 @@ class Session:
     def fetch(
         self, request: Request, limit: int, token: CancelToken, *, retry: bool = True
     ) -> Fetched:
-        """Do a request and read its whole answer, both tried again where that may help.
+        """Send a request and read its whole answer; both are retried where that may help.
 
         Raises as `send` does, and `UnsafeContent` where the body is longer than `limit` bytes.
         """
@@ -100,11 +100,11 @@ class Session:
             return Fetched(reply.status, reply.headers, body, reply.url, links)
 
     def close(self) -> None:
-        """Drop the kept connections."""
+        """Close the kept connections."""
         self._client.close()
 
     def _turns_out_secure(self, asked: Endpoint) -> bool:
-        """Whether to ask again, with TLS: on loopback that is only seen when all else fails."""
+        """Whether to try again with TLS: a registry on loopback is asked without it first."""
         with self._lock:
             if self._presumed_plain:
                 self._presumed_plain = False
@@ -164,14 +164,14 @@ class Session:
         return refusal(answer, replace(subject, login=login, problems=problems))
 
     def _paused(self, failure: AirgapError) -> AirgapError:
-        """The failure, once all requests wait as long as the host asks."""
+        """The failure, after all requests have been told to wait as long as the host asks."""
         assert isinstance(failure, TemporaryFailure)  # noqa: S101 - the map says so
         failure.retry_after = self._client.pause.ask(failure.retry_after, failure.message)
         return failure
 
     def _ask(self, asked: TokenRequest, token: CancelToken) -> Answer:
-        """One request to a token service, tried again where that may help. A pause that it asks for
-        is one of its registry: without a token nothing goes on there."""
+        """One request to a token service, retried where that may help. A pause that it asks for
+        holds for the whole registry: nothing goes on there without a token."""
         attempts = Attempts(self._settings.retry)
         headers = {"Accept": "application/json"}
         body = None

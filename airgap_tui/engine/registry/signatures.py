@@ -35,7 +35,7 @@ def follow(
     documents: Iterable[Manifest | Index],
     token: CancelToken,
 ) -> tuple[Closure, ...]:
-    """Closures of all that refers to any of the documents, and to those in turn."""
+    """Closures of everything that refers to one of the documents, and of what refers to those."""
     found: dict[Digest, Closure] = {}
     todo = [(document.digest, 0) for document in documents]
     asked: set[Digest] = set()
@@ -124,7 +124,7 @@ def _cosign(
 def _closure(
     session: Session, reference: Reference, token: CancelToken, *, tag: str | None
 ) -> Closure | None:
-    """None where it is not there (any more): some registries answer that with 403."""
+    """None where it does not exist (any more): some registries answer that with 403."""
     named = replace(reference, tag=tag)
     try:
         root, _answer = read_document(session, named, named.locator, token)

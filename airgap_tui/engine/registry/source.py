@@ -109,8 +109,8 @@ class RegistrySource:
         self, reference: Reference, blob: Descriptor, offset: int, token: CancelToken
     ) -> Reader:
         """See `content.Source.open`. A layer that its publisher does not let registries hold is
-        asked for there all the same, and at the publisher's addresses when it is not there:
-        without it the image would be of no use on the offline side."""
+        asked for there all the same, and at the publisher's addresses if it is missing: without
+        it the image would be useless on the offline side."""
         if blob.data is not None and len(blob.data) == blob.size:
             return MemoryReader(blob.data[offset:])
         if offset >= blob.size:
@@ -137,7 +137,7 @@ class RegistrySource:
             raise failure from None
 
     def head(self, reference: Reference, token: CancelToken) -> Descriptor:
-        """What the name points at now, without its content where the registry can do so."""
+        """What the name points at now, by HEAD where the registry supports it."""
         session = self.session(reference.registry)
         request = manifest_request(reference, reference.locator, "HEAD")
         expect = frozenset({200, 400, 405, 501})
@@ -152,7 +152,7 @@ class RegistrySource:
         return document.descriptor
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
-        """Whether the reference's repository has a blob, with the right to read it only."""
+        """Whether the reference's repository has a blob; asked with the right to read alone."""
         request = Request(
             "HEAD",
             f"{reference.repository}/blobs/{blob.digest}",
@@ -170,12 +170,12 @@ class RegistrySource:
         return tags.listed(self.session(reference.registry), reference, token)
 
     def rate_limits(self) -> tuple[RateLimit, ...]:
-        """What the registries asked so far have said about their limits."""
+        """The limits that the registries asked so far have stated."""
         with self._lock:
             return tuple(self._limits.values())
 
     def close(self) -> None:
-        """Drop all connections."""
+        """Close all connections."""
         with self._lock:
             sessions = tuple(self._sessions.values())
         for session in sessions:
@@ -190,7 +190,7 @@ class RegistrySource:
         offset: int,
         token: CancelToken,
     ) -> Reader:
-        """Every opening begins at the registry: an address that it redirects to does not last."""
+        """Every opening begins at the registry: the addresses that it redirects to expire."""
         request = Request(
             "GET",
             path,
@@ -215,7 +215,7 @@ class RegistrySource:
     def _skipping(
         self, reply: Reply, blob: Descriptor, offset: int, token: CancelToken
     ) -> BlobReader:
-        """The whole blob comes: its first `offset` bytes are thrown away."""
+        """For a server that ignores ranges: discards the first `offset` bytes."""
         length = content_length(reply.headers)
         if length not in (None, blob.size):
             reply.close()

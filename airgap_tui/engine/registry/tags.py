@@ -22,7 +22,7 @@ _NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:;|$
 
 
 def listed(session: Session, reference: Reference, token: CancelToken) -> Iterator[str]:
-    """Every tag once. The end is where no next page is named: pages may be shorter than asked."""
+    """Every tag once. Only a missing `Link` ends the list: pages may be shorter than asked."""
     path = f"{reference.repository}/tags/list?n={_PAGE}"
     url: str | None = session.endpoint.url(path)
     seen: set[str] = set()

@@ -47,9 +47,9 @@ class _Memory:
 
 
 class RegistryTarget:
-    """Implements `content.Target` for one registry. References are the names over there.
+    """Implements `content.Target` for one registry. References are the names in that registry.
 
-    Nothing is tried again here: `TemporaryFailure` goes to the copy loop, which calls again.
+    Nothing is retried here: `TemporaryFailure` goes to the copy loop, which calls again.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class RegistryTarget:
         self._referrers_lock = threading.Lock()
 
     def scope(self, reference: Reference) -> str:
-        """Each repository keeps its own blobs."""
+        """Blobs belong to a repository."""
         return reference.repository
 
     def has(self, reference: Reference, blob: Descriptor, token: CancelToken) -> bool:
@@ -90,7 +90,7 @@ class RegistryTarget:
         token: CancelToken,
     ) -> None:
         """See `content.Target.receive`. Mounts the blob from another repository of this registry
-        where that is known to have it; reports no bytes then."""
+        that is known to have it; no bytes are reported then."""
         key = (reference.repository, blob.digest)
         with self._lock:
             upload = self._memory.uploads.get(key)
@@ -121,9 +121,9 @@ class RegistryTarget:
         self._finished(key, reference, blob)
 
     def tag(self, reference: Reference, closure: Closure, token: CancelToken) -> Digest:
-        """See `content.Target.tag`. Where a document has a subject and the registry keeps no list
-        of referrers, the list's tag is kept up to date (distribution spec, "Pushing Manifests with
-        Subject")."""
+        """See `content.Target.tag`. Where a document has a subject and the registry has no
+        referrers API, the fallback tag's index is updated (distribution spec, "Pushing Manifests
+        with Subject")."""
         for document in closure.documents:
             named = document.digest == closure.root.digest and reference.tag
             locator = str(named or document.digest)
@@ -136,7 +136,7 @@ class RegistryTarget:
         return closure.root.digest
 
     def close(self) -> None:
-        """Drop all connections."""
+        """Close all connections."""
         self.harbor.close()
         self.session.close()
 
@@ -166,7 +166,7 @@ class RegistryTarget:
     def _put(
         self, reference: Reference, document: Manifest | Index, locator: str, token: CancelToken
     ) -> Fetched:
-        """Store one document's exact bytes and see that the registry has those."""
+        """Store one document's exact bytes and check the digest that the registry states."""
         request = Request(
             "PUT",
             f"{reference.repository}/manifests/{locator}",
@@ -254,7 +254,7 @@ class RegistryTarget:
         subject: Descriptor,
         token: CancelToken,
     ) -> None:
-        """Add a document to the list of what refers to its subject, under the list's tag."""
+        """Add a document to the index of its subject's referrers, under the fallback tag."""
         tag = fallback_tag(subject.digest)
         named = replace(reference, tag=tag, digest=None)
         config_type = document.config.media_type if isinstance(document, Manifest) else ""

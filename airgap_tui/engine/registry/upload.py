@@ -35,8 +35,8 @@ _SLOWEST_COMMIT = 10_000_000
 class UploadBody:
     """The rest of a blob after `offset`, as the body of a request; it can be sent once.
 
-    All of the blob is read and hashed here, so that the last piece is only sent when the digest is
-    right: wrong bytes are never whole over there.
+    The whole blob is read and hashed here, and its last piece sent only if the digest is right: the
+    registry never gets all of a wrong blob.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class UploadBody:
 
 @dataclass(slots=True)
 class Upload:
-    """An upload session of a registry. `reported` are the bytes told to the copy loop so far."""
+    """An upload session of a registry. `reported` is how many bytes the copy loop was told of."""
 
     session: Session
     reference: Reference
@@ -114,8 +114,8 @@ class Upload:
         return False
 
     def offset(self, token: CancelToken) -> int:
-        """How many bytes the registry holds of a broken upload; it has to be begun again where
-        that is not to be known: then the location is forgotten."""
+        """How many bytes the registry holds of a broken upload. Where it does not say, the location
+        is forgotten and the upload begins anew."""
         expect = frozenset({200, 204, 202, 404, 405, 400, 410, 416})
         request = Request("GET", self.location, *self._names, self.scopes, expect=expect)
         with self._send(request, token) as reply:
@@ -130,7 +130,7 @@ class Upload:
         return 0
 
     def stream(self, offset: int, opener: Opener, report: Report, token: CancelToken) -> None:
-        """Send everything from `offset` on. Raises `ContentMismatch` for wrong local bytes."""
+        """Send everything from `offset` on. Raises `ContentMismatch` if local bytes differ."""
 
         def reported(count: int) -> None:
             self.reported += count
@@ -174,7 +174,7 @@ class Upload:
             raise
 
     def commit(self, token: CancelToken) -> None:
-        """Name the digest: the registry checks what it got and keeps it."""
+        """Close the upload with its digest, which the registry verifies."""
         joint = "&" if "?" in self.location else "?"
         url = f"{self.location}{joint}digest={self.blob.digest}"
         request = Request(
@@ -201,7 +201,7 @@ class Upload:
             )
 
     def _out_of_step(self, status: int) -> None:
-        """What we take for sent is not what the registry has: with 416 it can say how much."""
+        """The registry has another offset than we do; an answer 416 may say which."""
         if status != 416:
             self.location = ""
         self.misfits += 1
@@ -236,8 +236,8 @@ class Upload:
 
 
 def checked_address(url: str, endpoint: Endpoint) -> str:
-    """Where a registry wants an upload to go. One behind a proxy that ends TLS often names itself
-    with http://, which is mended; what `check_redirect` refuses is refused."""
+    """Where a registry wants an upload to go. One behind a proxy that terminates TLS often
+    names itself with http://, which is corrected; what `check_redirect` refuses is refused."""
     parts = split(url)
     secure = endpoint.scheme == "https" and parts.scheme == "http"
     if (

@@ -93,7 +93,7 @@ class DockerArchive:
     _blobs: dict[Digest, _Blob] = field(init=False, default_factory=dict)
 
     def add(self, image: LoadImage) -> None:
-        """Plan one more image. Raises `NotFound` for content that is not there, `MalformedContent`,
+        """Plan one more image. Raises `NotFound` for absent content, `MalformedContent`,
         and `BrokenBlob` for a layer that has to be decoded to learn its size and cannot be."""
         bundle, manifest = image.bundle, image.manifest
         diff_ids = bundle.config(manifest).diff_ids
@@ -118,7 +118,7 @@ class DockerArchive:
 
     @property
     def size(self) -> int:
-        """Bytes of the whole archive, but for long sizes' extended headers."""
+        """Bytes of the whole archive, without extended headers for large sizes."""
         small = sum(_padded(len(data)) + _BLOCK for _, data in self._documents())
         large = sum(_padded(blob.size) + _BLOCK for blob in self._blobs.values())
         return small + large + 2 * _BLOCK + -(small + large + 2 * _BLOCK) % _RECORD
@@ -181,7 +181,7 @@ class DockerArchive:
         return _Blob(bundle, layer, codec, layout.blob_path(diff_id), size)
 
     def _measured(self, bundle: BundleReader, layer: Descriptor, codec: Codec) -> int:
-        """The size that a tar header has to tell before the content: decoded once for it."""
+        """The size that a tar header needs before the content: the layer is decoded once for it."""
         size = 0
         with self._reading(bundle, layer, codec) as reader:
             while chunk := _taken(reader, layer):

@@ -76,7 +76,7 @@ def take_apart(
     seen: SeenLayers | None = None,
     contents: Hasher | None = None,
 ) -> tuple[ArchivedImage, ...]:
-    """Read an archive to its end; every layer and config is in the bundle afterwards.
+    """Read an archive to its end and store its layers and configs in the bundle.
 
     `what` names the archive in errors, `items` are what its layers belong to in events. A layer
     that is not in the archive has to be in the bundle. `contents` as in `TarStream`. Raises

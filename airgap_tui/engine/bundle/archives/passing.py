@@ -47,7 +47,7 @@ class PassingArchive:
         self.entries: tuple[ArchiveEntry, ...] = ()
 
     def take(self) -> memoryview:
-        """The source of the tar that is looked into: keeps what it hands out, to pass it on."""
+        """Part of `Reader`, for the tar reader: keeps what it hands out, to pass it on."""
         view = self._source.take()
         if view:
             self._passed.append(bytes(view))

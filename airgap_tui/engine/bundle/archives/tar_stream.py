@@ -61,7 +61,7 @@ class Chunks(Protocol):
 class TarStream:
     """Iterate over the members; `chunks` or `read` give the present one's bytes.
 
-    Bytes that are not asked for are passed over. `contents` is updated with the content of all
+    Bytes that are not asked for are skipped. `contents` is updated with the content of all
     files in their order, which is what `tar xO` writes. Raises `MalformedContent`,
     `UnsafeContent`, and `EngineFailure` where an engine reports its failure inside the stream.
     """

@@ -38,10 +38,10 @@ _LONGEST_CHECKSUM = 4096
 
 
 class ArchiveWriter:
-    """Takes a tar's bytes; use as a context manager. Leaving it without `finish` removes all.
+    """Takes a tar's bytes; use as a context manager. Leaving it without `finish` removes the file.
 
-    xz goes through the program pixz, then xz, then the standard library, whichever is there first.
-    `mode` is what the file permits, less what the umask takes away.
+    xz is made by pixz, else by xz, else by the standard library.
+    `mode` is the file's mode before the umask.
     """
 
     def __init__(self, path: Path, codec: Codec, threads: int, mode: int = 0o666) -> None:

@@ -29,7 +29,7 @@ _MIB = 1024 * 1024
 class Encoder(Protocol):
     """Takes plain bytes, hands encoded ones to the `write` it was made with.
 
-    What that `write` raises comes out of `write` or `finish` here, from the caller's thread. One of
+    What that `write` raises is raised by `write` or `finish` here, in the caller's thread. One of
     `finish` and `abort` must be called: some encoders hold threads.
     """
 
@@ -43,8 +43,8 @@ def encoder(
 ) -> Encoder:
     """An encoder with `threads` threads; `size`, where known, is the count of bytes to come.
 
-    `write` may be called from another thread, one call at a time, and has to take all it is given
-    at once. Raises `UsageError` for bzip2, which is only read.
+    `write` may be called from another thread, one call at a time, and has to take all
+    that it is given. Raises `UsageError` for bzip2, which is only read.
     """
     if compression.codec is Codec.NONE:
         return _PlainEncoder(write)

@@ -34,7 +34,7 @@ def decoder(codec: Codec, reader: Reader, what: str = "the content") -> Reader:
 
     Gzip members, zstd frames (skippable ones too), xz and bzip2 streams in a row are read as one.
     Raises `MalformedContent`, which names `what`, for bytes that are not of the codec, and for
-    input that ends too early; `UnsafeContent` for what has no end compared with its size.
+    input that ends too early; `UnsafeContent` for a decompression bomb.
     """
     if codec is Codec.NONE:
         return reader
@@ -42,7 +42,7 @@ def decoder(codec: Codec, reader: Reader, what: str = "the content") -> Reader:
 
 
 def check_growth(taken: int, given: int, what: str) -> None:
-    """Raise `UnsafeContent` where `taken` bytes gave more than anything real does."""
+    """Raise `UnsafeContent` where `taken` bytes have grown beyond any real ratio."""
     if given > _PLAUSIBLE and given > _MOST_GROWTH * taken:
         raise UnsafeContent(
             f"{what} unpacks to more than {_MOST_GROWTH} times its size, which is refused"
@@ -120,7 +120,7 @@ class _DecodingReader:
         self._reader.close()
 
     def _more(self) -> Buffer:
-        """Input for the decompressor, where it wants any."""
+        """Input for the decompressor, if it needs any."""
         if not self._decompressor.needs_input:
             return b""
         data, self._rest = self._rest or self._fill(), b""

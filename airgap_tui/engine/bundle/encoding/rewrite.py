@@ -26,9 +26,9 @@ _ATTESTED = "vnd.docker.reference.digest"
 
 
 def rewrite(closure: Closure, replacement: Replacement) -> Closure:
-    """The closure with layers replaced; itself where there is no replacement for any.
+    """The closure with layers replaced; unchanged where none has a replacement.
 
-    `replacement` gives the descriptor (type, digest, size) that stands for a layer now.
+    `replacement` gives a layer's new descriptor (type, digest, size).
     """
     changed: dict[Digest, Manifest | Index] = {}
     documents: list[Manifest | Index] = []

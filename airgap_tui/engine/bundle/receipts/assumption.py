@@ -29,8 +29,8 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class KnownLayer:
-    """A layer over there: its size in bytes, an image by its name at the source that has it, and
-    the repository over there of that image, if known."""
+    """A layer on the offline side: its size in bytes, the name at the source of an image that has
+    it, and that image's repository there, if known."""
 
     size: int
     image: str = ""

@@ -65,7 +65,7 @@ class Receipt:
 
     @cached_property
     def having(self) -> Mapping[Digest, Received]:
-        """For each digest an image over there that has it."""
+        """For each digest, an image there that has it."""
         found: dict[Digest, Received] = {}
         for image in self.images:
             for digest in image.needs:

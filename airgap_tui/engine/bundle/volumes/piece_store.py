@@ -63,7 +63,7 @@ class PieceStore:
         report: Report,
         token: CancelToken,
     ) -> None:
-        """Copy one piece to its place, checked. Raises `ContentMismatch` and `NoRoom`."""
+        """Copy one piece to its place and verify it. Raises `ContentMismatch` and `NoRoom`."""
         path, position = self.path(digest), offset
         hasher = Digest("sha256", sha256).hasher()
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

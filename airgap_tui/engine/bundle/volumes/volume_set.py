@@ -105,7 +105,7 @@ class VolumeSet(StoredFiles):
         return frozenset(digest for digest in self._pieces if self._joined(digest))
 
     def settle(self, sizes: Mapping[Digest, int]) -> None:
-        """Take a blob in pieces for absent unless it has its size: the last piece may lie on a
+        """Treat a blob in pieces as absent unless it has its size: the last piece may lie on a
         volume that is not here."""
         absent = set()
         for digest in self._pieces:
