@@ -88,7 +88,7 @@ def verb(*examples: str) -> Callable[[Callable[..., int]], click.Command]:
 
 
 def network_options(function: Function) -> Function:
-    """How hosts are spoken to."""
+    """How hosts are contacted."""
     for decorate in reversed(
         (
             click.option(

@@ -2,7 +2,7 @@
 
 One reference per line; blank lines; `#` comments on a line of their own or after white space;
 several references on a line, separated by white space. UTF-8 with or without BOM, any line ends.
-Every bad line is told at once: a list of hundreds is not mended one error at a time.
+Every bad line is told at once: a list of hundreds is not corrected one error at a time.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class _Catalogue:
                 minimum=dialogue.optional("From version", answers.minimum, explanation=_EXPLAINED),
             )
             try:
-                asked.rule  # noqa: B018 - raises for what cannot be meant
+                asked.rule  # noqa: B018 - raises for an impossible choice
             except UsageError as error:
                 dialogue.error(error)
                 continue

@@ -167,5 +167,5 @@ class StoredContent:
         self._file.change(change)
 
     def note_damage(self) -> None:
-        """Write down what is still in doubt; damage that is mended is noted no more."""
+        """Write down what is still in doubt; damage that was repaired is no longer noted."""
         write_damaged(self._path, self._suspects)

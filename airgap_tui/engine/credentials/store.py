@@ -33,7 +33,7 @@ from airgap_tui.engine.errors import EnvironmentFailure
 class CredentialStore:
     """Finds logins; asks each credential helper once in a while. Safe to use from several threads.
 
-    An override of None says that a registry is spoken to without a login, whatever is kept."""
+    An override of None means that a registry is used without a login, whatever is kept."""
 
     def __init__(
         self,

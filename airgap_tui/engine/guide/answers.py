@@ -148,7 +148,7 @@ class Destination(str, Enum):
 
 
 class Security(str, Enum):
-    """How a registry of the offline side is spoken to."""
+    """How a registry of the offline side is contacted."""
 
     TLS = "tls"
     OWN_CA = "own-ca"

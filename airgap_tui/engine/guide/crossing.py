@@ -55,8 +55,8 @@ class Crossing:
         self.access = self.plan = None
 
     def credentials(self) -> CredentialStore:
-        """The logins that are kept, and before them those given in this run; None of a registry
-        says that it is spoken to without one."""
+        """The kept logins, and before them those given in this run: None for a registry that needs
+        none."""
         from airgap_tui.engine.credentials.store import CredentialStore
 
         return CredentialStore.load(overrides=self.logins)

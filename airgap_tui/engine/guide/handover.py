@@ -40,7 +40,7 @@ def review(answers: Delivery, images: Sequence[Carried]) -> str:
 
 
 def target(answers: Delivery) -> str:
-    """The place, and how it is spoken to: `harbor.pod.lan/ngc, over TLS with pod-ca.pem`."""
+    """The place, and how it is reached: `harbor.pod.lan/ngc, over TLS with pod-ca.pem`."""
     if answers.destination is Destination.SERVE:
         listening, _, port = answers.listen.rpartition(":")
         whom = "this host only" if listening == THIS_HOST else "all hosts that ask"

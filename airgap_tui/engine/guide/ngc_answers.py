@@ -38,7 +38,7 @@ class NgcAnswers:
 
     @property
     def rule(self) -> Rule:
-        """Raises `UsageError` for what cannot be meant."""
+        """Raises `UsageError` for an impossible choice."""
         from airgap_tui.engine.ngc.selection import Rule
 
         latest = self.latest.strip()

@@ -57,8 +57,8 @@ class Known:
         return (*(assumption for assumption in kept if assumption.layers), *new)
 
     def _holder(self, digest: Digest, roots: set[Digest]) -> int | None:
-        """The first receipt by which a layer is over there for the images of these roots. What an
-        engine has helps an image only where it has all of it: it takes no part of one."""
+        """The first receipt by which the images of these roots may leave a layer out. An engine's
+        layers count only where it has the whole image: it loads no part of one."""
         for number, receipt in enumerate(self._receipts):
             whole = receipt.holder is not Holder.ENGINE or roots <= receipt.roots
             if digest in receipt.having and whole:

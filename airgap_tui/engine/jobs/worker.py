@@ -61,7 +61,7 @@ def start(
 ) -> JobInfo:
     """Start a worker on the chain and return when it works.
 
-    `logins` are for this run alone, None for a registry that is spoken to without one; `command` is
+    `logins` are for this run alone, None for a registry that needs none; `command` is
     the command line that does the same; `surviving` is what `survival()` said, where the caller has
     told the user of it already. Raises `BundleLocked` where a job of ours writes the bundle,
     `EnvironmentFailure` where no process can be started, and as `check_keys`.

@@ -36,7 +36,7 @@ class Rule:
     prereleases: bool = False
 
     def check(self) -> None:
-        """Raise `UsageError` for what cannot be meant."""
+        """Raise `UsageError` for an impossible choice."""
         lowest, highest = self.bounds
         if lowest and highest and lowest > highest:
             raise UsageError(f"no version is from {self.minimum} on and up to {self.maximum}")

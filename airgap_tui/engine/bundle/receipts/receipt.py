@@ -36,7 +36,7 @@ class Holder(str, Enum):
 @dataclass(frozen=True, slots=True)
 class Received:
     """An image that is there: its name at the source, its root, all that it needs, and the
-    repository over there that has it (empty in a bundle)."""
+    repository there that has it (empty in a bundle)."""
 
     name: str
     digest: Digest

@@ -41,7 +41,7 @@ _ONLY_DESCRIBED = "In the catalogue, not in the registry"
 def run(
     spec: SelectSpec, sink: Sink, token: CancelToken, credentials: CredentialStore | None = None
 ) -> SelectResult:
-    """Raises `UsageError` for a rule or a file that cannot be meant, `NotFound` where no repository
+    """Raises `UsageError` for an invalid rule or file, `NotFound` where no repository
     fits, and `EnvironmentFailure` where the list cannot be written; a repository or a tag that
     fails is told in the result."""
     spec.check()

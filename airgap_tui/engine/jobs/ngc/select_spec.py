@@ -36,7 +36,7 @@ class SelectSpec:
     settings: Settings = field(default_factory=Settings)
 
     def check(self) -> None:
-        """Raise `UsageError` for what cannot be meant."""
+        """Raise `UsageError` for an impossible choice."""
         self.rule.check()
         for name in self.repositories:
             RepositoryName.parse(name, self.settings.ngc.registry)
