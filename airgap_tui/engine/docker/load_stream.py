@@ -1,11 +1,12 @@
 """One `POST /images/load`: bytes in, events out, and an error wherever the engine hides it.
 
-The request runs in a thread of its own, since sending and the engine's unpacking may both block for
-long; here is polled, so that it can be stopped, and a dead engine is noticed.
+The request runs in its own thread, since sending and the engine's unpacking may both block for
+long. The caller polls, so that it can be stopped and notices a dead engine.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import queue
 import threading
@@ -168,8 +169,8 @@ def _parsed(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """JSON objects one after the other, with or without white space between them."""
     decoder = json.JSONDecoder()
     pending = ""
-    for chunk in chunks:
-        pending = (pending + chunk.decode("utf-8", "replace")).lstrip()
+    for text in codecs.iterdecode(chunks, "utf-8", "replace"):
+        pending = (pending + text).lstrip()
         while pending:
             try:
                 value, end = decoder.raw_decode(pending)
