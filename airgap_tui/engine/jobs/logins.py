@@ -1,23 +1,35 @@
 """Logins that a registry refuses in the middle of a job: asked for once, waited for, used at once.
 
 A key that is revoked at night must not cost the images that were to come: their transfers are put
-aside until somebody gives another login, and all other registries' images go on.
+aside until somebody gives another login, and all other registries' images go on. `Patience` is for
+questions that all of a job hangs on, such as what is already where it is to go.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
-from airgap_tui.engine.errors import AccessDenied
-from airgap_tui.engine.events import Level, LoginNeeded, LoginSettled, Note, Sink
+from airgap_tui.engine.errors import AccessDenied, AirgapError
+from airgap_tui.engine.events import (
+    ItemChanged,
+    ItemState,
+    Level,
+    LoginNeeded,
+    LoginSettled,
+    Note,
+    Sink,
+)
 from airgap_tui.engine.redaction import redact
 
 if TYPE_CHECKING:  # a screen that watches a job needs no reader of logins
     from airgap_tui.engine.credentials.store import CredentialStore
+
+R = TypeVar("R")
 
 _REFUSED = (401, 403)
 """Another login can only help where this one was refused: not with a licence or a legal reason."""
@@ -64,6 +76,13 @@ class Logins:
         self._sink(Note(text, Level.WARNING))
         return True
 
+    def login_refused(self, error: AirgapError, since: int) -> bool:
+        """As `refused`, of the login itself: one that is accepted and has no right to an image is
+        no reason to wait."""
+        if not (isinstance(error, AccessDenied) and error.login_refused):
+            return False
+        return self.refused(error, since)
+
     def wanted(self, registry: str) -> str:
         """Why the registry's transfers have to wait, or nothing."""
         with self._lock:
@@ -97,3 +116,36 @@ class Logins:
         if waited:
             self._sink(LoginSettled(registry, given))
         return waited
+
+    def tell(self, items: Iterable[str], state: ItemState, reason: str = "") -> None:
+        """Say that items wait for a login, or no more."""
+        for item in items:
+            self._sink(ItemChanged(item, state, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Asks one registry, and once more with each login that is given where it refuses the one that
+    it got; without `logins` once only."""
+
+    registry: str
+    logins: Logins | None
+    token: CancelToken
+
+    def ask(self, question: Callable[[], R], items: Sequence[str]) -> R:
+        """The answer; `items` are told to be paused meanwhile. Raises what the question raises."""
+        logins = self.logins
+        if logins is None:
+            return question()
+        while True:
+            since = logins.moment
+            if reason := logins.wanted(self.registry):
+                logins.tell(items, ItemState.RETRYING, reason)
+                logins.wait_for_one((self.registry,), self.token)
+                logins.tell(items, ItemState.WAITING)
+                continue
+            try:
+                return question()
+            except AccessDenied as error:
+                if error.registry != self.registry or not logins.login_refused(error, since):
+                    raise

@@ -16,7 +16,6 @@ from airgap_tui.engine.bundle.inventory import Item
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
-    AccessDenied,
     AirgapError,
     ConnectionFailure,
     NameConflict,
@@ -111,7 +110,7 @@ def look_up(
             if planned.error is None:
                 return planned
             reason = redact(planned.error.message)
-            if not (logins and _may_wait(planned.error, logins, since)):
+            if not (logins and logins.login_refused(planned.error, since)):
                 sink(ItemChanged(str(reference), ItemState.FAILED, reason))
                 return planned
             waits_for = reason
@@ -120,13 +119,6 @@ def look_up(
 
     found = in_parallel(one, references, _LOOKUPS, token)
     return [planned for planned in found if planned is not None]
-
-
-def _may_wait(error: AirgapError, logins: Logins, since: int) -> bool:
-    """Whether another login helps, or one has just come: not where the login is accepted."""
-    if not (isinstance(error, AccessDenied) and error.login_refused):
-        return False
-    return logins.refused(error, since)
 
 
 def _look_up(

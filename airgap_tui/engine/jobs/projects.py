@@ -12,6 +12,7 @@ from airgap_tui.engine.oci.naming import one_of_each_project
 from airgap_tui.engine.registry.harbor import Harbor
 from airgap_tui.engine.registry.request import Request
 from airgap_tui.engine.registry.session import Session
+from airgap_tui.engine.registry.target import RegistryTarget
 from airgap_tui.engine.settings import Settings
 
 _MAX_REPLY_BYTES = 1024 * 1024
@@ -31,20 +32,22 @@ def create(
     """
     credentials = credentials or CredentialStore.load()
     with closing(Session(registry, settings.network, credentials)) as session:
-        session.fetch(Request("GET", "", "", registry), _MAX_REPLY_BYTES, token, retry=False)
+        _try_login(session, token)
         with closing(Harbor(session, settings.network, credentials)) as harbor:
             for project in projects:
                 harbor.create(project, token)
 
 
 def create_missing(
-    harbor: Harbor, repositories: Iterable[str], sink: Sink, token: CancelToken
+    target: RegistryTarget, repositories: Iterable[str], sink: Sink, token: CancelToken
 ) -> None:
     """Create the projects of these repositories that are not there; each is told. Raises as
     `create`."""
+    harbor = target.harbor
     if not harbor.answers(token):
         sink(Note(f"{harbor.registry} is not a Harbor: it needs no projects"))
         return
+    _try_login(target.session, token)
     for project in one_of_each_project(repositories):
         there = harbor.has(project, token)
         if there is None:
@@ -52,3 +55,10 @@ def create_missing(
             sink(Note(f"{text}; it is not created", Level.WARNING))
         elif not there and harbor.create(project, token):
             sink(Note(f"Project {project} is created in {harbor.registry}"))
+
+
+def _try_login(session: Session, token: CancelToken) -> None:
+    """See that the registry takes the login: Harbor's own interface may refuse one that is right,
+    and a wrong one is told nothing of projects."""
+    request = Request("GET", "", "", session.registry)
+    session.fetch(request, _MAX_REPLY_BYTES, token, retry=False)

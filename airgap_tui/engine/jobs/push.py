@@ -20,6 +20,7 @@ from airgap_tui.engine.errors import (
     ContentError,
     ContentMismatch,
     NotFound,
+    Stopped,
     TemporaryFailure,
 )
 from airgap_tui.engine.events import (
@@ -34,7 +35,7 @@ from airgap_tui.engine.jobs.archive_bundle import opened
 from airgap_tui.engine.jobs.delivered import Left, Place, leave_receipt
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.left_out import refuse
-from airgap_tui.engine.jobs.logins import Logins
+from airgap_tui.engine.jobs.logins import Logins, Patience
 from airgap_tui.engine.jobs.projects import create_missing
 from airgap_tui.engine.jobs.registry_base import RegistryBase
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
@@ -103,8 +104,8 @@ def run(
 ) -> PushResult:
     """Push all or the chosen images, indexes with their children, signatures after their images.
 
-    With `logins`, which bring their credentials, a registry that refuses a login in the middle is
-    waited for; without, its images fail.
+    With `logins`, which bring their credentials, a registry that refuses a login is waited for,
+    whatever it was asked; without, its images fail.
     Raises `NameConflict` before anything is sent where two sources would get one name,
     `SignatureRefused`, `AccessDenied` where a project is to be created and may not be, and
     `TemporaryFailure` where nobody answers at the registry's address.
@@ -150,12 +151,14 @@ def _push(
             else:
                 deliveries.append(opened)
         base = RegistryBase(bundle, spec.naming, source, token)
-        missing = base.missing(deliveries, target)
+        patience, all_items = Patience(registry, logins, token), [d.item for d in deliveries]
+        missing = patience.ask(lambda: base.missing(deliveries, target), all_items)
         refuse(str(spec.bundle), missing)
         if spec.create_projects:
-            create_missing(target.harbor, (d.name.repository for d in deliveries), sink, token)
+            repositories = [d.name.repository for d in deliveries]
+            patience.ask(lambda: create_missing(target, repositories, sink, token), all_items)
         there = in_parallel(
-            lambda d: _is_there(d, source, token), deliveries, spec.settings.transfers, token
+            lambda d: _is_there(d, source, patience), deliveries, spec.settings.transfers, token
         )
         for delivery, already in zip(deliveries, there, strict=True):
             if already:
@@ -243,16 +246,19 @@ def _open(bundle: BundleReader, item: Item, name: Reference, sink: Sink) -> Deli
     return Delivery(item.reference, name, closure)
 
 
-def _is_there(delivery: Delivery, registry: RegistrySource, token: CancelToken) -> bool:
+def _is_there(delivery: Delivery, registry: RegistrySource, patience: Patience) -> bool:
     """Whether the registry has this very content under this name already."""
     if delivery.name.tag is None:
         return False
+    tag = replace(delivery.name, digest=None)
     try:
-        named = registry.head(replace(delivery.name, digest=None), token)
+        named = patience.ask(lambda: registry.head(tag, patience.token), [delivery.item])
     except TemporaryFailure as failure:
         if not failure.status:
             raise  # nobody answers there: that is so for all images, and told once
         return False
+    except Stopped:
+        raise
     except AirgapError:
         return False  # whatever is wrong will be said where it matters: when content is sent
     return named.digest == delivery.closure.root.digest

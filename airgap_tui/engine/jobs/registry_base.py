@@ -10,6 +10,7 @@ from dataclasses import replace
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
+    AccessDenied,
     AirgapError,
     InvalidReference,
     Stopped,
@@ -44,7 +45,8 @@ class RegistryBase:
     def missing(
         self, deliveries: Sequence[Delivery], target: RegistryTarget
     ) -> tuple[LeftOut, ...]:
-        """What is left out and the registry has nowhere. Raises `TemporaryFailure`, `Stopped`."""
+        """What is left out and the registry has nowhere. Raises `TemporaryFailure`, `Stopped`, and
+        `AccessDenied` for a login that is refused: nothing can be said of what it has then."""
         if not self._bundle.inventory.assumes:
             return ()
         names = {delivery.reference: delivery.name for delivery in deliveries}
@@ -105,8 +107,10 @@ class RegistryBase:
             except TemporaryFailure as failure:
                 if not failure.status:
                     raise  # nobody answers there: that is so for all layers, and told once
-            except AirgapError:
-                continue  # a login that may not push there may still read
+            except AirgapError as error:
+                if isinstance(error, AccessDenied) and error.login_refused:
+                    raise
+                # A login that may not push there may still read.
         return False
 
 

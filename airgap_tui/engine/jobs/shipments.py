@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError, NoRoom, Stopped, TemporaryFailure
 from airgap_tui.engine.jobs.in_parallel import in_parallel
+from airgap_tui.engine.jobs.logins import Logins, Patience
 from airgap_tui.engine.oci.content import Closure, Target
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -51,9 +52,11 @@ def lacking(
     retry: RetryPolicy,
     threads: int,
     token: CancelToken,
+    logins: Logins | None = None,
 ) -> tuple[list[Shipment], dict[int, AirgapError]]:
     """The blobs that the target lacks, biggest first, and the deliveries for which it could not
-    tell, with the reason. Deliveries go by their index. Raises `Stopped` and `NoRoom`."""
+    tell, with the reason. Deliveries go by their index. With `logins`, a refused login is waited
+    for: what is to be moved is known once all have answered. Raises `Stopped` and `NoRoom`."""
     needs: dict[tuple[str, Digest], list[int]] = {}
     blobs: dict[Digest, Descriptor] = {}
     for index, delivery in enumerate(deliveries):
@@ -65,10 +68,12 @@ def lacking(
     def lacks(need: tuple[tuple[str, Digest], list[int]]) -> bool | AirgapError:
         (_scope, digest), indexes = need
         name, attempts = deliveries[indexes[0]].name, Attempts(retry)
+        items = [deliveries[index].item for index in indexes]
+        patience = Patience(name.registry, logins, token)
         try:
             while True:
                 try:
-                    return not target.has(name, blobs[digest], token)
+                    return not patience.ask(lambda: target.has(name, blobs[digest], token), items)
                 except TemporaryFailure as failure:
                     token.sleep(attempts.delay_after(failure))
         except (Stopped, NoRoom):

@@ -143,7 +143,7 @@ class _Loop:
     def _shipments(self) -> list[Shipment]:
         """What has to be moved, for the deliveries that have not failed already."""
         shipments, failed = lacking(
-            self._target, self._deliveries, self._retry, self._threads, self._token
+            self._target, self._deliveries, self._retry, self._threads, self._token, self._logins
         )
         for index, error in failed.items():
             self._fail(index, error)

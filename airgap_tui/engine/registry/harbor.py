@@ -150,15 +150,22 @@ class Harbor:
         if answer.status in (401, 403):
             message, hint = f"({answer.status}){said}", _WHO_MAY
             login = self._login(project)
+            refused = login is not None and answer.status == 401
             who = f"{login.username} from {login.origin}" if login else "anybody without a login"
-            if login is not None and answer.status == 401:
+            if refused:
                 message = f"{self.registry} refused the login {who} {message}"
                 hint = "It is wrong or expired, or not for the Harbor API."
             else:
                 message = f"{self.registry} does not let {who} create project {project} {message}"
             if login is None:
                 hint = f"Log in with: airgap-tui login {self.registry}. {hint}"
-            return AccessDenied(message, registry=self.registry, status=answer.status, hint=hint)
+            return AccessDenied(
+                message,
+                registry=self.registry,
+                status=answer.status,
+                hint=hint,
+                login_refused=refused,
+            )
         if answer.status == 400:
             return UsageError(
                 f"{self.registry} does not accept a project named {project} (400){said}",
