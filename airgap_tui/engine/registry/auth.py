@@ -4,6 +4,9 @@ scopes.
 The flow is that of distribution's token specification (token.md, oauth.md). What is learnt from
 the first challenge holds for the session: nvcr.io answers an expired token with another realm,
 which refuses everybody without a key, so a later challenge never replaces the first.
+
+ghcr.io's token service answers 403 to a wrong login, as others do to a right one without the right
+to an image. Asked for a token without a scope, as `docker login` asks, it tells the two apart.
 """
 
 from __future__ import annotations
@@ -12,17 +15,17 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from airgap_tui.engine.credentials.credential import NGC_REGISTRY, Credential, basic
-from airgap_tui.engine.errors import ConnectionFailure
+from airgap_tui.engine.errors import AirgapError, ConnectionFailure
 from airgap_tui.engine.http.endpoint import Endpoint, is_loopback, joined, origin, split
 from airgap_tui.engine.http.failures import Answer
 from airgap_tui.engine.redaction import remember
 from airgap_tui.engine.registry.challenge import Challenge
-from airgap_tui.engine.registry.failures import Subject, denied_login, refusal
+from airgap_tui.engine.registry.failures import Subject, doubted_login, refusal, refused_login
 
 MAX_TOKEN_BYTES = 64 * 1024
 _CLIENT_ID = "airgap-tui"
@@ -152,11 +155,11 @@ class Authenticator:
         self, scopes: Scopes, credential: Credential | None, subject: Subject, ask: Ask
     ) -> _Token:
         asked = time.monotonic()
-        answer = self._ask(scopes, credential, ask)
+        with self._lock:
+            wanted = sorted(scopes | self._extra.get(scopes, frozenset()))
+        answer = self._ask(wanted, credential, ask)
         if answer.status != 200:
-            failure = denied_login if answer.status == 401 else refusal
-            origin_of_login = credential.origin if credential is not None else ""
-            raise failure(answer, replace(subject, login=origin_of_login))
+            raise self._refusal(answer, wanted, credential, subject, ask)
         value, lifetime = _read(answer)
         remember(value)
         margin = min(_LONGEST_MARGIN, lifetime / 4)
@@ -166,12 +169,34 @@ class Authenticator:
                 self._tokens[scopes] = token
         return token
 
-    def _ask(self, scopes: Scopes, credential: Credential | None, ask: Ask) -> Answer:
+    def _refusal(
+        self,
+        answer: Answer,
+        wanted: Sequence[str],
+        credential: Credential | None,
+        subject: Subject,
+        ask: Ask,
+    ) -> AirgapError:
+        """Why there is no token with these scopes."""
+        if credential is None:
+            return refusal(answer, subject)
+        subject = replace(subject, login=credential.origin)
+        if answer.status != 403:
+            return refusal(answer, subject)
+        try:
+            alone = self._ask((), credential, ask) if wanted else answer
+        except ConnectionFailure:
+            return doubted_login(answer, subject)
+        if alone.status == 200:
+            return refusal(answer, replace(subject, accepted=True))
+        # A proxy on the way may answer 403 as well, but not in a registry's words.
+        refused = alone.status == 401 or (alone.status == 403 and alone.codes)
+        return (refused_login if refused else doubted_login)(answer, subject)
+
+    def _ask(self, wanted: Sequence[str], credential: Credential | None, ask: Ask) -> Answer:
         assert self._challenge is not None  # noqa: S101 - the callers have looked
         realm = self._challenge.parameters["realm"]
         service = self._challenge.parameters.get("service", "")
-        with self._lock:
-            wanted = sorted(scopes | self._extra.get(scopes, frozenset()))
         if credential is not None:
             self._check_realm(realm)
         if credential is not None and credential.identity_token:

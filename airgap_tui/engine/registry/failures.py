@@ -16,6 +16,7 @@ from airgap_tui.engine.http.failures import REASONS, RETRYABLE, Answer, retry_af
 
 _NO_PROJECT = re.compile(r"action:\s*push|project .*not found", re.IGNORECASE)
 _CREATE_PROJECT = "Create the project in the registry first, or use a login that may push to it."
+_ANOTHER_LOGIN = "Use a login that has this right."
 _NGC = "nvcr.io"
 
 
@@ -40,12 +41,12 @@ def refusal(answer: Answer, subject: Subject) -> AirgapError:
     status, name = answer.status, subject.name
     said = f": {answer.detail}" if answer.detail else ""
     if status == 401:
-        return denied_login(answer, subject)
+        return _denied_login(answer, subject)
     if status == 402:
         return _denied(answer, subject, f"your account may not use {name} (402, entitlement)")
     if status == 403:
-        nothing = "may not be written" if subject.push else "no access, or no such image"
-        return _denied(answer, subject, f"{name}: {nothing} (403){said}")
+        hint = _ANOTHER_LOGIN if subject.login and subject.accepted else None
+        return _denied(answer, subject, f"{name}: {_nothing(subject)} (403){said}", hint)
     if status == 412 and said and subject.registry != _NGC:
         rule = f"a rule of {subject.registry} does not allow {name} (412){said}"
         return _denied(answer, subject, rule)
@@ -75,7 +76,7 @@ def refusal(answer: Answer, subject: Subject) -> AirgapError:
     return ConnectionFailure(message)
 
 
-def denied_login(answer: Answer, subject: Subject) -> AccessDenied:
+def _denied_login(answer: Answer, subject: Subject) -> AccessDenied:
     """401, from the registry or from its token service: the login is wrong, or there is none."""
     said = f": {answer.detail}" if answer.detail else ""
     if subject.push and _NO_PROJECT.search(answer.detail):
@@ -88,18 +89,43 @@ def denied_login(answer: Answer, subject: Subject) -> AccessDenied:
             subject,
             f"{subject.registry} does not let the login from {subject.login} {verb}"
             f" {subject.name} (401){said}",
-            _CREATE_PROJECT if subject.push else "Use a login that has this right.",
+            _CREATE_PROJECT if subject.push else _ANOTHER_LOGIN,
         )
     if subject.login:
-        what = "key" if subject.registry == _NGC else "login"
-        return _denied(
-            answer,
-            subject,
-            f"{subject.registry} refused the {what} from {subject.login} (401) for"
-            f" {subject.name}: it is wrong, revoked or expired",
-            login_refused=True,
-        )
+        return refused_login(answer, subject)
     return _denied(answer, subject, f"{subject.name} needs a login at {subject.registry} (401)")
+
+
+def refused_login(answer: Answer, subject: Subject) -> AccessDenied:
+    """The login itself is refused, whatever it was for."""
+    return _denied(
+        answer,
+        subject,
+        f"{subject.registry} refused the {_kind(subject)} from {subject.login} ({answer.status})"
+        f" for {subject.name}: it is wrong, revoked or expired",
+        login_refused=True,
+    )
+
+
+def doubted_login(answer: Answer, subject: Subject) -> AccessDenied:
+    """No token is given for a login, and nothing tells whether that or its rights are why."""
+    said = f": {answer.detail}" if answer.detail else ""
+    return _denied(
+        answer,
+        subject,
+        f"{subject.name}: {_nothing(subject)}, or the {_kind(subject)} from {subject.login} is"
+        f" wrong, revoked or expired ({answer.status}){said}",
+        f"Log in anew with: airgap-tui login {subject.registry}. If that is accepted and does not"
+        " help, use a login that has this right.",
+    )
+
+
+def _kind(subject: Subject) -> str:
+    return "key" if subject.registry == _NGC else "login"
+
+
+def _nothing(subject: Subject) -> str:
+    return "may not be written" if subject.push else "no access, or no such image"
 
 
 def _denied(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.credential import Credential, basic
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import Stopped
 from airgap_tui.engine.events import Event, ItemState, LoginNeeded, LoginSettled, discard
@@ -26,7 +26,7 @@ from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.settings import Network, Settings
 from tests.conftest import EventLog
 from tests.fakes.faults import refused
-from tests.fakes.registry import FakeRegistry, Tokens
+from tests.fakes.registry import FakeRegistry, Tokens, failure
 from tests.images import build_image, layer
 from tests.services import wait_for
 
@@ -151,6 +151,21 @@ def test_a_registry_that_refuses_is_not_asked_for_every_image(
     saving = begin(*names, given={private.host: WRONG})
     wait_for(lambda: all(saving.state(name) is ItemState.RETRYING for name in names))
     assert 1 <= asked(private) <= 8, "as many as are looked up at once"
+    saving.logins.give(private.host, RIGHT)
+    assert saving.wait().exit_code == 0
+
+
+def test_a_wrong_login_that_is_answered_403_is_waited_for(
+    begin: Begin, private: FakeRegistry
+) -> None:
+    """As ghcr.io answers it."""
+    right = basic(RIGHT.username, RIGHT.secret)
+    assert private.tokens is not None
+    private.tokens.answer = lambda seen: (
+        None if seen.headers.get("Authorization") == right else failure(403, "DENIED", "denied")
+    )
+    saving = begin(image_in(private, "team/secret"), given={private.host: WRONG})
+    wait_for(lambda: bool(saving.wanted))
     saving.logins.give(private.host, RIGHT)
     assert saving.wait().exit_code == 0
 

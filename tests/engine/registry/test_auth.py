@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.credentials.credential import Credential
+from airgap_tui.engine.credentials.credential import Credential, basic
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, ConnectionFailure
 from airgap_tui.engine.events import HostPaused
@@ -22,14 +23,16 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.auth import Authenticator, TokenRequest
 from airgap_tui.engine.registry.challenge import Challenge
 from airgap_tui.engine.registry.failures import Subject
+from airgap_tui.engine.registry.request import Request
+from airgap_tui.engine.registry.session import Session
 from airgap_tui.engine.registry.source import RegistrySource
 from tests.conftest import EventLog
 from tests.engine.registry.conftest import OpenSource, OpenTarget, StartFake
-from tests.engine.registry.exchange import descriptor, logins, pull, push, read_once, send
+from tests.engine.registry.exchange import QUICK, descriptor, logins, pull, push, read_once, send
 from tests.fakes import faults
 from tests.fakes.registry import Answer as FakeAnswer
-from tests.fakes.registry import Seen, Tokens, failure
-from tests.images import SampleImages
+from tests.fakes.registry import FakeRegistry, Seen, Tokens, failure
+from tests.images import SampleImage, SampleImages
 from tests.services import wait_for
 
 AMD64 = Platform("linux", "amd64")
@@ -287,6 +290,88 @@ def test_token_services_that_refuse(
     with pytest.raises(AccessDenied, match=message) as refused:
         source.resolve(reference, AMD64, token)
     assert refused.value.status == status
+
+
+DENIED = failure(403, "DENIED", "denied")
+
+
+def as_ghcr(seen: Seen) -> FakeAnswer | None:
+    """ghcr.io's token service says 403 to a wrong login; this one also to a right one for /b/."""
+    if seen.headers.get("Authorization") != basic("user", SECRET):
+        return DENIED
+    return DENIED if "/b/" in seen.query.get("scope", [""])[0] else None
+
+
+def refused_by(
+    fake: FakeRegistry, open_source: OpenSource, image: SampleImage, secret: str
+) -> AccessDenied:
+    reference = Reference.parse(fake.add(image, "a/b/c:1"))
+    source = open_source(credentials=logins(fake.host, "user", secret))
+    with pytest.raises(AccessDenied) as refused:
+        source.resolve(reference, AMD64, CancelToken())
+    assert refused.value.status == 403
+    return refused.value
+
+
+def test_a_wrong_login_that_is_answered_403(
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages
+) -> None:
+    fake = start_fake(tokens=Tokens({"user": SECRET}, answer=as_ghcr))
+    error = refused_by(fake, open_source, sample_images.base, "wrong")
+    assert error.login_refused
+    assert f"{fake.host} refused the login from the test (403)" in error.message
+    assert "wrong, revoked or expired" in error.message
+    assert error.hint == f"Log in with: airgap-tui login {fake.host}"
+    first, alone = fake.seen("GET", "/token")
+    assert first.query["scope"] and "scope" not in alone.query
+
+
+def test_a_login_that_is_right_and_has_no_right_is_not_called_wrong(
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages
+) -> None:
+    fake = start_fake(tokens=Tokens({"user": SECRET}, answer=as_ghcr))
+    error = refused_by(fake, open_source, sample_images.base, SECRET)
+    assert not error.login_refused
+    assert "no access, or no such image (403): denied" in error.message
+    assert "wrong" not in error.message
+    assert error.hint == "Use a login that has this right."
+
+
+@pytest.mark.parametrize(
+    "alone", [FakeAnswer(403, body=faults.HTML), FakeAnswer(400)], ids=["a proxy", "not taken"]
+)
+def test_where_nothing_tells_which_it_is_both_are_named(
+    alone: FakeAnswer,
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages,
+) -> None:  # fmt: skip
+    tokens = Tokens({"user": SECRET}, answer=lambda s: DENIED if "scope" in s.query else alone)
+    fake = start_fake(tokens=tokens)
+    error = refused_by(fake, open_source, sample_images.base, SECRET)
+    assert not error.login_refused
+    assert "no access, or no such image, or the login from the test is wrong" in error.message
+    assert f"airgap-tui login {fake.host}" in error.hint
+    assert "use a login that has this right" in error.hint
+
+
+@pytest.mark.parametrize("hint", ["", "repository:user/image:pull"])
+def test_a_wrong_login_that_is_tried_alone(hint: str, start_fake: StartFake) -> None:
+    """As `login` tries it; ghcr.io names a scope even there, of an image that is none."""
+    tokens = Tokens(
+        {"user": SECRET},
+        answer=as_ghcr,
+        challenge=lambda url, _s: f'Bearer realm="{url}/token"' + f',scope="{hint}"' * bool(hint),
+    )
+    fake = start_fake(tokens=tokens)
+    for secret in ("wrong", SECRET):
+        session = Session(fake.host, QUICK, logins(fake.host, "user", secret))
+        request = Request("GET", "", "", fake.host)
+        with closing(session):
+            if secret == SECRET:
+                session.fetch(request, 1000, CancelToken())
+                continue
+            with pytest.raises(AccessDenied, match="refused the login") as refused:
+                session.fetch(request, 1000, CancelToken())
+            assert refused.value.login_refused
 
 
 def test_a_token_service_that_is_down_for_a_moment(
