@@ -15,7 +15,7 @@ from airgap_tui.engine.bundle.receipts.assumption import Assumption
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
-from airgap_tui.engine.events import ItemChanged, ItemSized, ItemState, Level, Note, Sink
+from airgap_tui.engine.events import ItemState, Level, Note, Sink
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.lookup import Planned, check_names, known_to, look_up
 from airgap_tui.engine.jobs.plan import PlanResult, measure, to_come
@@ -131,7 +131,7 @@ class _Filling:
     def _fetch(self, planned: Sequence[Planned], bundle: BundleReader) -> None:
         """Bring what these images lack, and note how each of them ended."""
         for image in planned:
-            if (settled := _settled(image, self._sink)) is not None:
+            if (settled := _settled(image)) is not None:
                 self._results[image.reference] = settled
         deliveries = [
             Delivery(image.reference, image.reference, image.closure)
@@ -198,7 +198,7 @@ def _record_failure(reference: Reference, reason: str, writer: BundleWriter) -> 
     writer.record(replace(item, state=ItemState.FAILED, error=redact(reason)))
 
 
-def _settled(image: Planned, sink: Sink) -> ItemResult | None:
+def _settled(image: Planned) -> ItemResult | None:
     """The result of an image that needs no transfer: failed, or already here."""
     reference = str(image.reference)
     if image.error is not None:
@@ -206,8 +206,6 @@ def _settled(image: Planned, sink: Sink) -> ItemResult | None:
     if image.closure is None or not image.complete:
         return None
     digest, size = str(image.closure.root.digest), image.closure.size
-    sink(ItemSized(reference, size, 0))
-    sink(ItemChanged(reference, ItemState.HELD, "already in the bundle", digest))
     return ItemResult(reference, ItemState.HELD, digest, size)
 
 

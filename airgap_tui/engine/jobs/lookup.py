@@ -21,7 +21,7 @@ from airgap_tui.engine.errors import (
     NameConflict,
     Stopped,
 )
-from airgap_tui.engine.events import ItemChanged, ItemState, Level, Note, Sink
+from airgap_tui.engine.events import ItemChanged, ItemSized, ItemState, Level, Note, Sink
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.content import Closure
@@ -108,6 +108,7 @@ def look_up(
         if not waits_for:
             planned = _look_up(reference, spec, source, bundle, sink, token)
             if planned.error is None:
+                _tell_found(planned, sink)
                 return planned
             reason = redact(planned.error.message)
             if not (logins and logins.login_refused(planned.error, since)):
@@ -119,6 +120,17 @@ def look_up(
 
     found = in_parallel(one, references, _LOOKUPS, token)
     return [planned for planned in found if planned is not None]
+
+
+def _tell_found(image: Planned, sink: Sink) -> None:
+    """Say that an image waits for its content, or has it."""
+    reference = str(image.reference)
+    if image.closure is None or not image.complete:
+        sink(ItemChanged(reference, ItemState.WAITING))
+        return
+    digest = str(image.closure.root.digest)
+    sink(ItemSized(reference, image.closure.size, 0))
+    sink(ItemChanged(reference, ItemState.HELD, "already in the bundle", digest))
 
 
 def _look_up(
