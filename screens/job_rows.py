@@ -21,6 +21,7 @@ _WORDS = {
     ItemState.WAITING: ("Waiting", Mark.WAITING),
     ItemState.RESOLVING: ("Looking up", Mark.UNDER_WAY),
     ItemState.SAVING: ("Saving", Mark.UNDER_WAY),
+    ItemState.COMPRESSING: ("Compressing", Mark.UNDER_WAY),
     ItemState.VERIFYING: ("Verifying", Mark.UNDER_WAY),
     ItemState.EXPORTING: ("Writing", Mark.UNDER_WAY),
     ItemState.IMPORTING: ("Copying", Mark.UNDER_WAY),

@@ -24,6 +24,7 @@ _ORDER = (
     ItemState.RETRYING,
     ItemState.RESOLVING,
     ItemState.SAVING,
+    ItemState.COMPRESSING,
     ItemState.VERIFYING,
     ItemState.EXPORTING,
     ItemState.IMPORTING,

@@ -19,6 +19,7 @@ _WORDS = {
     ItemState.WAITING: "Waiting",
     ItemState.RESOLVING: "Looking up",
     ItemState.SAVING: "Saving",
+    ItemState.COMPRESSING: "Compressing",
     ItemState.VERIFYING: "Verifying",
     ItemState.EXPORTING: "Exporting",
     ItemState.IMPORTING: "Importing",

@@ -19,6 +19,7 @@ class ItemState(str, Enum):
     WAITING = "waiting"
     RESOLVING = "resolving"
     SAVING = "saving"
+    COMPRESSING = "compressing"
     VERIFYING = "verifying"
     EXPORTING = "exporting"
     IMPORTING = "importing"

@@ -201,8 +201,9 @@ def test_archives_are_written_compressed_and_verified(
     )  # fmt: skip
     assert saved.code == 0
     (tar,) = archives.glob("*.tar")
-    shown = Shown(capsys, "compress", "--codec", "gzip", str(tar), "--progress", "none")
+    shown = Shown(capsys, "compress", "--codec", "gzip", str(tar), "--progress", "plain")
     assert shown.code == 0
+    assert f"{tar}: Compressing\n" in shown.err
     assert shown.rows[1][1:3] == [str(tar), "Compressed"]
     assert "1 archive is compressed." in shown.err
     assert [path.suffix for path in archives.iterdir() if "tar" in path.suffixes[-1]] == []

@@ -50,6 +50,7 @@ _NOUNS = {"export": "volume"}
 _UNDER_WAY = (
     ItemState.RESOLVING,
     ItemState.SAVING,
+    ItemState.COMPRESSING,
     ItemState.VERIFYING,
     ItemState.EXPORTING,
     ItemState.IMPORTING,

@@ -83,7 +83,7 @@ def run(spec: CompressSpec, sink: Sink, token: CancelToken) -> CompressResult:
     before = after = 0
     for path in spec.archives:
         token.check()
-        sink(ItemChanged(str(path), ItemState.SAVING))
+        sink(ItemChanged(str(path), ItemState.COMPRESSING))
         try:
             was, now = _compressed(path, spec, sink, token)
         except (Stopped, NoRoom):
