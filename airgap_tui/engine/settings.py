@@ -17,6 +17,11 @@ from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.typed_path import typed_path
 
 ENVIRONMENT_PREFIX = "AIRGAP_TUI_"
+STATE_REMEDY = (
+    "Jobs and receipts are kept there: set XDG_STATE_HOME to a directory with room that you may"
+    " write to."
+)
+"""What helps where the state directory cannot be written."""
 _TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _NGC = {"ngc_api": "api", "ngc_authn": "authn", "ngc_registry": "registry"}
 

@@ -158,6 +158,23 @@ def test_the_id_comes_as_json(command: Command, image: str, known: Known) -> Non
     assert command("attach", "--json").code == 0
 
 
+def test_detaching_without_a_writable_home_names_the_variable(
+    command: Command, image: str, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    (home / ".local").write_text("a file, for root may write to any directory")
+    refused = command("save", image, "-b", "pod", "--detach", XDG_STATE_HOME="")
+    assert refused.code == 4
+    first, second = refused.err.splitlines()
+    assert f"{home}/.local/state/airgap-tui cannot be written: " in first
+    assert "set XDG_STATE_HOME to a directory with room that you may write to" in second
+    state = str(tmp_path / "elsewhere")
+    assert command("save", image, "-b", "pod", "--detach", XDG_STATE_HOME=state).code == 0
+    attached = command("attach", "pod", XDG_STATE_HOME=state)
+    assert attached.code == 0, attached.err
+
+
 def test_then_verify_without_detaching(command: Command, image: str, known: Known) -> None:
     ended = command("save", image, "-b", "pod", "--then", "verify", "--json")
     assert ended.code == 0

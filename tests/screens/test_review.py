@@ -311,6 +311,22 @@ def test_a_job_that_cannot_start_says_why(
     wizard(steps, route=route(crossing), at="Review")
 
 
+def test_without_a_writable_home_the_variable_is_named(
+    wizard: Drive, crossing: Crossing, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review, "survival", Survival)
+    state_dir.write_text("in the way of a directory")
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.press("enter")
+        shown = "\n".join(await until(pilot, "XDG_STATE_HOME"))
+        assert isinstance(pilot.app.screen, ErrorPage)
+        assert "cannot be written: a file is in the way" in " ".join(shown.split()), shown
+
+    wizard(steps, route=route(crossing), at="Review")
+
+
 def test_what_ends_the_job_at_the_logout_is_told_before_it_starts(
     wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch, state_dir: Path
 ) -> None:

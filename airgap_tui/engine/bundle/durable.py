@@ -48,12 +48,15 @@ def disk_failure(error: OSError, path: Path) -> AirgapError:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns the `OSError`s of the block into errors that name `path` and say what to do."""
+def writing(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turns the `OSError`s of the block into errors that name `path` and say what to do: the
+    `remedy`, where nobody has chosen that place by naming it."""
     try:
         yield
     except OSError as error:
-        raise disk_failure(error, path) from error
+        failure = disk_failure(error, path)
+        failure.hint = remedy or failure.hint
+        raise failure from error
 
 
 def write_all(descriptor: int, data: memoryview) -> None:

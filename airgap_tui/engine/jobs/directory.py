@@ -27,6 +27,7 @@ from airgap_tui.engine.jobs.chain import Chain, Ended
 from airgap_tui.engine.jobs.identity import Identity
 from airgap_tui.engine.jobs.journal import entries_of
 from airgap_tui.engine.jobs.serial import from_json, to_json
+from airgap_tui.engine.settings import STATE_REMEDY
 from airgap_tui.engine.snapshot import Snapshot
 
 SCHEMA_VERSION = 1
@@ -92,7 +93,7 @@ class JobDirectory:
         name = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
         path = state_dir / "jobs" / f"{name}-{secrets.token_hex(2)}"
         order = Order(chain.verbs, chain.place, now, command, tuple(logins))
-        with writing(path):
+        with writing(state_dir, STATE_REMEDY):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.mkdir(mode=0o700)
         made = cls(path)

@@ -32,7 +32,7 @@ from airgap_tui.engine.jobs.export_spec import Carrying, ExportSpec
 from airgap_tui.engine.jobs.known import known_of
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count, size
-from airgap_tui.engine.settings import Settings
+from airgap_tui.engine.settings import STATE_REMEDY, Settings
 
 _SIGNED = "signed"
 
@@ -95,7 +95,7 @@ def without_known(
     if key is not None and sign:
         signature, made[layout.SSH_SIGNATURE] = _signed(content, key, settings, sink, token)
     hidden = {layout.blob_path(digest) for digest in left_out} | set(layout.SIGNATURES)
-    with writing(settings.state_dir):
+    with writing(settings.state_dir, STATE_REMEDY):
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         directory = tempfile.TemporaryDirectory(prefix="lean-", dir=settings.state_dir)
     with directory as name:
@@ -122,7 +122,7 @@ def _signed(
         if found.standing in (Standing.GOOD, Standing.UNKNOWN_KEY):
             return found, proof
     proof = ssh_signature.sign(content, key, token, lambda line: sink(Note(line)))
-    with writing(kept):
+    with writing(settings.state_dir, STATE_REMEDY):
         kept.parent.mkdir(parents=True, exist_ok=True)
     replace_file(kept, proof, kept.with_name(f".{kept.name}.new"))
     return check(content, proof, allowed, token), proof

@@ -15,6 +15,7 @@ from airgap_tui.engine.bundle.signatures import program, ssh_signature
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import EnvironmentFailure, NotFound
 from airgap_tui.engine.plain_text import harmless
+from airgap_tui.engine.settings import STATE_REMEDY
 
 _MOST_KEYS = 20
 _MOST_BYTES = 64 * 1024
@@ -66,7 +67,7 @@ def public_file(key: AgentKey, state_dir: Path, home: Path | None = None) -> Pat
             return path
     name = hashlib.sha256(key.public.encode()).hexdigest()[:16]
     path = state_dir / _KEYS / f"{name}.pub"
-    with writing(path):
+    with writing(state_dir, STATE_REMEDY):
         path.parent.mkdir(parents=True, exist_ok=True)
     line = f"{key.public} {key.comment}\n".encode()
     replace_file(path, line, path.with_name(f".{path.name}.new"))
