@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from textual.pilot import Pilot
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
+from airgap_tui.engine.docker.hosts import Kind
 from airgap_tui.engine.errors import EnvironmentFailure
 from airgap_tui.engine.guide.answers import Destination, Security
 from airgap_tui.engine.guide.crossing import Crossing
@@ -63,6 +65,7 @@ PASSWORD = "correct-horse-battery"
 
 
 ask_for_real = destination.ask
+ask_engine_for_real = engine_standing.ask
 
 
 @pytest.fixture
@@ -575,7 +578,7 @@ def test_an_engine_that_is_not_there_stays_and_says_why(
     async def steps(pilot: Pilot[None]) -> None:
         shown = await settled(pilot)
         text = "\n".join(shown)
-        assert "Docker on this host    Not running: sudo systemctl start docker" in text
+        assert "Docker on this host    Stopped: sudo systemctl start docker" in text
         await pilot.press("down")
         shown = await settled(pilot)
         assert shown[22].endswith("Not yet: Docker cannot be used.   Next: Review")
@@ -589,6 +592,28 @@ def test_an_engine_that_is_not_there_stays_and_says_why(
     drive(wizard, steps, crossing)
     assert crossing.delivery.engine_host == "unix:///run/other.sock"
     assert network.engine_hosts[-1] == ("docker", "unix:///run/other.sock")
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("docker", "Docker on this host    Stopped: sudo systemctl start docker"),
+        ("podman", "Podman on this host    Stopped: systemctl --user start podman.socket"),
+    ],
+)
+def test_the_remedy_beside_an_engine_that_is_stopped_is_whole(
+    wizard: Drive, crossing: Crossing, network: Network, tmp_path: Path, kind: Kind, remedy: str
+) -> None:
+    address = tmp_path / "left-behind.sock"
+    with socket.socket(socket.AF_UNIX) as ended:
+        ended.bind(str(address))
+    network.engines[kind] = ask_engine_for_real(kind, f"unix://{address}", PLACE, (), CancelToken())
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await settled(pilot)
+        assert any(row.endswith(remedy) for row in shown), "\n".join(shown)
+
+    drive(wizard, steps, crossing)
 
 
 def test_serving_tries_the_port_and_says_what_hosts_type(

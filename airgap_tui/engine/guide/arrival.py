@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # the first screen is drawn before any registry or engine is 
     from airgap_tui.engine.jobs.destination import Answer, DestinationAnswers
     from airgap_tui.engine.jobs.engine_standing import EngineStanding
 
+_BESIDE = 47
+"""Cells beside the name of a destination, in a window of 80 columns."""
+
 
 def no_bundle() -> str:
     return "No bundle is found on mounted media. Mount the disk, or give a path."
@@ -236,8 +239,9 @@ def engine_in_words(standing: EngineStanding) -> str:
         if "not installed" in standing.problem:
             return "Not installed here"
         what = "You may not use it" if "permission" in standing.problem else "Does not answer"
-        what = "Not running" if "not running" in standing.problem else what
-        return f"{what}: {_command_of(standing.remedy)}" if standing.remedy else what
+        what = "Stopped" if standing.remedy.startswith("Start it") else what
+        words = f"{what}: {_command_of(standing.remedy)}" if standing.remedy else what
+        return words if len(words) <= _BESIDE else what  # all of it is told below the choice
     version = standing.name.partition(" ")[2].partition("+")[0]
     if not standing.needed:
         return f"Version {version}; it has all of them already"
@@ -310,7 +314,7 @@ def _about(number: int) -> str:
 
 def _command_of(remedy: str) -> str:
     """The command in a remedy such as `Start it: sudo systemctl start docker`."""
-    return remedy.partition(": ")[2].partition(" (")[0] or remedy.rstrip(".")
+    return (remedy.partition(": ")[2].partition(" (")[0] or remedy).rstrip(".")
 
 
 def capital(text: str) -> str:

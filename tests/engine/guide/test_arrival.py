@@ -102,6 +102,13 @@ def test_two_sources_with_one_name_are_told_in_the_guides_words() -> None:
             EngineStanding(problem="Docker at x: permission denied", remedy="Use sudo."),
             "You may not use it: Use sudo",
         ),
+        (
+            EngineStanding(
+                problem="Docker at x: permission denied",
+                remedy="Add yourself to the group docker and log in again, or use sudo.",
+            ),
+            "You may not use it",
+        ),
     ],
 )
 def test_an_engine_in_one_line(standing: EngineStanding, words: str) -> None:
@@ -168,7 +175,7 @@ def test_a_real_engine_says_what_it_needs_and_holds(
     assert len(standing.unloadable) == 1
     assert docker_engine.client.images.list() == []
     absent = engine_standing.ask("docker", f"unix://{tmp_path}/none", tmp_path / "pod", (), token)
-    assert arrival.engine_in_words(absent).startswith("Not ")
+    assert arrival.engine_in_words(absent) == "Does not answer: check the address"
     assert arrival.engine_missing("Docker", absent) == "Not yet: Docker cannot be used."
 
 
