@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
+from airgap_tui.engine.cancel import CancelToken
 from tests import services
 
 NAME = "ops@example.org"
@@ -43,6 +47,22 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Key:
     command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", NAME, "-f", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
     return Key(path)
+
+
+def sign(content: bytes, key: Path) -> bytes:
+    with Signer(key, CancelToken()) as signer:
+        return signer.sign(content)
+
+
+def answering(passphrase: str, directory: Path, patch: pytest.MonkeyPatch, note: str = "") -> Path:
+    """Let `ssh-keygen` ask a program for passphrases, as on a desktop; the file that has a line for
+    each time that it was asked: what the shell command `note` prints then, usually "asked"."""
+    seen, program = directory / "asked", directory / "ask-for-passphrase"
+    program.write_text(f"#!/bin/sh\n{{ {note or 'echo asked'}; }} >> {seen}\necho '{passphrase}'\n")
+    program.chmod(0o755)
+    patch.setenv("SSH_ASKPASS", str(program))
+    patch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    return seen
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import Seal
 from airgap_tui.engine.bundle.signatures.signature import Standing
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
+from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
 from airgap_tui.engine.bundle.tool_files import format_sums, is_carried
 from airgap_tui.engine.bundle.tool_writer import holds_tool, write_tool
 from airgap_tui.engine.cancel import CancelToken
@@ -109,10 +110,11 @@ def settle(
     sink: Sink,
     token: CancelToken,
     *,
-    signing: bool,
+    signer: Signer | None,
 ) -> CarriedTool | None:
     """Put the tool into a bundle that is held; what it carries then, or None with a note where the
-    tool was not asked for by name and cannot be had. `signing` says that the bundle is signed anew.
+    tool was not asked for by name and cannot be had. `signer` signs the bundle anew afterwards: it
+    is made ready before the tool is fetched or written.
 
     Raises `UsageError` for a file that cannot be the tool and for a bundle that is signed without
     it, `NoRoom`, and as `WheelCache.fetch` does.
@@ -124,7 +126,7 @@ def settle(
     if there is not None and not at_hand and _is_offline(seal.bundle):
         return _kept(there, sink)
     try:
-        tool = _gathered(spec, seal.bundle, sink, token)
+        tool = _gathered(spec, seal.bundle, signer, sink, token)
     except (EnvironmentFailure, ContentMismatch) as error:
         if spec.required:
             raise
@@ -134,7 +136,7 @@ def settle(
         return None
     here = holds_tool(seal, tool.record, token)
     signed = signature_of(seal.bundle, settings.trust, token).standing is not Standing.UNSIGNED
-    if signed and not (here or signing):
+    if signed and not (here or signer):
         if spec.required:
             raise UsageError(
                 f"{seal.path} is signed without this airgap-tui", hint="Sign it again: --sign KEY."
@@ -144,6 +146,8 @@ def settle(
         leave_out("the bundle is signed without it. --sign KEY signs it with it.", sink)
         return None
     if not here:
+        if signer is not None:
+            signer.make_ready()
         _put(seal, tool, sink, token)
     sink(Note(told(tool.record)))
     return tool.record
@@ -158,7 +162,9 @@ def leave_out(reason: str, sink: Sink) -> None:
     sink(Note(f"airgap-tui itself is not carried: {reason}", Level.WARNING))
 
 
-def _gathered(spec: ToolSpec, bundle: BundleReader, sink: Sink, token: CancelToken) -> Tool:
+def _gathered(
+    spec: ToolSpec, bundle: BundleReader, signer: Signer | None, sink: Sink, token: CancelToken
+) -> Tool:
     if spec.targets and own_program.is_one_file():
         raise UsageError(
             "this airgap-tui is one file, and carries itself",
@@ -178,11 +184,14 @@ def _gathered(spec: ToolSpec, bundle: BundleReader, sink: Sink, token: CancelTok
     wheels: Mapping[Target, tuple[Path, ...]] = {}
     if targets:
         cache = WheelCache()
-        if not spec.required and _is_offline(bundle) and cache.lacking(targets):
-            raise NotFound(
-                "its wheels are not here, and on the offline side none are fetched",
-                hint="--tool-for all fetches them nevertheless.",
-            )
+        if cache.lacking(targets):
+            if not spec.required and _is_offline(bundle):
+                raise NotFound(
+                    "its wheels are not here, and on the offline side none are fetched",
+                    hint="--tool-for all fetches them nevertheless.",
+                )
+            if signer is not None:
+                signer.make_ready()
         wheels = cache.fetch(targets, sink, token)
     chosen = tuple(executables[machine] for machine in sorted(executables))
     return Tool(chosen, wheels, sums_of(tool_files(chosen, wheels), token.check))

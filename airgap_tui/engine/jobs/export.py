@@ -16,6 +16,7 @@ from airgap_tui.engine.bundle.carried_tool import CarriedTool
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.seal import sealing
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
+from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
 from airgap_tui.engine.bundle.volumes.medium import Form, Medium
 from airgap_tui.engine.bundle.volumes.plan import plan_volumes
 from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet
@@ -44,7 +45,7 @@ from airgap_tui.engine.jobs.export_spec import (
 from airgap_tui.engine.jobs.exporting import Exporting
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import write_sheets
-from airgap_tui.engine.jobs.sign import check_carried, signature_to_carry
+from airgap_tui.engine.jobs.sign import check_carried, make_ready, signature_to_carry, signing
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +95,20 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     started = time.monotonic()
     check(spec)
     medium = medium_of(spec)
-    tool = _make_ready(spec, sink, token)
-    with to_carry(spec, sink, token) as carrying:
-        result = _write(spec, medium, carrying, tool, started, sink, token)
+    # What is left out makes another bundle of it, which is signed besides.
+    with signing(spec.key, sink, token, most=2 if spec.have or spec.codes else 1) as signer:
+        tool = _make_ready(spec, signer, sink, token)
+        with to_carry(spec, signer, sink, token) as carrying:
+            result = _write(spec, medium, carrying, tool, started, sink, token)
     sink(JobFinished("export", result.exit_code))
     return result
 
 
 @contextmanager
 def to_carry(
-    spec: ExportSpec, sink: Sink, token: CancelToken, *, sign: bool = True
+    spec: ExportSpec, signer: Signer | None, sink: Sink, token: CancelToken
 ) -> Iterator[Carrying]:
-    """The bundle, less what the offline side has; signed anew then, but for `sign` False.
+    """The bundle, less what the offline side has; signed anew then, where there is a `signer`.
 
     Raises as `without_known` does, `UsageError` and `SignatureRefused`."""
     bundle = BundleReader.open(spec.bundle)
@@ -118,7 +121,7 @@ def to_carry(
     # Few leave out what another side has, and the others need not import what that takes.
     from airgap_tui.engine.jobs.lean import without_known
 
-    with without_known(bundle, spec, sink, token, sign=sign) as lean:
+    with without_known(bundle, spec, signer, sink, token) as lean:
         yield lean
 
 
@@ -160,23 +163,26 @@ def _write(
     )
 
 
-def _make_ready(spec: ExportSpec, sink: Sink, token: CancelToken) -> CarriedTool | None:
+def _make_ready(
+    spec: ExportSpec, signer: Signer | None, sink: Sink, token: CancelToken
+) -> CarriedTool | None:
     """Put the tool into the bundle, and sign that; the tool that goes onto the media."""
     changes = spec.tool is not None and not spec.again and spec.bundle.is_dir()
-    if not changes and spec.key is None:
+    if not changes and signer is None:
         return None if spec.tool is None else carried(BundleReader.open(spec.bundle))
     try:
         with sealing(spec.bundle, "export") as seal:
             tool = None
+            if signer is not None:
+                make_ready(seal, signer, spec.settings, token)
             if changes and spec.tool is not None:
-                signing = spec.key is not None
-                tool = settle(seal, spec.tool, spec.settings, sink, token, signing=signing)
-            if spec.key is not None:
-                signature_to_carry(seal, spec.key, spec.settings, sink, token)
+                tool = settle(seal, spec.tool, spec.settings, sink, token, signer=signer)
+            if signer is not None:
+                signature_to_carry(seal, signer, spec.settings, token)
             return tool if changes or spec.tool is None else carried(seal.bundle)
     except EnvironmentFailure as error:
         optional = spec.tool is not None and not spec.tool.required
-        if spec.key is not None or not optional or isinstance(error, (BundleLocked, NotFound)):
+        if signer is not None or not optional or isinstance(error, (BundleLocked, NotFound)):
             raise
         leave_out(error.message, sink)
         return None

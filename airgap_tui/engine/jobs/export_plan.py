@@ -101,7 +101,7 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportPlan:
     is to sign is not asked: its signature is some bytes more on every volume. The tool counts where
     it is in the bundle; else it comes on top."""
     check(spec)
-    with to_carry(spec, sink, token, sign=False) as carrying:
+    with to_carry(spec, None, sink, token) as carrying:
         return _plan(spec, carrying, token)
 
 

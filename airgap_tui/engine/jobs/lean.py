@@ -25,6 +25,7 @@ from airgap_tui.engine.bundle.signatures.signed_bundle import (
     allowed_signers,
     check,
 )
+from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import UsageError
 from airgap_tui.engine.events import Note, Sink
@@ -63,15 +64,19 @@ class _Lean(StoredFiles):
 
 @contextlib.contextmanager
 def without_known(
-    whole: BundleReader, spec: ExportSpec, sink: Sink, token: CancelToken, *, sign: bool
+    whole: BundleReader,
+    spec: ExportSpec,
+    signer: Signer | None,
+    sink: Sink,
+    token: CancelToken,
 ) -> Iterator[Carrying]:
     """The bundle less what receipts and delivery codes say that the offline side has.
 
-    Raises as `known_of` and, with `sign`, `ssh_signature.sign` do, and `UsageError` for a signed
+    Raises as `known_of` and, with a `signer`, that does, and `UsageError` for a signed
     bundle without a key to sign anew with.
     """
-    storage, settings, key = whole.storage, spec.settings, spec.key
-    if key is None and any(storage.extent(name) is not None for name in layout.SIGNATURES):
+    storage, settings = whole.storage, spec.settings
+    if spec.key is None and any(storage.extent(name) is not None for name in layout.SIGNATURES):
         raise UsageError(
             f"{storage.location} is signed as a whole, and --have leaves out a part of it",
             hint="Name the key with --sign: what is carried is signed again, the bundle stays.",
@@ -92,8 +97,8 @@ def without_known(
     content = inventory.format()
     made = {layout.INVENTORY: content}
     signature = Signature()
-    if key is not None and sign:
-        signature, made[layout.SSH_SIGNATURE] = _signed(content, key, settings, sink, token)
+    if signer is not None:
+        signature, made[layout.SSH_SIGNATURE] = _signed(content, signer, settings, token)
     hidden = {layout.blob_path(digest) for digest in left_out} | set(layout.SIGNATURES)
     with writing(settings.state_dir, STATE_REMEDY):
         settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -108,20 +113,20 @@ def without_known(
 
 
 def _signed(
-    content: bytes, key: Path, settings: Settings, sink: Sink, token: CancelToken
+    content: bytes, signer: Signer, settings: Settings, token: CancelToken
 ) -> tuple[Signature, bytes]:
     """The signature of an earlier run, where this key made one of the same content: an ECDSA key
     and one in hardware never make the same again, and then an export that was stopped would go on
     with volumes of another set."""
     allowed = allowed_signers(settings.trust)
-    fingerprint = ssh_signature.fingerprint_of_key(key, token)
+    fingerprint = ssh_signature.fingerprint_of_key(signer.key, token)
     kept = settings.state_dir / _SIGNED / f"{Digest.of(fingerprint.encode() + content).hex}.sig"
     with contextlib.suppress(OSError):
         proof = read_note(kept, MAX_SIGNATURE_BYTES)
         found = check(content, proof, allowed, token)
         if found.standing in (Standing.GOOD, Standing.UNKNOWN_KEY):
             return found, proof
-    proof = ssh_signature.sign(content, key, token, lambda line: sink(Note(line)))
+    proof = signer.sign(content)
     with writing(settings.state_dir, STATE_REMEDY):
         kept.parent.mkdir(parents=True, exist_ok=True)
     replace_file(kept, proof, kept.with_name(f".{kept.name}.new"))

@@ -15,9 +15,9 @@ from airgap_tui.engine.bundle.durable import replace_file, writing
 from airgap_tui.engine.bundle.inventory import SIGNATURE, Item, now
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Receipt, Received
-from airgap_tui.engine.bundle.signatures import ssh_signature
 from airgap_tui.engine.bundle.signatures.signature import Signature
 from airgap_tui.engine.bundle.signatures.signed_bundle import allowed_signers, check
+from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AirgapError, NotFound, TemporaryFailure, UsageError
@@ -26,6 +26,7 @@ from airgap_tui.engine.jobs.carried import base_of, images_of, only
 from airgap_tui.engine.jobs.in_parallel import in_parallel
 from airgap_tui.engine.jobs.known import receipt_for
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
+from airgap_tui.engine.jobs.sign import signing
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.quantities import count
@@ -91,6 +92,23 @@ def run(
     if spec.registry is not None and spec.code:
         raise UsageError("a delivery code and a registry cannot both be asked")
     bundle = BundleReader.open(spec.bundle)
+    with signing(spec.key, sink, token) as signer:
+        if signer is not None:
+            signer.make_ready()
+        result = _receipt(spec, bundle, signer, started, credentials, sink, token)
+    sink(JobFinished("receipt", result.exit_code))
+    return result
+
+
+def _receipt(
+    spec: ReceiptsSpec,
+    bundle: BundleReader,
+    signer: Signer | None,
+    started: float,
+    credentials: CredentialStore | None,
+    sink: Sink,
+    token: CancelToken,
+) -> ReceiptsResult:
     items = [i for i in bundle.items if i.kind != SIGNATURE]
     sink(JobStarted("receipt", str(spec.bundle), tuple(item.name for item in items)))
     if spec.registry is not None:
@@ -101,8 +119,8 @@ def run(
         receipt = _of_bundle(spec, bundle, token)
     receipt = replace(receipt, wanted=_wanted(spec, items, sink, token))
     results = _results(items, receipt, sink)
-    signature = _write(spec, receipt, sink, token)
-    result = ReceiptsResult(
+    signature = _write(spec, receipt, signer, sink, token)
+    return ReceiptsResult(
         results,
         spec.output,
         len(receipt.digests),
@@ -110,8 +128,6 @@ def run(
         time.monotonic() - started,
         receipt.wanted,
     )
-    sink(JobFinished("receipt", result.exit_code))
-    return result
 
 
 def _wanted(
@@ -219,12 +235,12 @@ def _results(items: Sequence[Item], receipt: Receipt, sink: Sink) -> tuple[ItemR
     return tuple(results)
 
 
-def _write(spec: ReceiptsSpec, receipt: Receipt, sink: Sink, token: CancelToken) -> Signature:
+def _write(
+    spec: ReceiptsSpec, receipt: Receipt, signer: Signer | None, sink: Sink, token: CancelToken
+) -> Signature:
     content, path = receipt.format(), spec.output
     beside = path.with_name(f"{path.name}.sig")
-    made = b""
-    if spec.key is not None:
-        made = ssh_signature.sign(content, spec.key, token, lambda line: sink(Note(line)))
+    made = b"" if signer is None else signer.sign(content)
     with writing(path):
         beside.unlink(missing_ok=True)
     replace_file(path, content, path.with_name(f".{path.name}.new"))

@@ -19,6 +19,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.room import mount_point
 from airgap_tui.engine.bundle.seal import Seal, sealing
 from airgap_tui.engine.bundle.signatures.signature import Signature
+from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
 from airgap_tui.engine.bundle.tool_writer import remove_tool
 from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.bundle.volumes.start_here import Place, start_here
@@ -37,7 +38,7 @@ from airgap_tui.engine.jobs.carried import record
 from airgap_tui.engine.jobs.carry import ToolSpec, settle
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import check_sheets, write_sheets
-from airgap_tui.engine.jobs.sign import signature_to_carry
+from airgap_tui.engine.jobs.sign import make_ready, signature_to_carry, signing
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings
@@ -86,17 +87,19 @@ class SealResult:
 
 
 def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
-    """Seal a bundle. Raises as `sealing` and `sign` do, `ContentMismatch` where files of a finished
-    item are not there, and `SignatureRefused` where a signature is there that is not of it."""
+    """Seal a bundle. Raises as `sealing` and `Signer` do, `ContentMismatch` where files of a
+    finished item are not there, and `SignatureRefused` for a signature that is not of it."""
     started = time.monotonic()
     check_sheets(spec.sheets)
-    with sealing(spec.bundle, "seal") as seal:
+    with signing(spec.key, sink, token) as signer, sealing(spec.bundle, "seal") as seal:
+        if signer is not None:
+            make_ready(seal, signer, spec.settings, token)
         names = tuple(item.name for item in seal.bundle.items)
         sink(JobStarted("seal", str(spec.bundle), names))
         items = _items(seal.bundle, sink, token)
         seal.write_names()
-        tool = _tool(spec, seal, sink, token)
-        signature = signature_to_carry(seal, spec.key, spec.settings, sink, token)
+        tool = _tool(spec, seal, signer, sink, token)
+        signature = signature_to_carry(seal, signer, spec.settings, token)
         content = sum(size for _name, size in seal.bundle.storage.names(layout.BLOBS))
         changed = _notes(seal, signature, content, tool is not None, token)
         token.check()
@@ -118,10 +121,11 @@ def run(spec: SealSpec, sink: Sink, token: CancelToken) -> SealResult:
     return result
 
 
-def _tool(spec: SealSpec, seal: Seal, sink: Sink, token: CancelToken) -> CarriedTool | None:
+def _tool(
+    spec: SealSpec, seal: Seal, signer: Signer | None, sink: Sink, token: CancelToken
+) -> CarriedTool | None:
     if spec.tool is not None:
-        signing = spec.key is not None
-        return settle(seal, spec.tool, spec.settings, sink, token, signing=signing)
+        return settle(seal, spec.tool, spec.settings, sink, token, signer=signer)
     if remove_tool(seal):
         sink(Note("airgap-tui itself is taken out of the bundle"))
     return None

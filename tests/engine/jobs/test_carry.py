@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,18 @@ from airgap_tui.engine import own_program
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Standing
+from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.carry.target import parse_targets
 from airgap_tui.engine.errors import EnvironmentFailure, Stopped, UsageError
 from airgap_tui.engine.events import Note, discard
-from airgap_tui.engine.jobs import export, importing, seal, sign, verify
+from airgap_tui.engine.jobs import export, importing, receipts, seal, sign, verify
 from airgap_tui.engine.jobs.carry import ToolSpec
 from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportSpec
+from airgap_tui.engine.jobs.receipts import ReceiptsSpec
 from airgap_tui.engine.jobs.seal import SealSpec
 from airgap_tui.engine.jobs.serial import from_json, to_json
 from airgap_tui.engine.jobs.sign import SignSpec
@@ -34,7 +37,7 @@ from tests.conftest import EventLog
 from tests.engine.bundle.sample_source import save
 from tests.engine.carry.test_executable import elf
 from tests.images import build_image, layer
-from tests.signing import Key, make_key
+from tests.signing import Key, answering, make_key
 from tests.wheels import Index, small_index
 
 TOKEN = CancelToken()
@@ -217,6 +220,53 @@ def test_a_signature_covers_it(bundle: Path, index: Index, key: Key, tmp_path: P
     assert "which the signature covers" in " ".join(
         (volume / layout.START_HERE).read_text().split()
     )
+
+
+def prepared(verb: str, bundle: Path, medium: Path, key: Path) -> Callable[[], object]:
+    """A job that signs the bundle, or what goes onto the medium."""
+    if verb == "seal":
+        return lambda: seal.run(SealSpec(bundle, key, tool=USUAL), discard, TOKEN)
+    have: tuple[Path, ...] = ()
+    if verb == "update":
+        have = (bundle.parent / "receipt.json",)
+        receipts.run(ReceiptsSpec(bundle, have[0]), discard, TOKEN)
+    return lambda: run_export(bundle, medium, key=key, have=have)
+
+
+@pytest.mark.parametrize("verb", ["seal", "export", "update"])
+def test_the_passphrase_is_asked_for_before_anything_is_fetched(
+    bundle: Path, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    key, cache, medium = make_key(tmp_path / "id", passphrase="test"), tmp_path / "cache", "medium"
+    run = prepared(verb, bundle, tmp_path / medium, key.file)
+    shutil.rmtree(cache)
+    there = f"ls -d {cache} {tmp_path / medium} {bundle / layout.TOOL} 2>/dev/null; echo asked"
+    asked = answering("test", tmp_path, monkeypatch, there)
+    run()
+    assert asked.read_text() == "asked\n"
+    signed = BundleReader.open(bundle if verb == "seal" else next((tmp_path / medium).iterdir()))
+    assert signed.inventory.carried is not None
+    found = signature_of(signed, Trust(), TOKEN)
+    assert (found.standing, found.fingerprint) == (Standing.UNKNOWN_KEY, key.fingerprint)
+    run()
+    assert asked.read_text() == "asked\n"
+
+
+@pytest.mark.parametrize("verb", ["seal", "export", "update"])
+def test_a_wrong_passphrase_is_told_before_any_work(
+    bundle: Path, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    key, medium = make_key(tmp_path / "id", passphrase="test"), tmp_path / "medium"
+    run = prepared(verb, bundle, medium, key.file)
+    answering("wrong", tmp_path, monkeypatch)
+    shutil.rmtree(tmp_path / "cache")
+    before = {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
+    with pytest.raises(EnvironmentFailure, match="incorrect passphrase"):
+        run()
+    assert {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()} == before
+    assert not medium.exists() and not (tmp_path / "cache").exists()
 
 
 def test_a_bundle_that_is_signed_without_it_keeps_its_signature(

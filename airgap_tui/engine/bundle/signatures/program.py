@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from airgap_tui.engine.cancel import CancelToken
@@ -51,6 +52,68 @@ class Memory:
         return f"/proc/self/fd/{self.descriptor}"
 
 
+class Running:
+    """A program under way, killed with `close`; `lines` are those of its stderr until now."""
+
+    def __init__(
+        self, command: Sequence[str], stdin: bytes, *, descriptors: Sequence[int] = ()
+    ) -> None:
+        """Raises `NotFound` where it is not installed, and `EnvironmentFailure`."""
+        self._name = command[0]
+        self.lines: list[str] = []
+        with ExitStack() as stack:
+            given, self._taken = Memory(stdin, stack), Memory(b"", stack)
+            environment = {k: v for k, v in os.environ.items() if k in _NEEDED}
+            try:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=given.descriptor,
+                    stdout=self._taken.descriptor,
+                    stderr=subprocess.PIPE,
+                    pass_fds=descriptors,
+                    env={**environment, "LC_ALL": "C"},
+                )
+            except FileNotFoundError:
+                raise NotFound(f"{self._name} is not installed") from None
+            except OSError as error:
+                raise EnvironmentFailure(f"{self._name} cannot be run: {error.strerror}") from None
+            self._stack = stack.pop_all()
+        self._listener = threading.Thread(
+            target=_listen, args=(self._process, self.lines), name=self._name, daemon=True
+        )
+        self._listener.start()
+
+    def wait(self, met: Callable[[], bool], seconds: float, token: CancelToken) -> bool:
+        """Return when something is so, or the program has ended; whether it is so.
+
+        Raises `EnvironmentFailure` where that takes longer, and `Stopped`."""
+        end = time.monotonic() + seconds
+        while not met():
+            try:
+                self._process.wait(_POLL)
+                self._listener.join(timeout=5)
+                if not met():
+                    token.check()  # a Ctrl-C reaches it as well
+                    return False
+            except subprocess.TimeoutExpired:
+                token.check()
+            if time.monotonic() >= end:
+                raise EnvironmentFailure(f"{self._name} did not end within {seconds:.0f} s")
+        return True
+
+    def ended(self, seconds: float, token: CancelToken) -> Ran:
+        """How it ended. Raises as `wait`."""
+        self.wait(lambda: False, seconds, token)
+        output = os.pread(self._taken.descriptor, _MOST_OUTPUT, 0)
+        return Ran(self._process.returncode, output, "\n".join(self.lines))
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._listener.join(timeout=5)
+        self._stack.close()
+
+
 def run(
     command: Sequence[str],
     stdin: bytes,
@@ -58,60 +121,18 @@ def run(
     *,
     files: Sequence[Memory] = (),
     seconds: float = 60.0,
-    say: Callable[[str], None] = lambda _line: None,
 ) -> Ran:
-    """Run a program to its end; `say` hears each line of its stderr as it comes.
+    """Run a program to its end.
 
     Raises `NotFound` where it is not installed, `EnvironmentFailure` where it takes longer, and
     `Stopped`.
     """
-    with ExitStack() as stack:
-        given, taken = Memory(stdin, stack), Memory(b"", stack)
-        environment = {k: v for k, v in os.environ.items() if k in _NEEDED}
-        try:
-            process = subprocess.Popen(
-                list(command),
-                stdin=given.descriptor,
-                stdout=taken.descriptor,
-                stderr=subprocess.PIPE,
-                pass_fds=[file.descriptor for file in files],
-                env={**environment, "LC_ALL": "C"},
-            )
-        except FileNotFoundError:
-            raise NotFound(f"{command[0]} is not installed") from None
-        except OSError as error:
-            raise EnvironmentFailure(f"{command[0]} cannot be run: {error.strerror}") from None
-        lines: list[str] = []
-        listener = threading.Thread(
-            target=_listen, args=(process, lines, say), name=command[0], daemon=True
-        )
-        listener.start()
-        try:
-            _wait(process, command[0], seconds, token)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        finally:
-            listener.join(timeout=5)
-        output = os.pread(taken.descriptor, _MOST_OUTPUT, 0)
-        return Ran(process.returncode, output, "\n".join(lines))
+    descriptors = [file.descriptor for file in files]
+    with closing(Running(command, stdin, descriptors=descriptors)) as running:
+        return running.ended(seconds, token)
 
 
-def _wait(process: subprocess.Popen[bytes], name: str, seconds: float, token: CancelToken) -> None:
-    waited = 0.0
-    while True:
-        try:
-            process.wait(_POLL)
-            return
-        except subprocess.TimeoutExpired:
-            token.check()
-            waited += _POLL
-        if waited >= seconds:
-            raise EnvironmentFailure(f"{name} did not end within {seconds:.0f} s")
-
-
-def _listen(process: subprocess.Popen[bytes], lines: list[str], say: Callable[[str], None]) -> None:
+def _listen(process: subprocess.Popen[bytes], lines: list[str]) -> None:
     assert process.stderr is not None  # noqa: S101 - it was asked for
     size = 0
     with process.stderr as stderr:
@@ -120,4 +141,3 @@ def _listen(process: subprocess.Popen[bytes], lines: list[str], say: Callable[[s
             size += len(raw)
             if line and size <= _MOST_OUTPUT:
                 lines.append(line)
-                say(line)

@@ -1,5 +1,5 @@
-"""SSH signatures (OpenSSH's PROTOCOL.sshsig) through `ssh-keygen -Y`: keys in files, in an agent
-and in hardware, made and checked alike.
+"""SSH signatures (OpenSSH's PROTOCOL.sshsig), checked with `ssh-keygen -Y`: of keys in files, in an
+agent and in hardware alike.
 
 `ssh-keygen` exits with 255 for every kind of failure, so what is wrong is found by asking it three
 times: is the signature one of this content, whose key is it, and does that key count here.
@@ -12,62 +12,21 @@ import binascii
 import hashlib
 import re
 import struct
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from airgap_tui.engine.bundle.signatures import program
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import EnvironmentFailure, NotFound
 from airgap_tui.engine.plain_text import harmless
 
 NAMESPACE = "airgap-tui"
 HEAD = b"-----BEGIN SSH SIGNATURE-----"
-_TAIL = b"-----END SSH SIGNATURE-----"
+TAIL = b"-----END SSH SIGNATURE-----"
 _MAGIC = b"SSHSIG"
 _GOOD = re.compile(rb'Good "[^"]*" signature with \S+ key (SHA256:[A-Za-z0-9+/]{43})')
 _FINGERPRINT = re.compile(rb"SHA256:[A-Za-z0-9+/]{43}")
-_FOR_A_PERSON = 300.0
-"""Seconds for a passphrase to be typed or a hardware key to be touched."""
 _MOST_ENTRIES = 64
-_HINTS = (
-    ("incorrect passphrase", "Load the key with ssh-add, and name its .pub file."),
-    ("agent", "Start an agent, load the key with ssh-add, and name its .pub file."),
-    ("too open", "Make it readable for you only: chmod 600."),
-    ("invalid format", "Name a private key of OpenSSH, or the .pub file of one in the agent."),
-    ("unknown option", "Signing needs OpenSSH 8.2 or newer."),
-)
-
-
-def sign(
-    content: bytes,
-    key: Path,
-    token: CancelToken,
-    say: Callable[[str], None] = lambda _line: None,
-) -> bytes:
-    """The signature of some content, armoured. `key` is a private key, or the public one of a key
-    in the agent; `say` hears what a person has to do, such as touching a hardware key.
-
-    Raises `NotFound` where the key or `ssh-keygen` is not there, and `EnvironmentFailure`.
-    """
-    if not key.is_file():
-        raise NotFound(
-            f"there is no key {key}",
-            hint="Name a private key, or the .pub file of a key in the agent.",
-        )
-
-    def heard(line: str) -> None:
-        if line.startswith("Confirm user presence"):
-            say(f"{harmless(line)}: touch it")
-
-    # From stdin to stdout: with a file name it asks before it replaces a signature, and signs
-    # nothing where there is nobody to answer.
-    command = ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", str(key.absolute())]
-    ran = program.run(command, content, token, seconds=_FOR_A_PERSON, say=heard)
-    if ran.code != 0 or not ran.stdout.startswith(HEAD):
-        raise _failure(key, ran.stderr)
-    return ran.stdout
 
 
 def check(
@@ -120,7 +79,7 @@ def check(
 
 def _public_key(signature: bytes) -> bytes | None:
     """The key inside a signature (PROTOCOL.sshsig, section 2); None where this is none."""
-    begin, end = signature.find(HEAD), signature.find(_TAIL)
+    begin, end = signature.find(HEAD), signature.find(TAIL)
     if begin < 0 or end < begin:
         return None
     try:
@@ -171,11 +130,3 @@ def _reason(stderr: str) -> str:
     if "not permitted" in stderr:
         return "it may not sign for airgap-tui"
     return ""
-
-
-def _failure(key: Path, stderr: str) -> EnvironmentFailure:
-    lines = [line for line in stderr.splitlines() if not line.startswith(("Signing", "@@@"))]
-    said = " ".join(lines).lower()
-    hint = next((hint for text, hint in _HINTS if text in said), "")
-    reason = harmless(lines[-1])[:200] if lines else "ssh-keygen said nothing"
-    return EnvironmentFailure(f"{key} cannot sign: {reason}", hint=hint)

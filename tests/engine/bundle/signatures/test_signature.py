@@ -24,7 +24,7 @@ from airgap_tui.engine.settings import Trust
 from tests.engine.bundle.sample_source import save
 from tests.images import build_image, layer
 from tests.services import short_directory
-from tests.signing import NAME, Key, agent, gpg, gpg_home, make_key
+from tests.signing import NAME, Key, agent, gpg, gpg_home, make_key, sign
 
 TOKEN = CancelToken()
 CONTENT = b'{"schemaVersion": 1}\n'
@@ -43,7 +43,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Key:
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
 def test_a_key_of_any_kind_signs_and_is_known_again(tmp_path: Path, kind: str) -> None:
     key = make_key(tmp_path / "id", kind)
-    made = ssh_signature.sign(CONTENT, key.file, TOKEN)
+    made = sign(CONTENT, key.file)
     found = check(CONTENT, made, key.allowed(tmp_path / "allowed"), TOKEN)
     assert found == Signature(Standing.GOOD, "ssh", NAME, key.fingerprint)
     assert found.sentence == f"Good: signed by {NAME}, trusted on this machine"
@@ -51,8 +51,8 @@ def test_a_key_of_any_kind_signs_and_is_known_again(tmp_path: Path, kind: str) -
 
 def test_four_outcomes_are_four_sentences(tmp_path: Path, key: Key, other: Key) -> None:
     allowed = key.allowed(tmp_path / "allowed")
-    made = ssh_signature.sign(CONTENT, key.file, TOKEN)
-    foreign = ssh_signature.sign(CONTENT, other.file, TOKEN)
+    made = sign(CONTENT, key.file)
+    foreign = sign(CONTENT, other.file)
     good = check(CONTENT, made, allowed, TOKEN)
     unknown = check(CONTENT, foreign, allowed, TOKEN)
     altered = check(CONTENT + b" ", made, allowed, TOKEN)
@@ -66,7 +66,7 @@ def test_four_outcomes_are_four_sentences(tmp_path: Path, key: Key, other: Key) 
 
 
 def test_without_a_list_every_key_is_unknown_and_what_was_altered_still_is(key: Key) -> None:
-    made = ssh_signature.sign(CONTENT, key.file, TOKEN)
+    made = sign(CONTENT, key.file)
     assert check(CONTENT, made, None, TOKEN).standing is Standing.UNKNOWN_KEY
     altered = check(b"other", made, None, TOKEN)
     assert altered.standing is Standing.ALTERED
@@ -74,7 +74,7 @@ def test_without_a_list_every_key_is_unknown_and_what_was_altered_still_is(key: 
 
 
 def test_every_line_of_the_list_is_tried_and_its_conditions_hold(tmp_path: Path, key: Key) -> None:
-    made = ssh_signature.sign(CONTENT, key.file, TOKEN)
+    made = sign(CONTENT, key.file)
     for options, name in (
         ('valid-before="20200101"', "expired"),
         ('namespaces="git"', "may not sign"),
@@ -105,14 +105,14 @@ def test_a_key_in_an_agent_signs_by_its_public_half(
     key = make_key(tmp_path / "id", passphrase="only the agent knows")
     public = tmp_path / "elsewhere.pub"
     with pytest.raises(EnvironmentFailure):
-        ssh_signature.sign(CONTENT, key.public, TOKEN)
+        sign(CONTENT, key.public)
     locked = Key(key.file)
     private = make_key(tmp_path / "open")
     public.write_bytes(private.public.read_bytes())
     with agent(private) as socket:
         monkeypatch.setenv("SSH_AUTH_SOCK", socket)
         private.file.unlink()
-        made = ssh_signature.sign(CONTENT, public, TOKEN)
+        made = sign(CONTENT, public)
     allowed = private.allowed(tmp_path / "allowed")
     assert check(CONTENT, made, allowed, TOKEN).standing is Standing.GOOD
     assert locked.file.exists()
@@ -120,12 +120,12 @@ def test_a_key_in_an_agent_signs_by_its_public_half(
 
 def test_a_key_that_cannot_sign_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there is no key"):
-        ssh_signature.sign(CONTENT, tmp_path / "none", TOKEN)
+        sign(CONTENT, tmp_path / "none")
     garbage = tmp_path / "garbage"
     garbage.write_text("no key\n")
     garbage.chmod(0o600)
     with pytest.raises(EnvironmentFailure, match="garbage cannot sign"):
-        ssh_signature.sign(CONTENT, garbage, TOKEN)
+        sign(CONTENT, garbage)
 
 
 def test_no_key_of_ours_is_in_the_environment_of_a_child(
@@ -138,14 +138,14 @@ def test_no_key_of_ours_is_in_the_environment_of_a_child(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("NGC_API_KEY", "fake-key-of-a-registry")
-    ssh_signature.sign(CONTENT, key.file, TOKEN)
+    sign(CONTENT, key.file)
     assert "fake-key-of-a-registry" not in seen.read_text()
 
 
 def test_a_machine_without_ssh_keygen_says_so(
     monkeypatch: pytest.MonkeyPatch, key: Key, tmp_path: Path
 ) -> None:
-    made = ssh_signature.sign(CONTENT, key.file, TOKEN)
+    made = sign(CONTENT, key.file)
     monkeypatch.setenv("PATH", str(tmp_path))
     found = check(CONTENT, made, None, TOKEN)
     assert found.standing is Standing.UNCHECKED
@@ -212,7 +212,7 @@ def test_gpg_has_the_same_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def signed_bundle(path: Path, key: Key) -> Path:
     save(path, [build_image("team/app:1", [layer("signed")])])
     content = (path / layout.INVENTORY).read_bytes()
-    made = ssh_signature.sign(content, key.file, TOKEN)
+    made = sign(content, key.file)
     (path / layout.SSH_SIGNATURE).write_bytes(made)
     return path
 
@@ -269,7 +269,7 @@ def test_private_keys_stay_private(key: Key) -> None:
     key.file.chmod(0o644)
     try:
         with pytest.raises(EnvironmentFailure) as refused:
-            ssh_signature.sign(CONTENT, key.file, TOKEN)
+            sign(CONTENT, key.file)
         assert "chmod 600" in refused.value.hint
     finally:
         key.file.chmod(0o600)

@@ -9,7 +9,7 @@ import pytest
 from airgap_tui.engine.bundle.signatures import signing_keys, ssh_signature
 from airgap_tui.engine.cancel import CancelToken
 from tests.services import run_program, short_directory
-from tests.signing import NAME, Key, agent, make_key
+from tests.signing import NAME, Key, agent, make_key, sign
 
 TOKEN = CancelToken()
 
@@ -34,7 +34,7 @@ def test_the_agents_keys_sign_by_their_public_files(
         assert made.is_relative_to(tmp_path / "state")
         key.file.unlink()
         assert signing_keys.why_not(made, TOKEN) == ""
-        assert ssh_signature.sign(b"content", made, TOKEN).startswith(ssh_signature.HEAD)
+        assert sign(b"content", made).startswith(ssh_signature.HEAD)
         (tmp_path / ".ssh").mkdir()
         own = tmp_path / ".ssh" / "id.pub"
         own.write_text(key.public.read_text())
@@ -53,13 +53,13 @@ def test_a_locked_key_signs_once_it_is_in_the_agent(
         assert signing_keys.why_not(locked.file, TOKEN) == "It has a passphrase: ssh-add it first"
         monkeypatch.setenv("SSH_AUTH_SOCK", socket)
         assert signing_keys.why_not(locked.file, TOKEN) == ""
-        assert ssh_signature.sign(b"content", locked.file, TOKEN).startswith(ssh_signature.HEAD)
+        assert sign(b"content", locked.file).startswith(ssh_signature.HEAD)
 
 
 def test_the_private_file_beside_a_public_one_will_do(tmp_path: Path) -> None:
     key, locked = make_key(tmp_path / "id"), make_key(tmp_path / "locked", passphrase="correct")
     assert signing_keys.why_not(key.public, TOKEN) == ""
-    assert ssh_signature.sign(b"content", key.public, TOKEN).startswith(ssh_signature.HEAD)
+    assert sign(b"content", key.public).startswith(ssh_signature.HEAD)
     assert "passphrase" in signing_keys.why_not(locked.public, TOKEN)
 
 
