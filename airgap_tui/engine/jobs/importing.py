@@ -200,7 +200,7 @@ class _Import:
             sink(Note(text, Level.WARNING))
         self.left_out = take_over(reader, writer, sink, self._token)
         lacking = find_lacking(reader, self.volumes, writer, self._token)
-        check_room(lacking.bytes, reader, spec.bundle, sink, force=spec.force)
+        check_room(lacking.room, reader, spec.bundle, sink, force=spec.force)
         self._announce(lacking)
         self.taking.take(lacking, spec.settings.transfers)
         self._record_layers()

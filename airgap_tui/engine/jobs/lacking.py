@@ -46,16 +46,14 @@ class LackingPiece:
 @dataclass(frozen=True, slots=True)
 class Lacking:
     """`needs` is what the items on the media need; `blobs` are the sizes of what is taken whole.
-    `refused` is what cannot be taken, and why: a link, or more bytes than anything says of it."""
+    `room` in bytes is what that takes besides what is on the disk of it by now. `refused` is what
+    cannot be taken, and why: a link, or more bytes than anything says of it."""
 
     needs: Mapping[Digest, Need]
     blobs: Mapping[Digest, int]
     pieces: tuple[LackingPiece, ...]
     refused: Mapping[Digest, AirgapError]
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.blobs.values()) + sum(piece.size for piece in self.pieces)
+    room: int
 
 
 def as_it_is(writer: BundleWriter) -> BundleReader:
@@ -71,6 +69,8 @@ def find_lacking(
     what items need, so all that is listed is taken."""
     needs = needs_of(reader, token)
     every = volumes is not None and bool(volumes.missing)
+    store = PieceStore(writer.path)
+    begun = begun_in_pieces(volumes, store)
     blobs: dict[Digest, int] = {}
     refused: dict[Digest, AirgapError] = {}
     for name, size in reader.storage.names(f"{layout.BLOBS}/"):
@@ -81,26 +81,53 @@ def find_lacking(
         if need is not None and size > need.longest:
             text = f"{digest} has {size} bytes, and nothing says more than {need.longest}"
             refused[digest] = ContentMismatch(text)
-        elif not writer.holds(digest, size, token):
+        elif digest not in begun and not writer.holds(digest, size, token):
             blobs[digest] = size
     for digest, need in needs.items():
         if need.present and need.problems and digest not in blobs:
             refused.setdefault(digest, MalformedContent(f"{digest}: {'; '.join(need.problems)}"))
-    pieces = () if volumes is None else _pieces(volumes, blobs, writer, token)
+    pieces = () if volumes is None else _pieces(volumes, blobs, writer, store, token)
     for piece in pieces:
         need = needs.get(piece.digest)
         if need is not None and piece.offset + piece.size > need.longest:
             text = f"{piece.media[0].label}: a piece of {piece.digest} lies beyond its end"
             refused[piece.digest] = ContentMismatch(text)
     pieces = tuple(piece for piece in pieces if piece.digest not in refused)
-    return Lacking(needs, blobs, pieces, refused)
+    return Lacking(needs, blobs, pieces, refused, room_for(writer.path, blobs, pieces))
+
+
+def begun_in_pieces(volumes: VolumeSet | None, store: PieceStore) -> frozenset[Digest]:
+    """The blobs that are on the media in pieces, some of which have come before: they go on so, and
+    only the other pieces take time and room."""
+    return frozenset() if volumes is None else volumes.joined.intersection(store.waiting())
+
+
+def room_for(bundle: Path, blobs: Mapping[Digest, int], pieces: Collection[LackingPiece]) -> int:
+    """Bytes that blobs and pieces still take on the disk of the kept bundle."""
+    store, to_come = PieceStore(bundle), dict.fromkeys((piece.digest for piece in pieces), 0)
+    for piece in pieces:
+        to_come[piece.digest] += piece.size
+    whole = (size - _begun(bundle / layout.partial_path(d)) for d, size in blobs.items())
+    cut = (size - store.begun(digest) for digest, size in to_come.items())
+    return sum(max(0, size) for size in (*whole, *cut))
+
+
+def _begun(partial: Path) -> int:
+    try:
+        return partial.lstat().st_size
+    except OSError:
+        return 0
 
 
 def _pieces(
-    volumes: VolumeSet, blobs: Mapping[Digest, int], writer: BundleWriter, token: CancelToken
+    volumes: VolumeSet,
+    blobs: Mapping[Digest, int],
+    writer: BundleWriter,
+    store: PieceStore,
+    token: CancelToken,
 ) -> tuple[LackingPiece, ...]:
     wanted = {d for d in volumes.cut if d not in blobs and not _is_stored(d, writer, token)}
-    return pieces_of(volumes, wanted, PieceStore(writer.path))
+    return pieces_of(volumes, wanted, store)
 
 
 def pieces_of(

@@ -3,7 +3,7 @@ volumes have been read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,13 @@ from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.events import ItemState
-from airgap_tui.engine.jobs.lacking import check_apart, shares_a_disk
+from airgap_tui.engine.jobs.lacking import (
+    begun_in_pieces,
+    check_apart,
+    pieces_of,
+    room_for,
+    shares_a_disk,
+)
 from airgap_tui.engine.jobs.media import find_bundles
 from airgap_tui.engine.jobs.sources import open_bundles
 from airgap_tui.engine.jobs.volumes_found import VolumesHere, volume_at
@@ -26,7 +32,7 @@ from airgap_tui.engine.jobs.volumes_found import VolumesHere, volume_at
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """`needed` are the bytes that the kept bundle lacks of what is on the media; `linked`: they
+    """`needed` are the bytes that are still to come from the media; `linked`: they
     need no room, as files are taken over on the same disk. `read` are the volumes that were read
     before, `complete` says that all images of the media are in the kept bundle, whole."""
 
@@ -69,11 +75,8 @@ def outlook(media: Sequence[Path], bundle: Path, token: CancelToken) -> Outlook:
     for reader in readers:
         check_apart(reader, bundle)
         token.check()
-        names = reader.storage.names(f"{layout.BLOBS}/")
-        needed += sum(size for name, size in names if kept.size(name) != size)
-        if reader.volumes is not None:
-            volumes = reader.volumes
-            needed += sum(_pieces(volumes, kept, bundle))
+        needed += _needed(reader, kept, bundle)
+        volumes = reader.volumes or volumes
     return Outlook(
         needed,
         Room.at(bundle).free,
@@ -109,19 +112,22 @@ def _read(volumes: VolumeSet, bundle: Path) -> tuple[int, ...]:
     return tuple(sorted(n for n in note.numbers() if n <= volumes.count))
 
 
-def _pieces(volumes: VolumeSet, kept: DirectoryStorage, bundle: Path) -> Iterator[int]:
-    """The sizes of pieces whose blob is neither here whole nor there, and that have not come."""
-    store, joined = PieceStore(bundle), volumes.joined
-    told: set[str] = set()
-    for medium in volumes.media:
-        for file in medium.volume.files:
-            piece = layout.piece_of_path(file.path)
-            if piece is None or piece[0] in joined or file.path in told:
-                continue
-            told.add(file.path)
-            there = kept.size(layout.blob_path(piece[0])) is not None
-            if not there and store.arrived(piece[0]).get(piece[1]) != file.size:
-                yield file.size
+def _needed(reader: BundleReader, kept: DirectoryStorage, bundle: Path) -> int:
+    """Bytes that the import would still write, as it counts them itself."""
+    volumes, store = reader.volumes, PieceStore(bundle)
+    begun = begun_in_pieces(volumes, store)
+    blobs = {
+        digest: size
+        for name, size in reader.storage.names(f"{layout.BLOBS}/")
+        if kept.size(name) != size
+        and (digest := layout.digest_of_path(name)) is not None
+        and digest not in begun
+    }
+    if volumes is None:
+        return room_for(bundle, blobs, ())
+    cut = volumes.cut - blobs.keys()
+    wanted = {digest for digest in cut if kept.size(layout.blob_path(digest)) is None}
+    return room_for(bundle, blobs, pieces_of(volumes, wanted, store))
 
 
 def _complete(readers: Sequence[BundleReader], bundle: Path) -> bool:

@@ -24,6 +24,7 @@ from airgap_tui.engine.events import BlobPlanned, BlobProgress, ItemState, disca
 from airgap_tui.engine.jobs import export, importing, prune, verify
 from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportResult, ImportSpec
+from airgap_tui.engine.jobs.outlook import outlook
 from airgap_tui.engine.jobs.prune import PruneSpec, RemoveSpec
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.reference import Reference
@@ -360,6 +361,56 @@ def test_too_little_room_is_told_before_anything_is_copied(
     with pytest.raises(NoRoom, match=r"to be imported, 1 kB free"):
         take(kept, *media)
     assert not list(kept.glob("blobs/*/*"))
+
+
+def sizes_on(*parts: tuple[Volume, Contents]) -> dict[str, int]:
+    """The blobs and pieces on volumes, each once."""
+    found = {
+        name: len(content) for _volume, contents in parts for name, content in contents.items()
+    }
+    return {name: size for name, size in found.items() if name.startswith(("blobs/", "pieces/"))}
+
+
+def test_only_what_is_still_to_come_needs_room(
+    bundle: Path,
+    parts: list[tuple[Volume, Contents]],
+    kept: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    media = [as_tar(tmp_path / "media", *part) for part in parts]
+    take(kept, media[0])
+    begun, here, every = kept / layout.PARTIAL, sizes_on(parts[0]), sizes_on(*parts)
+    whole = [name for name in every if name.startswith("blobs/") and name not in here]
+    needed = sum(size for name, size in every.items() if name in whole or name[0] == "p")
+    needed -= sum(file.stat().st_blocks * 512 for file in begun.glob("pieces-*"))
+    assert outlook(media, kept, CancelToken()).needed == needed
+    # A kill came in the middle of a blob, and in a piece that is not recorded then.
+    name = max(whole, key=lambda name: every[name])
+    digest, content = layout.digest_of_path(name), {**parts[1][1], **parts[2][1]}[name]
+    assert digest is not None
+    (kept / layout.partial_path(digest)).write_bytes(content[: len(content) // 2])
+    needed -= len(content) // 2
+    next(begun.glob("arrived-*")).write_text("")
+    assert outlook(media, kept, CancelToken()).needed == needed
+    monkeypatch.setattr(room.Room, "at", lambda *_: room.Room(needed - 1))
+    with pytest.raises(NoRoom):
+        take(kept, *media)
+    monkeypatch.setattr(room.Room, "at", lambda *_: room.Room(needed))
+    assert take(kept, *media).exit_code == 0
+    assert files(kept) == files(bundle)
+
+
+def test_what_came_in_pieces_goes_on_in_pieces(
+    bundle: Path, parts: list[tuple[Volume, Contents]], kept: Path, tmp_path: Path
+) -> None:
+    media = [as_tar(tmp_path / "media", *part) for part in parts]
+    take(kept, media[0])
+    result = take(kept, *media)
+    here = sizes_on(parts[0])
+    to_come = {name: size for name, size in sizes_on(*parts).items() if name not in here}
+    assert result.copied == sum(to_come.values())
+    assert files(kept) == files(bundle)
 
 
 def test_content_with_another_name_than_its_digest_is_not_kept(

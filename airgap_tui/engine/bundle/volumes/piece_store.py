@@ -43,6 +43,14 @@ class PieceStore:
                     found[int(offset)] = int(size)
         return found
 
+    def begun(self, digest: Digest) -> int:
+        """Bytes of the disk that a piece took which was being written when a kill came."""
+        try:
+            taken = self.path(digest).lstat().st_blocks * 512
+        except OSError:
+            return 0
+        return max(0, taken - sum(self.arrived(digest).values()))
+
     def waiting(self) -> tuple[Digest, ...]:
         """The blobs of which pieces are here."""
         found = []
