@@ -51,19 +51,21 @@ class CarriedScreen(ErrandScreen[None]):
             self.wizard.renew_step(self.step)
 
     def earlier(self) -> list[Fact]:
-        """What the job did before this, where that was one of its steps."""
-        facts = []
+        """What the job did before this, where that was one of its steps; and what came to nothing
+        then, so that it is not carried."""
+        facts: list[Fact] = []
         try:
             ended = Seen.of(self._job).ended
         except AirgapError:
-            return []
+            ended = ()
         for step in ended:
             mark = Mark.NEEDS_YOU if step.exit_code else Mark.DONE
             if isinstance(step.result, SaveResult):
                 facts.append(Fact("Saved", outcome.saved(step.result), mark))
             elif isinstance(step.result, VerifyResult):
                 facts.append(Fact("Verified", outcome.verified(step.result), mark))
-        return facts
+        names = departure.not_carried(self._end)
+        return [*facts, Fact("Not carried", names, Mark.NEEDS_YOU)] if names else facts
 
     def _start(self, work: restart.Start) -> None:
         if not self.under_way("start"):

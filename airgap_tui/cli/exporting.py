@@ -175,10 +175,10 @@ def _one_disk_after_the_other(output: Output, spec: ExportSpec) -> int:
         if not spec.only and done is None:
             wanted = list(range(2, result.count + 1))
         done = result if done is None else _joined(done, result)
-        if result.exit_code or not wanted:
+        if not result.items[0].succeeded or not wanted:
             output.document(done.to_json())
             tell_outcome(output, "export", done)
-            return result.exit_code
+            return done.exit_code
         name, number = result.items[0].reference, wanted.pop(0)
         output.say(f"{name} is written and may be taken out.")
         if not (sys.stdin.isatty() and sys.stderr.isatty()):

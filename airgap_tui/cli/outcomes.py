@@ -29,6 +29,7 @@ def tell_outcome(output: Output, verb: str, result: Any) -> None:
     if verb == "export":
         show_items(output, result.items, done="Written", noun="volume")
         tell_failures(output, result.items, noun="volume")
+        tell_failures(output, result.not_carried)
         output.say(f"{of_all(result.items, 'written', 'volume')}. {numbers(verb, result)}")
         return
     if verb in ("seal", "sign"):

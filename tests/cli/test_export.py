@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from airgap_tui.engine.bundle.inventory import Item
+from airgap_tui.engine.bundle.writer import BundleWriter
+from airgap_tui.engine.cancel import CancelToken
+from airgap_tui.engine.events import ItemState
+from airgap_tui.engine.oci.reference import Reference
 from tests.cli.conftest import Command
 from tests.cli.guide.conftest import Conversation
 from tests.engine.bundle.sample_source import save
@@ -26,6 +31,42 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def random_bytes(seed: int) -> bytes:
     return random.Random(seed).randbytes(1_500_000)  # noqa: S311 - test content
+
+
+@pytest.fixture
+def lacking(tmp_path: Path) -> Path:
+    """A bundle of two images, the save of one of which failed."""
+    path = tmp_path / "lacking"
+    save(path, [build_image("team/app:1", [layer_of(tar_of({"x": random_bytes(3)}))])])
+    with BundleWriter.open(path, "save", None, None) as writer:
+        gone = Item(Reference.parse("team/gone:1"), state=ItemState.FAILED, error="no such tag")
+        writer.record(gone)
+        writer.finish(CancelToken())
+    return path
+
+
+@pytest.mark.parametrize("verb", [("seal",), ("export", "disk")], ids=lambda verb: verb[0])
+def test_an_image_whose_save_failed_is_told_and_counts_alike(
+    command: Command, lacking: Path, verb: tuple[str, ...]
+) -> None:
+    for _twice in range(2):
+        ended = command(verb[0], str(lacking), *verb[1:])
+        assert ended.code == 1, ended.err
+        name = "docker.io/team/gone:1"
+        assert f"Not carried, because the save did not finish them: {name}" in ended.err
+        assert f"! {name}: no such tag\n" in ended.err
+        assert "or take the image out with airgap-tui remove" in ended.err
+    told = command("--json", verb[0], str(lacking), *verb[1:]).document
+    items = told["items" if verb[0] == "seal" else "notCarried"]
+    assert [one["reference"] for one in items if one["state"] == "failed"] == [name]
+    assert command("remove", "-b", str(lacking), "team/gone:1").code == 0
+    assert command(verb[0], str(lacking), *verb[1:-1], *("new" for _ in verb[1:])).code == 0
+
+
+def test_an_image_that_failed_does_not_stop_the_next_disk(command: Command, lacking: Path) -> None:
+    ended = command("export", str(lacking), "disk", "--volume-size", "1MB", "--change-disks")
+    assert ended.code == 130, ended.err
+    assert "--only-volume 2" in ended.err
 
 
 def test_what_it_shows(command: Command, bundle: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from airgap_tui.engine.bundle.volumes.packing import BundleFile
 from airgap_tui.engine.bundle.volumes.transfer_sheet import SheetVolume
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import NoRoom
-from airgap_tui.engine.events import Sink
+from airgap_tui.engine.events import ItemState, Sink
 from airgap_tui.engine.guide.carrying import Carrying, Way
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.departure import Lying
@@ -35,6 +35,7 @@ from airgap_tui.engine.jobs.export_plan import ExportPlan, PlannedVolume
 from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.job_list import JobInfo
 from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.jobs.seal import SealResult
 from airgap_tui.engine.jobs.survival import Survival
 from airgap_tui.engine.jobs.written import Written, WrittenVolume
 from airgap_tui.engine.jobs.zstd_gain import LEVELS, Gain
@@ -461,6 +462,26 @@ def test_pictures_of_the_end(
         snapshot(pilot.app, f"exported_{what}_{name}")
 
     wizard(steps, route=route(crossing), at="Export", size=size, look=look)
+
+
+@pytest.mark.parametrize("verb", ["export", "seal"])
+def test_images_that_are_not_carried_are_named(
+    wizard: Drive, crossing: Crossing, state_dir: Path, looked: None, verb: str
+) -> None:
+    lost = ItemResult("docker.io/team/gone:1", ItemState.FAILED, error="no such tag", exit_code=1)
+    ended = jobs.export_ended() if verb == "export" else jobs.seal_ended()
+    result = ended.result
+    if isinstance(result, ExportResult):
+        result = replace(result, not_carried=(lost,))
+    elif isinstance(result, SealResult):
+        result = replace(result, items=(*result.items, lost))
+    exported(state_dir, crossing, replace(ended, result=result, exit_code=1), verb)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = "\n".join(await seen(pilot, "not carried."))
+        assert re.search(r"Not carried +docker\.io/team/gone:1", shown), shown
+
+    wizard(steps, route=route(crossing), at="Export")
 
 
 def test_what_came_to_nothing_can_be_chosen_otherwise(

@@ -137,6 +137,7 @@ def _tell_sealed(guide: Guide, job: JobInfo, result: SealResult) -> None:
 def _tell_exported(guide: Guide, job: JobInfo, result: ExportResult) -> None:
     dialogue = guide.dialogue
     tell_failures(guide.output, result.items, noun="volume")
+    tell_failures(guide.output, result.not_carried)
     found = written.look(_export_spec(job), result)
     dialogue.say()
     dialogue.say(f"Result. {departure.carried(result, job.order.place.name)}")

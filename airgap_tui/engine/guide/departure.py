@@ -31,6 +31,7 @@ WAYS = (
 )
 NO_KEY, KEY_FILE = "none", "file"
 OTHER_SIZE = "other"
+_MOST_NAMED = 2
 _NAMES = {
     "": "One volume",
     "fat32": "FAT32, no file over 4 GiB",
@@ -249,8 +250,21 @@ def carried(result: ExportResult | SealResult, name: str) -> str:
         of = f"{result.numbers[0]} of {result.count}"
         to_go = f" {count(len(result.following), 'volume')} to go." if result.following else ""
         return f"Volume {of} is written.{to_go}"
-    volumes_ = count(there, "volume")
-    return f"{name} is ready to carry: {volumes_}, {size(sum(i.bytes for i in result.items))}."
+    volumes_, bytes_ = count(there, "volume"), sum(item.bytes for item in result.items)
+    if lost := len(result.not_carried):
+        left = f"{count(lost, 'image')} {are(lost)} not carried"
+        return f"{name} is in {volumes_}, {size(bytes_)}; {left}."
+    return f"{name} is ready to carry: {volumes_}, {size(bytes_)}."
+
+
+def not_carried(result: ExportResult | SealResult) -> str:
+    """Which images are not, because their save did not finish; empty where all are."""
+    if isinstance(result, SealResult):
+        lost = [item for item in result.items if not item.succeeded]
+    else:
+        lost = list(result.not_carried)
+    names = ", ".join(item.reference for item in lost[:_MOST_NAMED])
+    return f"{names} and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else names
 
 
 def unwritten(result: ExportResult) -> tuple[ItemResult, ...]:

@@ -46,6 +46,7 @@ from airgap_tui.engine.jobs.exporting import Exporting
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import write_sheets
 from airgap_tui.engine.jobs.sign import check_carried, make_ready, signature_to_carry, signing
+from airgap_tui.engine.jobs.unfinished import not_carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class ExportResult:
     """One item for each volume that was asked for, by its name on the medium: done, held where it
     was there, failed, or left out where one before it failed. `count` is how many volumes the set
     has; `bytes` is what was written, `left_out` what the offline side has; `following` are volumes
-    that wait for further disks."""
+    that wait for further disks; `not_carried` are images whose save did not finish."""
 
     items: tuple[ItemResult, ...]
     set_id: str
@@ -64,10 +65,11 @@ class ExportResult:
     tool: CarriedTool | None = None
     left_out: int = 0
     following: tuple[int, ...] = ()
+    not_carried: tuple[ItemResult, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        return combined_exit_code(self.items)
+        return combined_exit_code((*self.items, *self.not_carried))
 
     def to_json(self) -> dict[str, Any]:
         volumes = [
@@ -80,6 +82,7 @@ class ExportResult:
             "volumes": volumes,
             "bytes": self.bytes,
             "leftOut": self.left_out,
+            "notCarried": [item.to_json() for item in self.not_carried],
             "tool": self.tool.to_json() if self.tool else None,
             "seconds": round(self.seconds, 3),
         }
@@ -145,6 +148,7 @@ def _write(
     numbers, following = numbers_of(spec, plan)
     check_place(spec, plan)
     sink(JobStarted("export", str(spec.medium), tuple(plan.name_of(n) for n in numbers)))
+    lost = not_carried(bundle, sink)
     export = Exporting(spec, bundle, plan, sink, token)
     result = export.run(numbers)
     record(bundle, spec.settings.state_dir, sink, token)
@@ -160,6 +164,7 @@ def _write(
         tool=tool,
         left_out=carrying.left_out,
         following=following,
+        not_carried=lost,
     )
 
 

@@ -25,15 +25,12 @@ from airgap_tui.engine.events import (
     ItemChanged,
     ItemSized,
     ItemState,
-    Level,
-    Note,
     Sink,
 )
 from airgap_tui.engine.jobs.cut_blobs import hash_cut_blobs, plan_cut_blobs
 from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.result import ItemResult
 from airgap_tui.engine.oci.digest import Digest
-from airgap_tui.engine.quantities import count as counted
 
 
 class Exporting:
@@ -58,10 +55,6 @@ class Exporting:
 
     def run(self, numbers: Sequence[int]) -> list[ItemResult]:
         spec, plan = self._spec, self._plan
-        unfinished = sum(item.state is not ItemState.DONE for item in self._bundle.items)
-        if unfinished:
-            text = f"{counted(unfinished, 'image')} of the bundle failed and will not be carried"
-            self._sink(Note(text, Level.WARNING))
         laid = {number: plan.lay_out(number, {}) for number in numbers}
         held = {
             number

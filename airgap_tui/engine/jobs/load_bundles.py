@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from airgap_tui.engine.bundle import remedies
 from airgap_tui.engine.bundle.archives.docker_archive import (
     ANY_ENGINE,
     EVERYTHING,
@@ -42,6 +41,7 @@ from airgap_tui.engine.events import (
 from airgap_tui.engine.jobs.engine_room import check_load_room
 from airgap_tui.engine.jobs.left_out import absent_of, refuse
 from airgap_tui.engine.jobs.result import ItemResult
+from airgap_tui.engine.jobs.unfinished import why_unfinished
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.manifest import Manifest
@@ -118,10 +118,7 @@ def choose(
 def _image(bundle: BundleReader, item: Item, platform: Platform) -> LoadImage | None:
     """The one image that an engine gets; None for other items. Raises what reading raises."""
     if item.state is not ItemState.DONE:
-        raise AirgapError(
-            item.error or f"{item.name} was not saved completely",
-            hint=remedies.UNFINISHED,
-        )
+        raise why_unfinished(item)
     if item.kind != IMAGE:
         return None
     read = bundle.document

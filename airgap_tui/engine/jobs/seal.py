@@ -25,12 +25,11 @@ from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.bundle.volumes.start_here import Place, start_here
 from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet, SheetVolume
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import AirgapError, ContentMismatch
+from airgap_tui.engine.errors import ContentMismatch
 from airgap_tui.engine.events import (
     ItemState,
     JobFinished,
     JobStarted,
-    Level,
     Note,
     Sink,
 )
@@ -39,6 +38,7 @@ from airgap_tui.engine.jobs.carry import ToolSpec, settle
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.sheets import check_sheets, write_sheets
 from airgap_tui.engine.jobs.sign import make_ready, signature_to_carry, signing
+from airgap_tui.engine.jobs.unfinished import not_carried
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.quantities import count
 from airgap_tui.engine.settings import Settings
@@ -146,21 +146,16 @@ def _sheet(seal: Seal, signature: Signature, tool: CarriedTool | None) -> Sheet:
 
 
 def _items(bundle: BundleReader, sink: Sink, token: CancelToken) -> tuple[ItemResult, ...]:
+    lost = {result.reference: result for result in not_carried(bundle, sink)}
     results = []
     for item in bundle.items:
         token.check()
         if item.kind != SIGNATURE:
-            results.append(_item(bundle, item).told(sink))
-    if any(not result.succeeded for result in results):
-        text = "Images that were not saved completely are not carried; the bundle says so"
-        sink(Note(text, Level.WARNING))
+            results.append((lost.get(item.name) or _item(bundle, item)).told(sink))
     return tuple(results)
 
 
 def _item(bundle: BundleReader, item: Item) -> ItemResult:
-    if item.state is not ItemState.DONE:
-        reason = item.error or "it was not saved completely"
-        return ItemResult.failed(item.name, AirgapError(reason, hint=remedies.UNFINISHED))
     absent = bundle.lacking(bundle.closure(item))
     if absent:
         raise ContentMismatch(
