@@ -72,6 +72,16 @@ def time_left(seconds: float | None) -> str:
     return f"about {minutes // 60} h {minutes % 60} min left"
 
 
+def exact_size(number: int) -> str:
+    """The shortest text that `parse_size` reads as just this many bytes: `4.7GB`, `2GiB`."""
+    texts = [str(number)]
+    for unit, factor in {**_UNITS, **_BINARY}.items():
+        if factor > 1:
+            text = f"{number / factor:.3f}".rstrip("0").rstrip(".")
+            texts.append(f"{text}{unit.capitalize()}B")
+    return min((text for text in texts if parse_size(text) == number), key=len)
+
+
 def parse_size(text: str) -> int:
     """Read `50MB`, `4.7GB`, `2GiB` or a count of bytes; raise `UsageError` otherwise."""
     match = _SIZE.fullmatch(text.strip())

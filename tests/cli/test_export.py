@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from airgap_tui.engine.bundle.inventory import Item
+from airgap_tui.engine.bundle.media.storage import open_storage
+from airgap_tui.engine.bundle.volumes.asked import export_again
+from airgap_tui.engine.bundle.volumes.volume_medium import VolumeMedium
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.events import ItemState
@@ -18,6 +22,7 @@ from tests.cli.conftest import Command
 from tests.cli.guide.conftest import Conversation
 from tests.engine.bundle.sample_source import save
 from tests.images import build_image, layer_of, tar_of
+from tests.signing import make_key
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,41 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def random_bytes(seed: int) -> bytes:
     return random.Random(seed).randbytes(1_500_000)  # noqa: S311 - test content
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--format", "tar", "--volume-size", "2000kB", "--no-tool"),
+        ("--volume-size", "2MB"),
+        ("--volume-size", "2MB", "--have", "receipt.json"),
+        ("--volume-size", "2MB", "--have", "receipt.json", "--sign", "KEY"),
+    ],
+    ids=" ".join,
+)
+def test_a_volume_says_the_command_that_makes_it_anew(
+    command: Command, bundle: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    shutil.copytree(bundle, tmp_path / "pod")
+    key = str(make_key(tmp_path / "id", "ecdsa").file)
+    small = tmp_path / "small"
+    save(small, [build_image("large/one:1", [layer_of(tar_of({"x": b""}))])])
+    assert command("receipt", "-b", str(small), "-o", "receipt.json").code == 0
+    given = [key if word == "KEY" else word for word in options]
+    ended = command("export", "pod", "discs", *given)
+    assert ended.code == 0, ended.err
+    lost = next(one for one in sorted((tmp_path / "discs").iterdir()) if "-2-of-" in one.name)
+    volume = VolumeMedium(open_storage(lost)).volume
+    words = shlex.split(export_again(volume.bundle_name, volume.asked, [volume.number]))
+    known = {"MEDIUM": "again", "RECEIPT": "receipt.json", "KEY": key}
+    ended = command(*(known.get(word, word) for word in words[1:]))
+    assert ended.code == 0, ended.err
+    assert contents(tmp_path / "again" / lost.name) == contents(lost)
+
+
+def contents(volume: Path) -> dict[str, bytes]:
+    files = [volume] if volume.is_file() else [p for p in volume.rglob("*") if p.is_file()]
+    return {str(path.relative_to(volume.parent)): path.read_bytes() for path in files}
 
 
 @pytest.fixture

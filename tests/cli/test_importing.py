@@ -125,7 +125,9 @@ def test_a_set_that_is_not_whole_is_made_whole_by_its_volumes_not_by_a_save(
     assert damaged.code == 3
     assert "the same export with --only-volume" in damaged.err
     imported = command("import", *places, "-b", "kept")
-    assert "the same airgap-tui export of pod with --only-volume 2" in imported.err
+    assert (
+        "the same options as before: airgap-tui export pod MEDIUM --only-volume 2" in imported.err
+    )
     kept = command("verify", "kept")
     assert "Run the save or the import again" in kept.err
 

@@ -15,6 +15,8 @@ from textual.pilot import Pilot
 
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
+from airgap_tui.engine.bundle.volumes.asked import Asked
+from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.events import ItemState
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.guide.steps import Side
@@ -121,7 +123,8 @@ def volumes(*numbers: int) -> VolumesHere:
     """Of three volumes these are here."""
     here = tuple(VolumeHere(number, Path(f"/media/usb{number}")) for number in numbers)
     standing = "2 of 3 volumes are here; number 3 of pod-2025-07 is missing."
-    return VolumesHere("5e7" + "0" * 29, "pod-2025-07", 3, here, standing)
+    asked = Asked(Form.DIRECTORY, tool=True)
+    return VolumesHere("5e7" + "0" * 29, "pod-2025-07", 3, here, standing, asked)
 
 
 def on_volumes(number: int = 1) -> VerifyResult:
@@ -191,19 +194,23 @@ def test_all_that_is_damaged_is_seen(wizard: Drive, state_dir: Path, number: int
 
 
 def test_a_lost_volume_is_asked_for_with_one_command(wizard: Drive, state_dir: Path) -> None:
-    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, one_missing()))
+    result = one_missing()
+    assert result.volumes is not None
+    discs = replace(result.volumes, asked=Asked(Form.ISO, "dvd", tool=True))
+    result = replace(result, volumes=discs)
+    crossing = jobs.crossing(state_dir, verified_job(state_dir, Side.OFFLINE, result))
 
     async def steps(pilot: Pilot[None]) -> None:
         got = await seen(pilot, "2 of 3 volumes are here; number 3 of pod-2025-07 is missing")
+        assert any(row.endswith("By one command on the online side") for row in got)
         assert any("A volume is missing. 11 of 13 images are whole without it." in r for r in got)
         assert any("> (*) Go on with 11 images" in row for row in got)
         assert not any("Not there" in row for row in got), "it is only somewhere else"
         await pilot.press("down", "tab", "enter")
         got = await seen(pilot, "Say or write this to the online side.")
-        assert any(
-            row.strip() == "Command   airgap-tui export pod-2025-07 MEDIUM --only-volume 3"
-            for row in got
-        )
+        command = "airgap-tui export pod-2025-07 MEDIUM --format iso"
+        at = next(n for n, row in enumerate(got) if row.strip() == f"Command   {command} \\")
+        assert got[at + 1].strip() == "--volume-size dvd --only-volume 3"
         assert any(row.strip() == "Volume    3 of 3" for row in got)
 
     wizard(steps, route=route(crossing, Side.OFFLINE), at="Verify", look=ASCII)

@@ -100,12 +100,6 @@ def import_(media: Sequence[Path], bundle: Path | None, trust: Trust | None = No
     return _line("import", *_places(media, "MEDIUM"), *kept, *_trust(trust))
 
 
-def export_again(name: str, numbers: Sequence[int]) -> str:
-    """What makes lost or damaged volumes of a set anew; told across the gap by voice."""
-    only = [word for number in numbers for word in ("--only-volume", str(number))]
-    return _line("export", name, "MEDIUM", *only)
-
-
 def attach(job: str) -> str:
     return _line("attach", job)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
 from airgap_tui.engine.bundle.signatures.signature import Standing
-from airgap_tui.engine.guide import commands, sentences
+from airgap_tui.engine.bundle.volumes.asked import export_again
+from airgap_tui.engine.guide import sentences
 from airgap_tui.engine.guide.answers import Delivery
 from airgap_tui.engine.guide.commands import PROGRAM
 from airgap_tui.engine.guide.grammar import all_images, are
@@ -28,6 +30,8 @@ from airgap_tui.engine.quantities import count, elapsed, rate, size
 READ_AGAIN, FETCH_AGAIN, GO_ON = "read-again", "fetch-again", "go-on"
 ASK_AGAIN = "ask-again"
 _PLACE = "/media/DISK"
+_LINE, _BESIDE = 62, 44
+"""Columns for a command on a line of its own, and beside a choice."""
 
 
 def findings(result: VerifyResult) -> tuple[Finding, ...]:
@@ -172,27 +176,45 @@ def said_across(result: VerifyResult) -> str:
     """What to say across the gap by voice, or to write on paper: name, numbers, one command."""
     volumes, numbers = result.volumes, bad_volumes(result)
     name = volumes.name if volumes is not None else ""
+    known = volumes is not None and volumes.asked is not None
+    does = "it makes just what is lost, byte for byte."
     lines = [
         "Say or write this to the online side.",
         "",
         f"Bundle    {name}",
         f"Volume    {', '.join(map(str, numbers))} of {volumes.count if volumes else 0}",
-        f"Command   {commands.export_again(name, numbers)}",
+        f"Command   {_in_lines(_export_again(result))}",
         "",
-        "With the same format and size as before it makes just what is lost, byte for byte.",
+        f"I{does[1:]}" if known else f"With the same format and size as before {does}",
     ]
     return "\n".join(lines)
+
+
+def _in_lines(command: str) -> str:
+    """A command as a shell takes it over several lines, each option beside its value."""
+    lines = [""]
+    for words in re.split(r" (?=--)", command):
+        if lines[-1] and len(lines[-1]) + len(words) > _LINE:
+            lines.append("")
+        lines[-1] += f" {words}" if lines[-1] else words
+    return " \\\n          ".join(lines)
+
+
+def _export_again(result: VerifyResult) -> str:
+    volumes = result.volumes
+    if volumes is None:
+        return ""
+    return export_again(volumes.name, volumes.asked, bad_volumes(result))
 
 
 def remedy_in_words(choice: str, result: VerifyResult, side: Side) -> str:
     """What a choice means."""
     lacking = len(failed(result.items))
     if choice == ASK_AGAIN:
-        volumes, numbers = result.volumes, bad_volumes(result)
-        name = volumes.name if volumes is not None else ""
-        command = commands.export_again(name, numbers)
-        before, option, after = command.partition(" MEDIUM ")
-        return f"Online side: {before}\n{(option + after).strip()}"
+        before, medium, options = _export_again(result).partition(" MEDIUM ")
+        if len(medium + options) > _BESIDE:
+            return "By one command on the online side"
+        return f"Online side: {before}\n{(medium + options).strip()}"
     if choice == READ_AGAIN:
         helps = "For" if side is Side.ONLINE else "Helps with"
         return f"{helps} a dirty disc or a bad cable"

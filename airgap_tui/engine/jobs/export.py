@@ -18,7 +18,7 @@ from airgap_tui.engine.bundle.seal import sealing
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.bundle.signatures.ssh_signer import Signer
 from airgap_tui.engine.bundle.volumes.medium import Form, Medium
-from airgap_tui.engine.bundle.volumes.plan import plan_volumes
+from airgap_tui.engine.bundle.volumes.plan import VolumePlan, plan_volumes
 from airgap_tui.engine.bundle.volumes.transfer_sheet import Sheet
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import (
@@ -39,6 +39,7 @@ from airgap_tui.engine.jobs.export_spec import (
     ExportSpec,
     check,
     check_place,
+    is_update,
     medium_of,
     numbers_of,
 )
@@ -99,7 +100,7 @@ def run(spec: ExportSpec, sink: Sink, token: CancelToken) -> ExportResult:
     check(spec)
     medium = medium_of(spec)
     # What is left out makes another bundle of it, which is signed besides.
-    with signing(spec.key, sink, token, most=2 if spec.have or spec.codes else 1) as signer:
+    with signing(spec.key, sink, token, most=2 if is_update(spec) else 1) as signer:
         tool = _make_ready(spec, signer, sink, token)
         with to_carry(spec, signer, sink, token) as carrying:
             result = _write(spec, medium, carrying, tool, started, sink, token)
@@ -116,7 +117,7 @@ def to_carry(
     Raises as `without_known` does, `UsageError` and `SignatureRefused`."""
     bundle = BundleReader.open(spec.bundle)
     _check_whole(bundle, spec.form)
-    if not spec.have and not spec.codes:
+    if not is_update(spec):
         signature = signature_of(bundle, spec.settings.trust, token)
         check_carried(bundle, signature)
         yield Carrying(bundle, signature)
@@ -138,12 +139,17 @@ def _write(
     token: CancelToken,
 ) -> ExportResult:
     bundle, signature = carrying.bundle, carrying.signature
+
+    def planned(*, with_tool: bool) -> VolumePlan:
+        arguments = (bundle, medium, spec.form, signature, token)
+        return plan_volumes(*arguments, with_tool=with_tool, update=is_update(spec))
+
     try:
-        plan = plan_volumes(bundle, medium, spec.form, signature, token, with_tool=tool is not None)
+        plan = planned(with_tool=tool is not None)
     except UsageError as error:
         if tool is None or (spec.tool is not None and spec.tool.required):
             raise
-        plan, tool = plan_volumes(bundle, medium, spec.form, signature, token), None
+        plan, tool = planned(with_tool=False), None
         leave_out(error.message, sink)
     numbers, following = numbers_of(spec, plan)
     check_place(spec, plan)

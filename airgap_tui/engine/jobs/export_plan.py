@@ -22,6 +22,7 @@ from airgap_tui.engine.jobs.export_spec import (
     ExportSpec,
     check,
     check_place,
+    is_update,
     medium_of,
     numbers_of,
 )
@@ -109,7 +110,11 @@ def _plan(spec: ExportSpec, carrying: Carrying, token: CancelToken) -> ExportPla
     bundle, signature = carrying.bundle, carrying.signature
     with_tool = spec.tool is not None and carried(bundle) is not None
     medium = medium_of(spec)
-    plan = plan_volumes(bundle, medium, spec.form, signature, token, with_tool=with_tool)
+    plan = plan_volumes(
+        *(bundle, medium, spec.form, signature, token),
+        with_tool=with_tool,
+        update=is_update(spec),
+    )
     now, later = numbers_of(spec, plan)
     check_place(spec, plan)
     writer = VolumeWriter(spec.medium, bundle.storage, token, plan.epoch)

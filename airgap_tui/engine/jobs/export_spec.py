@@ -63,6 +63,11 @@ def check(spec: ExportSpec) -> None:
         find_xorriso()
 
 
+def is_update(spec: ExportSpec) -> bool:
+    """Whether something is left out because the offline side has it."""
+    return bool(spec.have or spec.codes)
+
+
 def medium_of(spec: ExportSpec) -> Medium:
     return Medium.parse(spec.volume_size) if spec.volume_size else ANY_SIZE
 

@@ -15,6 +15,7 @@ from airgap_tui.engine.bundle.inventory import SIGNATURE
 from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.receipts.receipt import Holder, Received
+from airgap_tui.engine.bundle.volumes.asked import Asked, export_again
 from airgap_tui.engine.bundle.volumes.volumes_read import VolumesRead
 from airgap_tui.engine.bundle.writer import BundleWriter
 from airgap_tui.engine.cancel import CancelToken
@@ -63,7 +64,7 @@ class ImportResult:
     a volume that was not read yet. `damaged` are the numbers of volumes that were read and are not
     right, so that they have to come again. `left_out` is what updates assume and the kept bundle
     lacks, `codes` are the delivery codes of the bundles that are here whole, `receipts` where the
-    receipts lie of what is."""
+    receipts lie of what is. `asked` is what the export of the volumes was asked for."""
 
     items: tuple[ItemResult, ...]
     set_name: str
@@ -76,6 +77,7 @@ class ImportResult:
     codes: tuple[str, ...] = ()
     receipts: tuple[Path, ...] = ()
     damaged: tuple[int, ...] = ()
+    asked: Asked | None = None
 
     @property
     def waiting(self) -> bool:
@@ -105,10 +107,11 @@ class ImportResult:
             return ""
         numbers = ", ".join(map(str, self.damaged))
         which = f"Volume {numbers} is" if len(self.damaged) == 1 else f"Volumes {numbers} are"
-        only = "".join(f" --only-volume {number}" for number in self.damaged)
+        command = export_again(self.set_name, self.asked, self.damaged)
+        same = "" if self.asked else ", with the same options as before"
         return (
             f"{which} damaged; what is right there is kept. Clean the disc or copy it again. Made"
-            f" anew on the online side: the same airgap-tui export of {self.set_name} with{only}"
+            f" anew on the online side{same}: {command}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -164,6 +167,7 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
         codes=tuple(one.left.code for one in imports if one.left.code),
         receipts=tuple(one.left.receipt for one in imports if one.left.receipt),
         damaged=tuple(sorted(number for one in imports for number in one.damaged)),
+        asked=of_set.volumes.media[0].volume.asked if of_set and of_set.volumes else None,
     )
     sink(JobFinished("import", result.exit_code))
     return result

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airgap_tui.engine.bundle.media.storage import is_image, open_storage
 from airgap_tui.engine.bundle.media.stored_files import Storage
+from airgap_tui.engine.bundle.volumes.asked import Asked
 from airgap_tui.engine.errors import AirgapError
 
 if TYPE_CHECKING:  # most bundles lie in one directory, and importing what sets need takes time
@@ -29,20 +30,21 @@ class VolumeHere:
 @dataclass(frozen=True, slots=True)
 class VolumesHere:
     """The volumes of a set that are here, sorted by number; one may be here twice. `standing` says
-    as a sentence which are, and which are missing."""
+    as a sentence which are, and which are missing; `asked` is what the export was asked for."""
 
     set_id: str
     name: str
     count: int
     here: tuple[VolumeHere, ...]
     standing: str = ""
+    asked: Asked | None = None
 
     @classmethod
     def of(cls, volumes: VolumeSet) -> VolumesHere:
         media = volumes.media
         here = tuple(VolumeHere(medium.volume.number, medium.location) for medium in media)
-        set_id = media[0].volume.set_id
-        return cls(set_id, volumes.name, volumes.count, here, volumes.standing)
+        first = media[0].volume
+        return cls(first.set_id, volumes.name, volumes.count, here, volumes.standing, first.asked)
 
     @property
     def numbers(self) -> tuple[int, ...]:

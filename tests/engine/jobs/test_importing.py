@@ -149,7 +149,7 @@ def test_a_damaged_file_fails_its_images_and_a_new_volume_mends_that(
     assert result.exit_code == 3
     assert (result.damaged, result.standing) == ((2,), "2 of 3 read")
     assert result.damage.startswith("Volume 2 is damaged")
-    assert result.damage.endswith("the same airgap-tui export of pod-2025-07 with --only-volume 2")
+    assert result.damage.endswith("airgap-tui export pod-2025-07 MEDIUM --only-volume 2")
     failed = [item for item in result.items if item.state is ItemState.FAILED]
     assert failed
     assert all("volume 2" in item.error or item.error for item in failed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from airgap_tui.engine.errors import UsageError
-from airgap_tui.engine.quantities import parse_size, size
+from airgap_tui.engine.quantities import exact_size, parse_size, size
 
 SMALLEST = 1_000_000
 """Bytes below which a volume would mostly hold what every volume repeats."""
@@ -54,6 +54,14 @@ class Medium:
                 hint=f"Every volume repeats the names of all images: begin at {size(SMALLEST)}.",
             )
         return cls(name, capacity)
+
+    @property
+    def option(self) -> str:
+        """What `--volume-size` takes for it: the same for the same limits, empty for any size."""
+        for medium in MEDIA.values():
+            if (medium.capacity, medium.largest_file) == (self.capacity, self.largest_file):
+                return medium.name
+        return "" if self.capacity is None else exact_size(self.capacity)
 
 
 MEDIA = {

@@ -15,6 +15,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature
 from airgap_tui.engine.bundle.tool_files import tool_sums
 from airgap_tui.engine.bundle.volumes.arrangement import UNKNOWN, VolumeLayout, lay_out
+from airgap_tui.engine.bundle.volumes.asked import Asked
 from airgap_tui.engine.bundle.volumes.medium import Form, Medium
 from airgap_tui.engine.bundle.volumes.packing import BundleFile, Part, pack
 from airgap_tui.engine.bundle.volumes.start_here import Place, start_here
@@ -63,15 +64,7 @@ class VolumePlan:
         """A volume in full; `sums` are those of pieces, whose digests are unknown without."""
         parts = self.volumes[number - 1]
         found = {part.path: _sum_of(part, self.sums, sums) for part in parts}
-        identity = Volume(
-            self.identity.set_id,
-            number,
-            self.count,
-            (),
-            self.identity.bundle_id,
-            self.identity.bundle_name,
-            self.identity.tool,
-        )
+        identity = replace(self.identity, number=number)
         made = {layout.START_HERE: self.note}
         return lay_out(self.name_of(number), self.form, identity, parts, found, made)
 
@@ -84,9 +77,11 @@ def plan_volumes(
     token: CancelToken,
     *,
     with_tool: bool = False,
+    update: bool = False,
 ) -> VolumePlan:
     """The volumes of a bundle, which is signed as `signature` says; the tool that is in the bundle
-    goes onto the first with `with_tool`.
+    goes onto the first with `with_tool`. `update` says that the bundle is not as it lies there, but
+    without what the offline side has.
 
     Raises `UsageError` where it is not a finished bundle of ours or a volume is too small, and
     `ContentMismatch` where files of it are missing.
@@ -139,6 +134,7 @@ def plan_volumes(
         bundle_id=inventory.id if _BUNDLE_ID.fullmatch(inventory.id) else "",
         bundle_name=bundle.name[:200],
         tool=inventory.tool[:200],
+        asked=Asked(form, medium.option, with_tool, update, update and bool(signature.form)),
     )
     return VolumePlan(
         form=form,

@@ -15,6 +15,7 @@ from typing import Any
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.volumes import tar_member
+from airgap_tui.engine.bundle.volumes.asked import Asked
 from airgap_tui.engine.errors import MalformedContent, UnsafeContent, UnsupportedBundle
 from airgap_tui.engine.json_text import parse_json
 from airgap_tui.engine.plain_text import harmless
@@ -59,7 +60,7 @@ class VolumeFile:
 class Volume:
     """`number` of `count` volumes of the set `set_id` that `bundle_id` was cut into. `files` are
     sorted by path and name everything on the volume but `volume.json`. `tool` is the version that
-    wrote the bundle."""
+    wrote the bundle, `asked` what the export was asked for."""
 
     set_id: str
     number: int
@@ -68,6 +69,7 @@ class Volume:
     bundle_id: str = ""
     bundle_name: str = ""
     tool: str = ""
+    asked: Asked | None = None
     by_path: Mapping[str, VolumeFile] = field(init=False, compare=False, hash=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ class Volume:
 
     def format(self) -> bytes:
         """The bytes of `volume.json`: one file a line, sorted."""
-        head = {
+        head: dict[str, Any] = {
             "schemaVersion": SCHEMA,
             "set": self.set_id,
             "number": self.number,
@@ -88,6 +90,8 @@ class Volume:
             "bundle": {"id": self.bundle_id, "name": self.bundle_name},
             "tool": {"name": "airgap-tui", "version": self.tool},
         }
+        if self.asked is not None:
+            head["export"] = self.asked.to_json()
         lines = ",\n".join(_compact(file.to_json()) for file in self.files)
         return f'{_compact(head)[:-1]},"files":[\n{lines}\n]}}\n'.encode()
 
@@ -141,6 +145,7 @@ class _Parsing:
             bundle_id=self._matching(bundle, "id", _BUNDLE_ID),
             bundle_name=self._text(bundle, "name"),
             tool=tool,
+            asked=Asked.from_json(top.get("export")),
         )
 
     def _files(self, value: object) -> tuple[VolumeFile, ...]:

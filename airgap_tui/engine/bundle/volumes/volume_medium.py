@@ -7,6 +7,7 @@ from pathlib import Path
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.media.extent import Extent
 from airgap_tui.engine.bundle.media.stored_files import Storage
+from airgap_tui.engine.bundle.volumes.asked import export_again
 from airgap_tui.engine.bundle.volumes.in_tar import TarVolume
 from airgap_tui.engine.bundle.volumes.volume import MAX_BYTES, Volume, VolumeFile
 from airgap_tui.engine.errors import MalformedContent, UsageError
@@ -36,6 +37,12 @@ class VolumeMedium:
         """How messages name it: its number, and where it is."""
         return f"volume {self.volume.number} ({self.location})"
 
+    @property
+    def made_anew(self) -> str:
+        """The command for that."""
+        volume = self.volume
+        return export_again(volume.bundle_name or "BUNDLE", volume.asked, [volume.number])
+
     def place(self, name: str) -> Extent | None:
         """Where a file of the volume lies; None where it lists none of that name, or lacks it.
 
@@ -62,7 +69,7 @@ class VolumeMedium:
         if size != file.size:
             raise MalformedContent(
                 f"{self.label}: {file.path} has {size} bytes, and {layout.VOLUME} says {file.size}",
-                hint="Copy the volume again, or make it anew: airgap-tui export --only-volume.",
+                hint=f"Copy the volume again, or make it anew: {self.made_anew}",
             )
 
 
@@ -79,14 +86,14 @@ def check_belongs(medium: VolumeMedium, first: VolumeMedium) -> None:
     if other.count != ours.count or other.bundle_id != ours.bundle_id:
         raise MalformedContent(
             f"{medium.label} and {first.label} say different things of their set",
-            hint="One of them was changed. Make it anew: airgap-tui export --only-volume.",
+            hint=f"One of them was changed. Make it anew: {medium.made_anew}",
         )
     for name in sorted(_SHARED):
         mine, theirs = ours.by_path.get(name), other.by_path.get(name)
         if mine is not None and theirs is not None and mine.sha256 != theirs.sha256:
             raise MalformedContent(
                 f"{medium.label} and {first.label} have a different {name}",
-                hint="One of them was changed. Make it anew: airgap-tui export --only-volume.",
+                hint=f"One of them was changed. Make it anew: {medium.made_anew}",
             )
 
 
@@ -96,7 +103,7 @@ def check_same(medium: VolumeMedium, other: VolumeMedium) -> None:
         raise MalformedContent(
             f"{medium.location} and {other.location} are both volume {medium.volume.number} of"
             f" {_set_name(medium.volume)}, and list different files",
-            hint="One of them was changed. Make it anew: airgap-tui export --only-volume.",
+            hint=f"One of them was changed. Make it anew: {medium.made_anew}",
         )
 
 

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from airgap_tui.engine.bundle import layout
 from airgap_tui.engine.bundle.volumes import tar_member
-from airgap_tui.engine.bundle.volumes.medium import FAT32_LARGEST, MEDIA, Medium
+from airgap_tui.engine.bundle.volumes.asked import Asked, export_again
+from airgap_tui.engine.bundle.volumes.medium import (
+    ANY_SIZE,
+    FAT32_LARGEST,
+    MEDIA,
+    SMALLEST,
+    Form,
+    Medium,
+)
 from airgap_tui.engine.bundle.volumes.volume import Volume, VolumeFile
 from airgap_tui.engine.errors import (
     AirgapError,
@@ -41,13 +49,19 @@ others = st.builds(VolumeFile, names, sizes, hexes)
 files = st.lists(st.one_of(blobs, pieces, others), unique_by=lambda file: file.path)
 
 
-@given(files, st.integers(1, 9999), st.text(max_size=200).filter(str.isprintable))
+asked_for = st.builds(
+    *(Asked, st.sampled_from(Form), st.sampled_from(["", "dvd", "4.7GB"])),
+    *(st.booleans(), st.booleans(), st.booleans()),
+)
+
+
+@given(files, st.integers(1, 9999), st.one_of(st.none(), asked_for))
 def test_a_volume_is_read_as_it_was_written(
-    listed: list[VolumeFile], number: int, name: str
+    listed: list[VolumeFile], number: int, asked: Asked | None
 ) -> None:
     sums = VolumeFile("SHA256SUMS", 7)
     ordered = tuple(sorted((sums, *listed), key=lambda file: file.path))
-    volume = Volume(SET, number, 9999, ordered, "b" * 32, "pod-2025-07", "1.0")
+    volume = Volume(SET, number, 9999, ordered, "b" * 32, "pod-2025-07", "1.0", asked)
     again = Volume.parse(volume.format(), "disk")
     assert again == volume
     assert again.format() == volume.format()
@@ -181,6 +195,44 @@ def test_deep_json_and_long_numbers_are_refused() -> None:
 def test_sizes_of_media(text: str, capacity: int | None, largest: int | None) -> None:
     medium = Medium.parse(text)
     assert (medium.capacity, medium.largest_file) == (capacity, largest)
+
+
+@given(st.one_of(st.integers(SMALLEST, 2**44), st.integers(10, 99).map(lambda n: n * 10**8)))
+def test_equal_limits_have_one_spelling(capacity: int) -> None:
+    medium = Medium.parse(str(capacity))
+    assert Medium.parse(medium.option).capacity == capacity
+    assert Medium.parse(medium.option).option == medium.option
+
+
+def test_spellings_are_as_people_write_them() -> None:
+    assert Medium.parse("4700000000").option == "4.7GB"
+    assert Medium.parse("2048MiB").option == "2GiB"
+    assert Medium.parse("4700372992").option == "dvd"
+    assert Medium.parse("1234567").option == "1234567"
+    assert ANY_SIZE.option == ""
+
+
+def test_the_command_that_makes_a_volume_anew_has_every_option() -> None:
+    usual = Asked(Form.DIRECTORY, tool=True)
+    assert export_again("pod", usual, [3]) == "airgap-tui export pod MEDIUM --only-volume 3"
+    delta = Asked(Form.ISO, "dvd", update=True, signed=True)
+    assert export_again("pod", delta, [1, 2]) == (
+        "airgap-tui export pod MEDIUM --format iso --volume-size dvd --no-tool --have RECEIPT"
+        " --sign KEY --only-volume 1 --only-volume 2"
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(None, [], "iso", {}, {"format": "iso"}, {"format": "cdr", "volumeSize": "dvd"}),
+        *({"format": "iso", "volumeSize": text} for text in ("-b", "a b", "$(id)", "x" * 21, 7)),
+        {"format": ["iso"], "volumeSize": ""},
+    ],
+    ids=str,
+)
+def test_what_no_export_asks_for_is_in_no_command(told: object) -> None:
+    assert Asked.from_json(told) is None
 
 
 def test_discs_hold_whole_sectors() -> None:
