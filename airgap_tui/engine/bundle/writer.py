@@ -274,6 +274,14 @@ class BundleWriter:
 
         def change(inventory: Inventory) -> None:
             inventory.saving = False
+            # What has come is not left out any more: on media, too, it is one or the other.
+            inventory.assumes = tuple(
+                replace(one, layers=absent)
+                for one in inventory.assumes
+                if (
+                    absent := {d: known for d, known in one.layers.items() if not self.is_stored(d)}
+                )
+            )
 
         self._file.change(change)
         self._file.flush()

@@ -213,7 +213,8 @@ class _Import:
             whole = {m.volume.number for m in self.volumes.media if not self.taking.is_damaged(m)}
             self.read, self.damaged = self._note.add(frozenset(whole)), frozenset(here - whole)
         settling = Settling(
-            writer, self.volumes, self.read, lacking.needs, self.taking.problems, sink
+            *(writer, self.volumes, reader.inventory.assumed, self.read),
+            *(lacking.needs, self.taking.problems, sink),
         )
         self.results = [settling.settle(item) for item in present(reader.inventory)]
         self._leave_receipt()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from airgap_tui.engine.bundle.inventory import Item
@@ -21,13 +21,15 @@ from airgap_tui.engine.quantities import count
 
 
 class Settling:
-    """Records each item in the kept bundle as it is now. `read` are the volumes of the set that
-    were read by now, `problems` why a blob could not be taken."""
+    """Records each item in the kept bundle as it is now. `assumed` is what the media themselves
+    leave out, `read` are the volumes of the set that were read by now, `problems` why a blob could
+    not be taken."""
 
     def __init__(
         self,
         writer: BundleWriter,
         volumes: VolumeSet | None,
+        assumed: Collection[Digest],
         read: frozenset[int],
         needs: Mapping[Digest, Need],
         problems: Mapping[Digest, AirgapError],
@@ -36,6 +38,7 @@ class Settling:
         self._writer = writer
         self._kept = as_it_is(writer)
         self._volumes = volumes
+        self._assumed = assumed
         self._read = read
         self._needs = needs
         self._problems = problems
@@ -84,13 +87,12 @@ class Settling:
                 if digest in self._needs and item.name in self._needs[digest].items
             ]
             return damaged or [problem]
-        assumed = self._writer.inventory.assumed
         return [
             self._why_absent(blob)
             for blob in closure.blobs
             if not media_types.is_foreign_layer(blob.media_type)
             and not self._kept.holds(blob)
-            and blob.digest not in assumed
+            and blob.digest not in self._assumed
         ]
 
     def _why_absent(self, blob: Descriptor) -> AirgapError:

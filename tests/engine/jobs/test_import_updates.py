@@ -166,6 +166,30 @@ def test_what_the_kept_bundle_has_is_not_missed(
     assert verify.run(VerifySpec(kept), discard, TOKEN).ok
 
 
+def test_a_base_that_comes_later_disc_by_disc_is_waited_for(
+    update: Path, kept: Path, tmp_path: Path
+) -> None:
+    """What the update leaves out is on the discs of its base: these do not leave it out."""
+    base, layers = tmp_path / "first", {one.digest for one in BASES}
+    save(base, [OLD], platform=None)
+    assert take(kept, update).exit_code == 0
+    assert assumed(kept) == layers
+    made: list[Contents] = [{}, {}, {}]
+    for _volume, contents in cut(base, len([*base.glob("blobs/*/*")]), 1_000_000):
+        own = next(name for name in contents if name.startswith("blobs/"))
+        digest = str(layout.digest_of_path(own))
+        made[1 + sorted(layers).index(digest) if digest in layers else 0].update(contents)
+    first, second, third = (as_directory(tmp_path / "base", *one) for one in numbered(base, made))
+    for disc in (first, second):
+        result = take(kept, disc)
+        assert [item.state for item in result.items] == [ItemState.WAITING]
+        assert result.exit_code == 1 and result.standing.endswith("insert any other")
+    assert take(kept, third).exit_code == 0
+    assert assumed(kept) == set(), "what is here is not left out any more"
+    assert BundleReader.open(kept).inventory.assumes == ()
+    assert verify.run(VerifySpec(kept), discard, TOKEN).ok
+
+
 def test_a_layer_that_was_not_left_out_is_missed(discs: list[Path], kept: Path) -> None:
     for disc in discs:
         lost = disc / layout.blob_path(Digest.parse(CHILDREN[0].content[1].digest))
