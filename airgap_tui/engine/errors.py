@@ -16,6 +16,7 @@ AirgapError                       1
 │   ├── NotFound                     no such image, tag, platform, bundle
 │   ├── AccessDenied                 401, 402, 403, 412, 451: no login, wrong login, no right
 │   ├── NoRoom                       disk full, or too small for what is asked
+│   ├── WriteRefused                 a disk takes nothing: gone, failing, or not for this user
 │   ├── BundleLocked                 another job writes the bundle
 │   ├── UnsupportedBundle            a newer schema
 │   ├── EngineFailure                Docker or Podman is absent, refuses or fails
@@ -128,6 +129,10 @@ class AccessDenied(EnvironmentFailure):
 
 
 class NoRoom(EnvironmentFailure):
+    pass
+
+
+class WriteRefused(EnvironmentFailure):
     pass
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NoRoom
+from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, NoRoom, WriteRefused
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
@@ -30,12 +30,12 @@ def disk_failure(error: OSError, path: Path) -> AirgapError:
             hint="FAT32 takes no file of 4 GiB. Choose a disk with ext4, XFS or exFAT.",
         )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return EnvironmentFailure(
+        return WriteRefused(
             f"{path} cannot be written: {reason.lower()}",
             hint="Choose a directory that you may write to, or mount the disk for writing.",
         )
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return EnvironmentFailure(
+        return WriteRefused(
             f"{path} cannot be written: a file is in the way of a directory",
             hint="Choose another directory, or remove the file.",
         )
@@ -44,7 +44,7 @@ def disk_failure(error: OSError, path: Path) -> AirgapError:
         hint = "Make the directory first; where it is on a disk, see whether that is mounted."
     elif error.errno == errno.EISDIR:
         hint = "There is a directory of that name: name a file in it."
-    return EnvironmentFailure(f"{path} cannot be written: {reason.lower()}", hint=hint)
+    return WriteRefused(f"{path} cannot be written: {reason.lower()}", hint=hint)
 
 
 @contextmanager

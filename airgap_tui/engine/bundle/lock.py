@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,11 @@ class BundleLock:
             os.pwrite(self._descriptor, json.dumps(holder).encode(), 0)
 
     def release(self) -> None:
-        """Release the bundle, and leave no file behind."""
+        """Release the bundle, and leave no file behind. Where the disk does not take that any
+        more, whatever ended the work is what is told."""
         if self._descriptor >= 0:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1
 

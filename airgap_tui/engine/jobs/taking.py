@@ -29,6 +29,7 @@ from airgap_tui.engine.errors import (
     NotFound,
     Stopped,
     TemporaryFailure,
+    WriteRefused,
 )
 from airgap_tui.engine.events import (
     BlobDone,
@@ -76,7 +77,8 @@ class Taking:
         self.linked = 0
 
     def take(self, lacking: Lacking, threads: int) -> None:
-        """Raises `Stopped` and `NoRoom`; what else goes wrong is in `problems`."""
+        """Raises `Stopped`, and `NoRoom` and `WriteRefused` where it is the disk of the kept bundle
+        that fails; what else goes wrong is in `problems`."""
         self.problems.update(lacking.refused)
         self._bad_wholes.update(lacking.refused)
         blobs = lacking.blobs
@@ -117,7 +119,7 @@ class Taking:
         for place in (*places, *(places[:1] if begun else ())):
             try:
                 self._take_from(place, blob)
-            except (Stopped, NoRoom):
+            except (Stopped, NoRoom, WriteRefused):
                 raise
             except (ContentError, EnvironmentFailure) as error:
                 problem = problem or self._told(place, error)
@@ -199,7 +201,7 @@ class Taking:
             self._sink(BlobStarted(blob))
             try:
                 self._take_piece_from(medium, piece, blob)
-            except (Stopped, NoRoom):
+            except (Stopped, NoRoom, WriteRefused):
                 raise
             except (ContentError, EnvironmentFailure) as error:
                 error.message = f"{medium.label}: {error.message}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.bundle import layout
+from airgap_tui.engine.bundle.durable import writing
+from airgap_tui.engine.bundle.hashed_file import HashedFile
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.bundle.volumes.volume import Volume
@@ -516,6 +519,31 @@ def test_a_disk_that_fills_up_meanwhile(bundle: Path, small_disk: Path, form: Fo
     if form is not Form.ISO:
         path = small_disk / again.items[0].reference
         assert verify.run(VerifySpec(path), discard, CancelToken()).ok
+
+
+def test_a_medium_that_takes_nothing_any_more_is_told_of_its_volume(
+    bundle: Path, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock cannot be removed either, which is not what has to be told."""
+    unlink = Path.unlink
+
+    def refused(_file: HashedFile) -> None:
+        with writing(medium):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def kept(path: Path, missing_ok: bool = False) -> None:
+        if path.match(layout.LOCK):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(HashedFile, "sync", refused)
+    monkeypatch.setattr(Path, "unlink", kept)
+    result = run(bundle, medium, Form.DIRECTORY, SMALL)
+    assert [item.state for item in result.items] == [ItemState.FAILED, ItemState.LEFT_OUT]
+    assert "input/output error" in result.items[0].error
+    assert result.exit_code == 4
+    monkeypatch.undo()
+    assert run(bundle, medium, Form.DIRECTORY, SMALL).exit_code == 0
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -15,12 +16,26 @@ from typing import Any
 import pytest
 
 from airgap_tui.engine.bundle import layout, room
+from airgap_tui.engine.bundle.durable import writing
+from airgap_tui.engine.bundle.hashed_file import HashedFile
 from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.volumes.medium import Form as Format
+from airgap_tui.engine.bundle.volumes.piece_store import PieceStore
 from airgap_tui.engine.bundle.volumes.volume import Volume
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import MalformedContent, NoRoom, NotFound, UsageError
-from airgap_tui.engine.events import BlobPlanned, BlobProgress, ItemState, discard
+from airgap_tui.engine.errors import (
+    EnvironmentFailure,
+    MalformedContent,
+    NoRoom,
+    NotFound,
+    UsageError,
+)
+from airgap_tui.engine.events import (
+    BlobPlanned,
+    BlobProgress,
+    ItemState,
+    discard,
+)
 from airgap_tui.engine.jobs import export, importing, prune, verify
 from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.importing import ImportResult, ImportSpec
@@ -399,6 +414,30 @@ def test_only_what_is_still_to_come_needs_room(
     monkeypatch.setattr(room.Room, "at", lambda *_: room.Room(needed))
     assert take(kept, *media).exit_code == 0
     assert files(kept) == files(bundle)
+
+
+@pytest.mark.parametrize("writes", [(HashedFile, "sync"), (PieceStore, "_remember")], ids=str)
+def test_a_failing_disk_of_the_kept_bundle_is_no_damage_of_the_media(
+    parts: list[tuple[Volume, Contents]],
+    kept: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    writes: tuple[type, str],
+) -> None:
+    media = [as_tar(tmp_path / "media", *part) for part in parts]
+
+    def refused(*_arguments: object) -> None:
+        with writing(kept / layout.PARTIAL):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(*writes, refused)
+    with pytest.raises(EnvironmentFailure, match="cannot be written: input/output error") as caught:
+        take(kept, media[0])
+    assert str(media[0]) not in caught.value.message
+    monkeypatch.undo()
+    for medium in media[:-1]:
+        take(kept, medium)
+    assert take(kept, media[-1]).exit_code == 0
 
 
 def test_what_came_in_pieces_goes_on_in_pieces(
