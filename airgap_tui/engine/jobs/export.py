@@ -28,6 +28,7 @@ from airgap_tui.engine.errors import (
     UsageError,
 )
 from airgap_tui.engine.events import (
+    ItemState,
     JobFinished,
     JobStarted,
     Sink,
@@ -157,7 +158,8 @@ def _write(
     lost = not_carried(bundle, sink)
     export = Exporting(spec, bundle, plan, sink, token)
     result = export.run(numbers)
-    record(bundle, spec.settings.state_dir, sink, token)
+    if all(item.state in (ItemState.DONE, ItemState.HELD) for item in result):
+        record(bundle, spec.settings.state_dir, sink, token)
     if spec.sheets:
         write_sheets(spec.sheets, Sheet(bundle.inventory, signature, export.sheet_volumes(), tool))
     return ExportResult(

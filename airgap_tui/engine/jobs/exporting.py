@@ -67,8 +67,9 @@ class Exporting:
         self._sizes = {n: plan.lay_out(n, {}).size for n in range(1, plan.count + 1)}
         for number in numbers:
             self._announce(laid[number], held=number in held)
+        if wanted:
+            self._writer.begin()
         pieces = hash_cut_blobs(self._bundle, cut, self._sink, self._token)
-        self._writer.begin()
         results: list[ItemResult] = []
         stopped_by: AirgapError | None = None
         for number in numbers:

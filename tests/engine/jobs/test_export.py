@@ -31,17 +31,20 @@ from airgap_tui.engine.errors import (
     Stopped,
     UnsafeContent,
     UsageError,
+    WriteRefused,
 )
 from airgap_tui.engine.events import BlobDone, BlobProgress, Event, ItemState, discard
 from airgap_tui.engine.jobs import export, verify
+from airgap_tui.engine.jobs.carried import was_carried
 from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.export_spec import ExportSpec
 from airgap_tui.engine.jobs.serial import from_json, to_json
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.progress import Progress
+from airgap_tui.engine.settings import Settings
 from tests import services
-from tests.conftest import Run
+from tests.conftest import EventLog, Run
 from tests.engine.bundle.sample_source import save
 from tests.engine.bundle.volumes import volumes
 from tests.images import build_image, layer_of, tar_of
@@ -544,6 +547,34 @@ def test_a_medium_that_takes_nothing_any_more_is_told_of_its_volume(
     assert result.exit_code == 4
     monkeypatch.undo()
     assert run(bundle, medium, Form.DIRECTORY, SMALL).exit_code == 0
+
+
+def test_a_medium_that_cannot_be_written_is_told_before_the_bundle_is_read(
+    bundle: Path, small_disk: Path, events: EventLog
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True, timeout=30)
+    with pytest.raises(WriteRefused, match="cannot be written") as caught:
+        run(bundle, small_disk, Form.TAR, CUT, (1,), events)
+    assert "mount the disk for writing" in caught.value.hint
+    assert not events.of(BlobProgress)
+
+
+def test_only_what_was_written_to_its_end_was_carried(
+    bundle: Path, medium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(state_dir=tmp_path / "state")
+    spec = ExportSpec(bundle, medium, Form.DIRECTORY, SMALL, settings=settings)
+
+    def refused(_file: HashedFile) -> None:
+        with writing(medium):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(HashedFile, "sync", refused)
+    assert export.run(spec, discard, CancelToken()).exit_code == 4
+    assert not was_carried(bundle, 0, settings.state_dir)
+    monkeypatch.undo()
+    assert export.run(spec, discard, CancelToken()).exit_code == 0
+    assert was_carried(bundle, 0, settings.state_dir)
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,9 +37,12 @@ class VolumeWriter:
         self._epoch = epoch
 
     def begin(self) -> None:
-        """Make the directory, where it is not there."""
+        """Make the directory, where it is not there. Raises `WriteRefused` where nothing can be
+        written into it."""
         with writing(self._medium):
             self._medium.mkdir(parents=True, exist_ok=True)
+            if not os.access(self._medium, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def is_finished(self, laid: VolumeLayout) -> bool:
         """Whether this very volume is there, by its lists and sizes; content is not read."""
