@@ -68,8 +68,9 @@ class Exporting:
         for number in numbers:
             self._announce(laid[number], held=number in held)
         if wanted:
-            self._writer.begin()
+            self._writer.check_writable()
         pieces = hash_cut_blobs(self._bundle, cut, self._sink, self._token)
+        self._writer.begin()
         results: list[ItemResult] = []
         stopped_by: AirgapError | None = None
         for number in numbers:

@@ -629,6 +629,21 @@ def test_what_lies_in_the_place_of_a_volume_stays(bundle: Path, medium: Path) ->
     assert [path.name for path in place.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("form", [Form.TAR, Form.ISO])
+def test_a_file_of_the_name_of_a_volume_stays(bundle: Path, medium: Path, form: Form) -> None:
+    medium.mkdir()
+    place = medium / f"pod.{form.value}"
+    place.write_bytes(b"an archive that docker save made")
+    (item,) = run(bundle, medium, form).items
+    assert item.state is ItemState.FAILED and "is not this volume" in item.error
+    assert place.read_bytes() == b"an archive that docker save made"
+    place.unlink()
+    assert run(bundle, medium, form).exit_code == 0
+    place.write_bytes(bytes(50_000))  # what was written here is made anew, whatever became of it
+    assert run(bundle, medium, form).exit_code == 0
+    check_sums(medium)
+
+
 def test_a_link_in_the_place_of_a_volume_is_not_followed(
     bundle: Path, medium: Path, tmp_path: Path
 ) -> None:

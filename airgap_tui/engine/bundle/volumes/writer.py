@@ -16,6 +16,7 @@ from airgap_tui.engine.bundle.media.storage import open_storage
 from airgap_tui.engine.bundle.media.stored_files import Storage
 from airgap_tui.engine.bundle.volumes.arrangement import Content, VolumeLayout
 from airgap_tui.engine.bundle.volumes.directory_volume import is_finished, write_directory
+from airgap_tui.engine.bundle.volumes.file_sums import read_file_sums
 from airgap_tui.engine.bundle.volumes.iso_volume import write_iso
 from airgap_tui.engine.bundle.volumes.medium import Form
 from airgap_tui.engine.bundle.volumes.tar_volume import partial_path, write_tar
@@ -37,11 +38,16 @@ class VolumeWriter:
         self._epoch = epoch
 
     def begin(self) -> None:
-        """Make the directory, where it is not there. Raises `WriteRefused` where nothing can be
-        written into it."""
+        """Make the directory, where it is not there."""
         with writing(self._medium):
             self._medium.mkdir(parents=True, exist_ok=True)
-            if not os.access(self._medium, os.W_OK | os.X_OK):
+
+    def check_writable(self) -> None:
+        """Raise `WriteRefused` where nothing can be written into the directory, or into the one
+        that it is to be made in."""
+        with writing(self._medium):
+            there = next(path for path in (self._medium, *self._medium.parents) if path.exists())
+            if not os.access(there, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def is_finished(self, laid: VolumeLayout) -> bool:
@@ -52,16 +58,17 @@ class VolumeWriter:
         try:
             if not path.is_file() or (laid.form is Form.TAR and path.stat().st_size != laid.size):
                 return False
-            raw = open_storage(path).read(layout.VOLUME, MAX_BYTES)
-            return laid.is_described_by(Volume.parse(raw, str(path)))
-        except (AirgapError, OSError):
+        except OSError:
             return False
+        there = _volume_in(path)
+        return there is not None and laid.is_described_by(there)
 
     def write(self, laid: VolumeLayout, report: Callable[[str, int], None], *, again: bool) -> str:
         """Write or continue a volume; the SHA-256 in hex of its file, empty for a directory.
 
-        `again` compares one that is there, and replaces what is wrong. Raises `ContentMismatch`,
-        `NoRoom`, `BundleLocked`, `EnvironmentFailure` and `Stopped`."""
+        `again` compares one that is there, and replaces what is wrong. Raises `UsageError` where
+        something else is there, `ContentMismatch`, `NoRoom`, `BundleLocked`, `EnvironmentFailure`
+        and `Stopped`."""
 
         def told(content: Content, count: int) -> None:
             report(content.path, count)
@@ -70,6 +77,7 @@ class VolumeWriter:
         if laid.form is Form.DIRECTORY:
             write_directory(target, laid, self._open, told, self._token, again=again)
             return ""
+        self._check_place(target, laid)
         with writing(target), suppress(FileNotFoundError):
             if laid.form is Form.TAR:
                 # What is right of it is kept, as of one that broke off.
@@ -89,6 +97,21 @@ class VolumeWriter:
                 hasher.update(buffer()[:count])
         return hasher.hexdigest()
 
+    def _check_place(self, target: Path, laid: VolumeLayout) -> None:
+        """A file that is there is this volume, or what is left of one: then it is listed beside."""
+        if not target.exists():
+            return
+        there = _volume_in(target)
+        if there is not None:
+            ours = (there.set_id, there.number) == (laid.volume.set_id, laid.volume.number)
+        else:
+            ours = laid.name in read_file_sums(self._medium)
+        if not ours:
+            raise UsageError(
+                f"{target} is there and is not this volume",
+                hint="Remove it, or choose another directory for the volumes.",
+            )
+
     def _open(self, content: Content, offset: int) -> Reader:
         assert content.part is not None  # noqa: S101 - what was made is not opened
         return self._source.open(content.part.source, content.part.start + offset)
@@ -104,3 +127,11 @@ class VolumeWriter:
                 hint="Import the volumes into a bundle first, and export that.",
             )
         return Extent(extent.path, extent.offset + content.part.start, content.size)
+
+
+def _volume_in(path: Path) -> Volume | None:
+    """The volume in a file, by its list; None where there is none that can be read."""
+    try:
+        return Volume.parse(open_storage(path).read(layout.VOLUME, MAX_BYTES), str(path))
+    except (AirgapError, OSError):
+        return None
