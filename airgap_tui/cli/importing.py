@@ -131,8 +131,11 @@ def _next_disk(spec: ImportSpec, done: ImportResult) -> tuple[Path, ...]:
         except AirgapError as error:
             narrate(f"! {error.message}")
             continue
-        if seen.volumes is None or seen.volumes.name != done.set_name:
-            narrate(f"! there is no volume of {done.set_name}")
+        if seen.volumes is None or seen.volumes.set_id != done.set_id:
+            name = done.set_name
+            other = f", but one of another export of {name}"
+            same = seen.volumes is not None and seen.volumes.name == name
+            narrate(f"! there is no volume of {name}{other if same else ''}")
         elif not seen.unread:
             numbers = ", ".join(map(str, seen.volumes.numbers))
             narrate(f"! volume {numbers} was read before")

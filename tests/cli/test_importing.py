@@ -61,6 +61,22 @@ def test_a_person_is_asked_for_the_next_disc(
     assert "Delivery code of pod, for the online side: " in said
 
 
+def test_a_disc_of_another_export_of_the_bundle_is_none_of_the_set(
+    talk: Conversation, parts: list[tuple[Volume, Contents]], tmp_path: Path
+) -> None:
+    talk.hear("Insert the next disk")
+    insert(tmp_path, cut(tmp_path / "online/pod", 2, 60_000, set_id="0" * 32)[0])
+    talk.answer()
+    talk.hear("there is no volume of pod, but one of another export of pod")
+    insert(tmp_path, parts[0])
+    talk.answer()
+    talk.hear("2 of 3 read")
+    insert(tmp_path, parts[2])
+    talk.answer()
+    assert talk.end() == 0
+    assert "3 of 3 read, and nothing more is needed" in " ".join(talk.text.split())
+
+
 def test_stopping_between_discs_tells_how_to_go_on(talk: Conversation) -> None:
     talk.hear("Insert the next disk")
     talk.press(b"\x03")

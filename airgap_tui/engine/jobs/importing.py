@@ -59,12 +59,12 @@ class ImportSpec:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """`copied` and `linked` are bytes that came now; `volumes` of `count` have been read by now,
-    of a set that is named `set_name`; both are 0 where whole bundles came. An item that waits needs
-    a volume that was not read yet. `damaged` are the numbers of volumes that were read and are not
-    right, so that they have to come again. `left_out` is what updates assume and the kept bundle
-    lacks, `codes` are the delivery codes of the bundles that are here whole, `receipts` where the
-    receipts lie of what is. `asked` is what the export of the volumes was asked for."""
+    """`copied` and `linked` are bytes that came now; `volumes` of `count` have been read by now, of
+    the set `set_id` that is named `set_name`; both are 0 where whole bundles came. An item that
+    waits needs a volume that was not read yet. `damaged` are the numbers of volumes that were read
+    and are not right, so that they have to come again. `left_out` is what updates assume and the
+    kept bundle lacks, `codes` are the delivery codes of the bundles that are here whole, `receipts`
+    where the receipts lie of what is. `asked` is what the export of the volumes was asked for."""
 
     items: tuple[ItemResult, ...]
     set_name: str
@@ -78,6 +78,7 @@ class ImportResult:
     receipts: tuple[Path, ...] = ()
     damaged: tuple[int, ...] = ()
     asked: Asked | None = None
+    set_id: str = ""
 
     @property
     def waiting(self) -> bool:
@@ -155,6 +156,7 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
             one.finish()
     results = {item.reference: item for one in imports for item in one.results}
     of_set = next((one for one in imports if one.volumes is not None), None)
+    volume = of_set.volumes.media[0].volume if of_set and of_set.volumes else None
     result = ImportResult(
         items=tuple(results.values()),
         set_name=of_set.volumes.name if of_set and of_set.volumes else "",
@@ -167,7 +169,8 @@ def run(spec: ImportSpec, sink: Sink, token: CancelToken) -> ImportResult:
         codes=tuple(one.left.code for one in imports if one.left.code),
         receipts=tuple(one.left.receipt for one in imports if one.left.receipt),
         damaged=tuple(sorted(number for one in imports for number in one.damaged)),
-        asked=of_set.volumes.media[0].volume.asked if of_set and of_set.volumes else None,
+        asked=volume.asked if volume else None,
+        set_id=volume.set_id if volume else "",
     )
     sink(JobFinished("import", result.exit_code))
     return result
