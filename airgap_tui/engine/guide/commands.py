@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # the first screen is drawn before any tag is
     from airgap_tui.engine.guide.ngc_catalogue import Candidates
 
 PROGRAM = "airgap-tui"
+_WIDTH = 72
 
 
 def plan(answers: Collection) -> str:
@@ -98,6 +100,16 @@ def verify(*places: Path, trust: Trust | None = None) -> str:
 def import_(media: Sequence[Path], bundle: Path | None, trust: Trust | None = None) -> str:
     kept = ("-b", str(bundle or "BUNDLE"))
     return _line("import", *_places(media, "MEDIUM"), *kept, *_trust(trust))
+
+
+def in_lines(command: str, *, indent: int) -> str:
+    """A command as a shell takes it over several lines, each option beside its value."""
+    lines = [""]
+    for words in re.split(r" (?=--)", command):
+        if lines[-1] and indent + len(lines[-1]) + len(words) > _WIDTH:
+            lines.append("")
+        lines[-1] += f" {words}" if lines[-1] else words
+    return f" \\\n{' ' * indent}".join(lines)
 
 
 def attach(job: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from airgap_tui.engine.bundle.findings import ABSENT, Finding
 from airgap_tui.engine.bundle.signatures.signature import Standing
 from airgap_tui.engine.bundle.volumes.asked import export_again
-from airgap_tui.engine.guide import sentences
+from airgap_tui.engine.guide import commands, sentences
 from airgap_tui.engine.guide.answers import Delivery
 from airgap_tui.engine.guide.commands import PROGRAM
 from airgap_tui.engine.guide.grammar import all_images, are
@@ -30,8 +29,8 @@ from airgap_tui.engine.quantities import count, elapsed, rate, size
 READ_AGAIN, FETCH_AGAIN, GO_ON = "read-again", "fetch-again", "go-on"
 ASK_AGAIN = "ask-again"
 _PLACE = "/media/DISK"
-_LINE, _BESIDE = 62, 44
-"""Columns for a command on a line of its own, and beside a choice."""
+_BESIDE = 44
+"""Columns for a command beside a choice."""
 
 
 def findings(result: VerifyResult) -> tuple[Finding, ...]:
@@ -183,21 +182,11 @@ def said_across(result: VerifyResult) -> str:
         "",
         f"Bundle    {name}",
         f"Volume    {', '.join(map(str, numbers))} of {volumes.count if volumes else 0}",
-        f"Command   {_in_lines(_export_again(result))}",
+        f"Command   {commands.in_lines(_export_again(result), indent=10)}",
         "",
         f"I{does[1:]}" if known else f"With the same format and size as before {does}",
     ]
     return "\n".join(lines)
-
-
-def _in_lines(command: str) -> str:
-    """A command as a shell takes it over several lines, each option beside its value."""
-    lines = [""]
-    for words in re.split(r" (?=--)", command):
-        if lines[-1] and len(lines[-1]) + len(words) > _LINE:
-            lines.append("")
-        lines[-1] += f" {words}" if lines[-1] else words
-    return " \\\n          ".join(lines)
 
 
 def _export_again(result: VerifyResult) -> str:
