@@ -55,7 +55,7 @@ class AllLoginsPage(ErrandScreen[None]):
         self._crossing = crossing
         self._result = LoginsResult(())
         self._rows: dict[str, LoginRow] = {}
-        self._tested = False
+        self._tested = self._testing = False
 
     def steps(self) -> tuple[Step, ...]:
         return self._below_steps
@@ -72,6 +72,7 @@ class AllLoginsPage(ErrandScreen[None]):
         return self.query_one("#logins") if self._rows else self.way_back
 
     def _look(self, *, test: bool) -> None:
+        self._testing = test
         self.command = commands.logins(self._crossing.collection, test=test)
         self.excerpt = "Trying every login .." if test else "Reading what there is .."
 
@@ -79,7 +80,7 @@ class AllLoginsPage(ErrandScreen[None]):
             return login_list.look(self._crossing, token, test=test)
 
         def done(result: LoginsResult) -> None:
-            self._result, self._tested = result, test
+            self._result, self._tested, self._testing = result, test, False
             self._fill()
             self.focus_likeliest()
 
@@ -116,29 +117,25 @@ class AllLoginsPage(ErrandScreen[None]):
         self.app.push_screen(TextPage(self, f"{row.registry}, {row.origin}.", text))
 
     def action_test(self) -> None:
-        if not self.under_way("look"):
+        if not self._testing:
             self._look(test=True)
 
     # A file
 
     def action_file(self) -> None:
         def named(text: str | None) -> None:
-            if not text:
-                self.wizard.drop_keys()
-                return
-            path = typed_path(text)
-            self.send_for("file", lambda _token: login_list.read(path), self._file_read, failed)
-
-        def failed(error: AirgapError) -> None:
-            self.wizard.drop_keys()
-            self.wizard.show_error(error)
+            if text:
+                path = typed_path(text)
+                self.send_for(
+                    "file", lambda _token: login_list.read(path), self._file_read, holds=True
+                )
 
         said = "Use the logins of which file in this run? Nothing is copied anywhere."
         self.app.push_screen(Prompt(said, "File", accept="Read", opens=True), named)
 
     def _file_read(self, file: NamedFile) -> None:
         if not file.needs_password:
-            self.wizard.drop_keys()
+            self.wizard.typed.drop()
             self._take(file)
             return
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ from screens.look import Look
 from screens.modals.pages import ErrorPage, HelpPage, LogPage
 from screens.modals.palette import Command, PalettePage
 from screens.steps import Route
+from screens.typed_ahead import TypedAhead
 
 TERMINATED = 143
 """The exit code after SIGTERM or SIGHUP."""
-_WAYS_OUT = ("escape", "f10", "ctrl+c")
 
 
 class WizardApp(App[None]):
@@ -63,7 +62,7 @@ class WizardApp(App[None]):
         """What whoever ran it says in the shell; Textual would break it into lines, and with it a
         command that is to be copied."""
         self._first = first
-        self._kept: deque[Event] | None = None
+        self.typed = TypedAhead(self, super().on_event)
         self.animation_level = "none"
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -89,38 +88,9 @@ class WizardApp(App[None]):
     def _watch_app_focus(self, focus: bool) -> None:
         """A window in the background keeps its focus mark: it says where one was."""
 
-    # Keys that come before what they are for
-
-    def keep_keys(self, first: Event | None = None) -> None:
-        """Let keys wait: what they are for is being opened, and nothing else may take them.
-
-        `first` goes before them. Whoever calls this sees to it that `give_keys` or `drop_keys` is
-        called; a box that opens gives them out itself.
-        """
-        self._kept = deque() if self._kept is None else self._kept
-        if first is not None:
-            self._kept.appendleft(first)
-
-    def give_keys(self) -> None:
-        """Give out what was kept, in its order, once what has come until now is among it."""
-        if self._kept is not None:
-            self.call_later(self._give_kept)
-
-    def drop_keys(self) -> None:
-        """Forget what was kept, and what has come until now: nothing asks for it."""
-        self.call_later(setattr, self, "_kept", None)
-
-    async def _give_kept(self) -> None:
-        kept, self._kept = self._kept or (), None
-        for event in kept:
-            await self.on_event(event)
-
     async def on_event(self, event: Event) -> None:
-        typed = isinstance(event, (Key, Paste)) and not event.is_forwarded
-        if typed and isinstance(event, Key) and event.key in _WAYS_OUT:
-            self._kept = None  # whoever waits too long gets out
-        if typed and self._kept is not None:
-            self._kept.append(event)
+        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
+            await self.typed.take(event)
         else:
             await super().on_event(event)
 
@@ -193,6 +163,7 @@ class WizardApp(App[None]):
     def show_error(self, error: BaseException) -> None:
         """A screen-sized account of an error; Back leads to where it came from."""
         self.push_screen(ErrorPage(self._below(), error, self.log_path))
+        self.typed.see_first(self.screen)
 
     def show_log(self, path: Path) -> None:
         """The end of a log, followed while it grows."""

@@ -102,8 +102,8 @@ class WizardScreen(Screen[R]):
         key("down", "scroll(1)", "scroll", name="Up/Down"),
         key("pageup", "page(-1)", "scroll a page", name="PgUp/PgDn", shown=False),
         key("pagedown", "page(1)", "scroll a page", name="PgUp/PgDn", shown=False),
-        key("tab", "app.focus_next", "next field", shown=False, at_once=True),
-        key("shift+tab", "app.focus_previous", "field before", shown=False, at_once=True),
+        key("tab", "app.focus_next", "next field", general=True),
+        key("shift+tab", "app.focus_previous", "field before", shown=False),
         key("escape", "back", "back", general=True),
         key("f1,question_mark", "help", "help", name="F1", shown=False),
         key("f10", "leave", "quit", shown=False),
@@ -175,17 +175,19 @@ class WizardScreen(Screen[R]):
 
         self.set_interval(seconds, call)
 
-    def say(self, text: str) -> None:
-        """Show a sentence in place of the keys for a few seconds, or until the screen is left."""
-        self._hush()
+    def say(self, text: str, *, seconds: float | None = SAID_FOR) -> None:
+        """Show a sentence in place of the keys for so long, or until the screen is left."""
+        self.hush()
         self._keys_row.say(text)
-        self._said_for = self.set_timer(SAID_FOR, self._hush)
+        if seconds is not None:
+            self._said_for = self.set_timer(seconds, self.hush)
 
-    def _hush(self) -> None:
+    def hush(self) -> None:
+        """Show the keys again."""
         if self._said_for is not None:
             self._said_for.stop()
             self._said_for = None
-            self._keys_row.say("")
+        self._keys_row.say("")
 
     # The frame
 
@@ -243,16 +245,27 @@ class WizardScreen(Screen[R]):
     def focus_likeliest(self) -> None:
         """Put the focus where it is at first."""
         wanted = self.likeliest()
+        if isinstance(wanted, Button) and wanted.shut and not self.awaited:
+            wanted = None
         if wanted is None:
             # Textual's own order goes by place, and nothing has a place before the first layout.
             reachable = self.query("#body *, #onward").results(Widget)
-            wanted = next((widget for widget in reachable if widget.focusable), self._nav.back)
+            wanted = next((widget for widget in reachable if _open(widget)), self._nav.back)
+        self.place_focus(wanted)
+
+    def place_focus(self, wanted: Widget) -> None:
+        """Put the focus there, without the user's doing."""
         wanted.focus()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the way on may open in a moment."""
+        return False
 
     @property
     def focus_chain(self) -> list[Widget]:
         """What Tab goes through: the way on before the way back, for it is the likelier one."""
-        chain = super().focus_chain
+        chain = [widget for widget in super().focus_chain if widget.has_focus or _open(widget)]
         back = self._nav.back
         return [
             *(widget for widget in chain if widget is not back),
@@ -266,7 +279,7 @@ class WizardScreen(Screen[R]):
         self._redraw_focus()
 
     def on_screen_suspend(self) -> None:
-        self._hush()  # what was said is of that moment, and the screen may be seen again soon
+        self.hush()  # what was said is of that moment, and the screen may be seen again soon
         self._redraw_focus()
 
     def _redraw_focus(self) -> None:
@@ -334,6 +347,8 @@ class WizardScreen(Screen[R]):
         if action.startswith("scroll"):
             scrolled = self.scrolled()
             return None if scrolled is not None and scrolled.scrolls else ""
+        if action == "app.focus_next":
+            return "next" if len(self.focus_chain) > 1 else ""
         return self.back.lower() if action == "back" else None
 
     def action_scroll(self, by: int) -> None:
@@ -365,3 +380,8 @@ class WizardScreen(Screen[R]):
 
     def action_interrupt(self) -> None:
         self.say("F10 quits.")
+
+
+def _open(widget: Widget) -> bool:
+    """Whether it can be reached."""
+    return widget.focusable and not (isinstance(widget, Button) and widget.shut)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airgap_tui.engine.errors import AirgapError
-from airgap_tui.engine.guide import departure, outcome, restart
+from airgap_tui.engine.guide import departure, outcome
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.export import ExportResult
 from airgap_tui.engine.jobs.job_list import JobInfo
@@ -67,19 +67,10 @@ class CarriedScreen(ErrandScreen[None]):
         names = departure.not_carried(self._end)
         return [*facts, Fact("Not carried", names, Mark.NEEDS_YOU)] if names else facts
 
-    def _start(self, work: restart.Start) -> None:
-        if not self.under_way("start"):
-            self.not_yet = "Starting .."
-            self.send_for("start", work, self._started, self._not_started)
-
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job
         self.wizard.log_path = job.directory.log
         self.wizard.renew_step(self.step)
-
-    def _not_started(self, error: AirgapError) -> None:
-        self.not_yet = ""
-        self.wizard.show_error(error)
 
     def _otherwise(self) -> None:
         self.app.push_screen(ExportScreen(self._crossing))

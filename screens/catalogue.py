@@ -159,13 +159,23 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
                 self._search_now()
             if down:
                 return
-        self._tags.focus()
+        self._go_to_tags()
 
     def on_table_opened(self, event: Table.Opened) -> None:
         if event.table is self._repositories:
-            self._tags.focus()
+            self._go_to_tags()
         elif not self.not_yet:
             self.way_on.focus()
+
+    def _go_to_tags(self) -> None:
+        """What is typed behind is for them: it waits until they are there."""
+        self._tags.focus()
+        if self.awaited:
+            self.wizard.typed.hold()
+
+    @property
+    def awaited(self) -> bool:
+        return self._typing is not None or self._moving is not None or super().awaited
 
     def go_back(self) -> None:
         self.dismiss(None)
@@ -331,6 +341,8 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
         self.onward = ngc_sentences.add_tags(candidates)
         chosen = candidates is not None and bool(candidates.chosen)
         self.not_yet = not_yet or ("" if chosen else _NONE_CHOSEN)
+        if not self.awaited:
+            self.wizard.typed.release()
 
     def _draw_detail(self) -> None:
         if self._candidates is not None:

@@ -180,14 +180,14 @@ class DeliveredScreen(ErrandScreen[None]):
     @on(Button.Pressed, "#again")
     def _try_again(self) -> None:
         job = self._crossing.job
-        if job is None or self.under_way("start"):
+        if job is None:
             return
         try:
             work = restart.from_step(self._crossing, job, 0)
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        self.send_for("start", work, self._started)
+        self.start(work, self._started)
 
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job

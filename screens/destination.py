@@ -141,9 +141,12 @@ class DestinationScreen(ErrandScreen[None]):
     def on_destination_form_changed(self, _event: DestinationForm.Changed) -> None:
         docker = self._forms[Destination.DOCKER]
         if not self._decided and isinstance(docker, EngineForm) and docker.standing is not None:
-            # Nothing was used before: an engine that is there is the likeliest.
+            # Nothing was used before: an engine that is there is the likeliest, but not to somebody
+            # who has gone on to the fields.
             self._decided = True
-            if not docker.standing.problem and not self._crossing.delivery.registry:
+            at_the_choice = self.focused in (None, self.query_one("#place"))
+            free = at_the_choice and not self._crossing.delivery.registry
+            if not docker.standing.problem and free:
                 self._choose(Destination.DOCKER)
                 return
         self._fill()

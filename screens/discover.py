@@ -135,7 +135,7 @@ class DiscoverScreen(ErrandScreen[tuple[Reference, ...] | None]):
         self._tables.begin(asked.in_words)
         self.back, self.onward = "Stop", "Add images"
         self.not_yet = "Opens by itself when looking ends."
-        self._tables.spots.focus()
+        self.place_focus(self._tables.spots)
         self._draw()
 
     def _draw(self) -> None:

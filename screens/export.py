@@ -92,13 +92,14 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
             lambda token: look_around(bundle, plan, state_dir, token),
             self._found_around,
         )
-        self.send_for("survival", lambda _token: survival(), self._outlives)
+        self.send_for("survival", lambda _token: survival(), self._outlives, aside=True)
         if not self._ahead:
             self.send_for(
                 "gain",
                 lambda token: zstd_gain.of_bundle(bundle, token),
                 self._gain_known,
                 lambda _error: None,
+                aside=True,
             )
 
     def on_return(self) -> None:
@@ -229,10 +230,9 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         # With both rows more there are none to spare at 80x24, and what is said has to be seen.
         self.query_one("#apart").display = answers.way in (Way.SEAL, Way.ISO) or self._one_volume
         self.query_one("#said", Paragraph).show(self._said())
-        if not self.under_way("start"):
-            if not self._ahead:
-                self.onward = departure.begin(answers, plan)
-            self.not_yet = self._missing()
+        if not self._ahead:
+            self.onward = departure.begin(answers, plan)
+        self.not_yet = self._missing()
         self.refresh_bindings()
 
     @property
@@ -282,10 +282,13 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
             super().go_back()
 
     def go_on(self) -> None:
-        if self.not_yet or self.under_way("start"):
+        if self.not_yet:
             return
         if self._ahead:
             self.dismiss(self._answers)
+            return
+        if self.under_way("survival"):
+            self.go_on_later()
             return
         if self._surviving.warning and not self._warned and self._answers.way is not Way.SEAL:
             self._warn()
@@ -293,8 +296,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
         answers, crossing, bundle = self._answers, self._crossing, self._bundle
         chain = chains.carrying(answers, bundle, crossing.settings)
         work = restart.starting(crossing, chain, commands.carry(answers, bundle))
-        self.say("Starting ..")
-        self.send_for("start", work, self._started)
+        self.start(work, self._started)
 
     def _warn(self) -> None:
         """Say once what would end the job at the logout, before it is started."""

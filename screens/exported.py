@@ -205,7 +205,7 @@ class ExportedScreen(CarriedScreen):
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        self._start(work)
+        self.start(work, self._started)
 
     @on(Button.Pressed, "#otherwise")
     def _write_one_again(self) -> None:
@@ -223,7 +223,7 @@ class ExportedScreen(CarriedScreen):
 
         def answered(answer: str | None) -> None:
             if answer == _INSERTED:
-                self.send_for("disk", lambda _token: change.in_the_way, self._disk_seen)
+                self.send_for("disk", lambda _token: change.in_the_way, self._disk_seen, holds=True)
 
         unplug = departure.unplugging(change.mounted)
         said = asked if not unplug or in_the_way else f"{asked} First: {unplug}"
@@ -239,7 +239,7 @@ class ExportedScreen(CarriedScreen):
             self.wizard.show_error(error)
             return
         command = self._job.order.command
-        self._start(restart.starting(self._crossing, chain, command))
+        self.start(restart.starting(self._crossing, chain, command), self._started)
 
 
 def _export_spec(job: JobInfo) -> ExportSpec:

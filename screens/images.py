@@ -136,7 +136,8 @@ class ImagesScreen(ErrandScreen[None]):
         good, bad = parse_many(text)
         self._take(tuple(Wish(reference) for reference in good))
         back = (*(line.partition(": ")[0] for line in bad), field.value)
-        field.value = " ".join(filter(None, back))
+        # What is typed next, or pasted by a terminal that types, is another name.
+        field.value = "".join(f"{text} " for text in back if text)
         if good and not bad:
             self.say(f"Added {count(len(good), 'image')}.")
         self._fill(select=good[-1] if good else None)

@@ -210,12 +210,15 @@ class ImportScreen(ErrandScreen[None]):
 
     def go_on(self) -> None:
         seen = self._seen
-        if self.not_yet or self.under_way("start"):
+        if self.not_yet:
+            return
+        if self.awaited:
+            self.go_on_later()
             return
         if seen is not None and seen.complete and not seen.needed:
             self._open_kept()
-        elif self.under_way("sought") or seen is None or (seen.volumes and not seen.unread):
-            self._seek(begin=True)  # also while it looks, lest an Enter typed ahead gets lost
+        elif seen is None or (seen.volumes is not None and not seen.unread):
+            self._seek(begin=True)
         else:
             self._begin()
 
@@ -226,9 +229,7 @@ class ImportScreen(ErrandScreen[None]):
         settings = self._crossing.delivery.settings
         chain = chains.importing(self._unread, kept, settings)
         self.wizard.remembered.set(LAST_KEPT, str(kept))
-        self.say("Starting ..")  # the way on stays open: shut, it would hand the focus to Back
-        work = restart.starting(self._crossing, chain, self.command)
-        self.send_for("start", work, self._started)
+        self.start(restart.starting(self._crossing, chain, self.command), self._started)
 
     def _started(self, job: JobInfo) -> None:
         self._job = self._crossing.job = job

@@ -35,7 +35,8 @@ _NAMES = {
     "question_mark": "?",
 }
 LEAST_SHOWN = 3
-"""General keys (Tab, Esc) join the footer only until there are so many."""
+"""General keys join the footer only until there are so many."""
+_FIRST_OF_GENERAL = ("Esc", "Enter", "Tab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,11 @@ def key(
     shown: bool = True,
     general: bool = False,
     first: bool = False,
-    at_once: bool = False,
 ) -> Binding:
     """A binding. `keys` are Textual's names joined with commas; `name` is what people read.
 
     `shown` keys are in the footer while they work; all keys are in the help. A `general` key is
-    left out of the footer where enough others are; a `first` key stands at the footer's left. What
-    moves the focus is done `at_once`: a key that waits its turn is overtaken by the letters typed
-    after it, and they are what must not end up in the field before.
+    left out of the footer where enough others are; a `first` key stands at the footer's left.
     """
     parts = keys.split(",")
     name = name or "/".join(dict.fromkeys(_name(part) for part in parts))
@@ -75,7 +73,6 @@ def key(
         action,
         text,
         show=shown,
-        priority=at_once,
         key_display=name,
         group=GENERAL if general else FIRST if first else None,
     )
@@ -100,9 +97,11 @@ def footer_keys(keys: Iterable[LiveKey]) -> list[LiveKey]:
     """The keys for the footer's left side, in order, without those of the frame (F1, F10)."""
     shown = [live for live in keys if live.shown and live.text]
     own = [live for live in shown if not live.general]
-    general = [live for live in shown if live.general]
+    general = {live.name: live for live in shown if live.general}
+    room = max(0, LEAST_SHOWN - len(own))
     own.sort(key=lambda live: not live.first)
-    return own + general[: max(0, LEAST_SHOWN - len(own))]
+    chosen = [general[name] for name in _FIRST_OF_GENERAL if name in general][:room]
+    return own + chosen[1:] + chosen[:1]
 
 
 def _live(node: DOMNode, binding: Binding) -> LiveKey:

@@ -60,6 +60,7 @@ class LoginsScreen(ErrandScreen[None]):
         super().__init__()
         self._crossing = crossing
         self._form = LoginForm()
+        self._trying = ("", "")
 
     def body(self) -> ComposeResult:
         yield Table(
@@ -127,6 +128,7 @@ class LoginsScreen(ErrandScreen[None]):
         self.command = commands.plan(crossing.collection)
         self.not_yet = "Not yet: the registries are being asked."
         self._form.close()
+        self.place_focus(self.way_on)
 
         def work(token: CancelToken) -> AccessResult:
             return access.run(spec, discard, token, crossing.credentials())
@@ -226,12 +228,13 @@ class LoginsScreen(ErrandScreen[None]):
     def _test(self) -> None:
         one, secret = self._chosen(), self._form.secret
         username, typed = self._form.user.value, secret.secret
-        if one is None or self.under_way("login"):
+        if one is None or (self.under_way("login") and self._trying == (username, typed)):
             return
         if not typed:
             secret.note("Nothing is typed yet", Mark.NEEDS_YOU)
             return
         kind = self._form.keep.kind
+        self._trying = (username, typed)
         secret.note("Trying ..", Mark.UNDER_WAY)
 
         def work(token: CancelToken) -> Tried:

@@ -30,7 +30,7 @@ class LookingScreen(ErrandScreen[None]):
         super().__init__()
         self.crossing = crossing
         self.found: dict[str, FoundBundle] = {}
-        self.moved = False
+        self.moved = self._asked_again = False
         self._mounted: tuple[Path, ...] = ()
 
     def fill(self, contents: Contents) -> None:
@@ -44,6 +44,15 @@ class LookingScreen(ErrandScreen[None]):
     # Looking for bundles
 
     def action_again(self) -> None:
+        """Look again; what is typed behind is for what that finds."""
+        self._asked_again = True
+        self.seek()
+
+    def stay(self) -> None:
+        self._asked_again = False
+        super().stay()
+
+    def seek(self) -> None:
         """Look for bundles on what is mounted now."""
         self._mounted = media.mount_points()
         saved = self.wizard.remembered.get(LAST_BUNDLE)
@@ -59,9 +68,10 @@ class LookingScreen(ErrandScreen[None]):
 
     def notice_media(self) -> None:
         if media.mount_points() != self._mounted:
-            self.action_again()
+            self.seek()
 
     def _bundles_found(self, found: tuple[FoundBundle, ...]) -> None:
+        self._asked_again = False
         contents, typed = self.crossing.contents, self.crossing.delivery.path
         kept = None if contents is None else self.found.get(contents.key)
         self.found = {one.key: one for one in found}

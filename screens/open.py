@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from airgap_tui.engine.bundle.signatures.signature import Standing
-from airgap_tui.engine.errors import AirgapError
 from airgap_tui.engine.guide import arrival, chains, commands, restart
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, describe
@@ -67,7 +66,7 @@ class OpenScreen(LookingScreen):
             self.query_one(name).display = False
         self.command, self.onward = commands.verify(), "Verify"
         self.open_chosen()
-        self.action_again()
+        self.seek()
         self.every(_MEDIA_EVERY, self.notice_media)
 
     def on_return(self) -> None:
@@ -156,15 +155,16 @@ class OpenScreen(LookingScreen):
 
     def go_on(self) -> None:
         crossing = self.crossing
-        if crossing.contents is None or self.not_yet or self.under_way("start"):
+        if crossing.contents is None or self.not_yet:
+            return
+        if self._asked_again:
+            self.go_on_later()
             return
         if crossing.verified is not None or self._verifying(crossing.contents):
             self._go_to_verify()
             return
         chain, command = chains.verifying(crossing.delivery), self.command
-        self.not_yet = "Starting .."
-        work = restart.starting(crossing, chain, command)
-        self.send_for("start", work, self._started, self._not_started)
+        self.start(restart.starting(crossing, chain, command), self._started)
 
     def _verifying(self, contents: Contents) -> bool:
         """Whether the job of this screen is at this bundle, or was it and says how that ended."""
@@ -178,7 +178,6 @@ class OpenScreen(LookingScreen):
         self._places = () if self.crossing.contents is None else self.crossing.contents.places
         self.crossing.verified = None
         self.wizard.log_path = job.directory.log
-        self.not_yet = ""
         self._go_to_verify(anew=True)
 
     def _go_to_verify(self, *, anew: bool = False) -> None:
@@ -188,8 +187,3 @@ class OpenScreen(LookingScreen):
             self.wizard.renew_step("Verify")
         else:
             self.wizard.step_on(self)
-
-    def _not_started(self, error: AirgapError) -> None:
-        self.not_yet = ""
-        self.way_on.focus()
-        self.wizard.show_error(error)

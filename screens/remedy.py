@@ -76,6 +76,7 @@ class RemedyScreen(ErrandScreen[None]):
         def done(result: VerifyResult) -> None:
             self.crossing.verified = result
             self.not_yet = ""
+            self.stay()
             self.show()
             still = bool(outcome.findings(result))
             self.say("It is damaged still." if still else "It is whole now.")
@@ -95,13 +96,10 @@ class RemedyScreen(ErrandScreen[None]):
             self.wizard.show_error(error)
             return
         command = commands.save(crossing.collection)
-        self.not_yet = "Starting .."
-        work = restart.starting(crossing, chain, command)
-        self.send_for("start", work, self._started, self._failed)
+        self.start(restart.starting(crossing, chain, command), self._started)
 
     def _started(self, job: JobInfo) -> None:
         self.crossing.job, self.crossing.verified = job, None
-        self.not_yet = ""
         self.wizard.show_step("Save")
         if self.wizard.route is not None:
             self.wizard.route.forget(self.step)

@@ -84,7 +84,7 @@ class ReviewScreen(ErrandScreen[None]):
         self._take_place(self.query_one("#place", Field).value)
         self.onward = "Save"
         self._say_command()
-        self.send_for("survival", lambda _token: survival(), self._outlives)
+        self.send_for("survival", lambda _token: survival(), self._outlives, aside=True)
         self._plan()
 
     def _outlives(self, surviving: Survival) -> None:
@@ -106,7 +106,10 @@ class ReviewScreen(ErrandScreen[None]):
 
     def go_on(self) -> None:
         result = self._crossing.plan
-        if result is None or self.not_yet or self.under_way("start"):
+        if result is None or self.not_yet:
+            return
+        if self.under_way("survival"):
+            self.go_on_later()
             return
         if self._surviving.warning and not self._warned:
             self._warn()
@@ -123,8 +126,7 @@ class ReviewScreen(ErrandScreen[None]):
                 surviving=self._surviving,
             )
 
-        self.say("Starting ..")  # Next stays open: shut, it would hand the focus to Back
-        self.send_for("start", work, self._started, self._not_started)
+        self.start(work, self._started)
 
     def _warn(self) -> None:
         """Say once what would end the job at the logout, before it is started."""
@@ -143,9 +145,6 @@ class ReviewScreen(ErrandScreen[None]):
         if self.wizard.route is not None:
             self.wizard.route.set_state(self.step, StepState.DONE)
         self.wizard.step_on(self)
-
-    def _not_started(self, error: AirgapError) -> None:
-        self.wizard.show_error(error)
 
     # Choices
 
@@ -262,7 +261,7 @@ class ReviewScreen(ErrandScreen[None]):
         def work(token: CancelToken) -> tuple[Gain, ...]:
             return zstd_gain.of_plan(result.blobs, network, crossing.credentials(), token)
 
-        self.send_for("gain", work, self._gain_known, lambda _error: None)
+        self.send_for("gain", work, self._gain_known, lambda _error: None, aside=True)
 
     def _gain_known(self, gains: tuple[Gain, ...]) -> None:
         self._gains = gains

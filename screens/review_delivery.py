@@ -58,6 +58,8 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
     def _session_known(self, found: Survival) -> None:
         self._survival = found
         self._fill()
+        if found.warning:
+            self.stay()
 
     # What will happen
 
@@ -139,29 +141,25 @@ class ReviewDeliveryScreen(ErrandScreen[None]):
 
     def go_on(self) -> None:
         crossing = self._crossing
-        if self.not_yet or self.under_way("start"):
+        if self.not_yet:
+            return
+        if self.under_way("session"):
+            self.go_on_later()
             return
         try:
             chain = chains.delivering(self._answers)
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        self.not_yet = "Starting .."
-        work = restart.starting(crossing, chain, commands.deliver(self._answers))
-        self.send_for("start", work, self._started, self._not_started)
+        command = commands.deliver(self._answers)
+        self.start(restart.starting(crossing, chain, command), self._started)
 
     def _started(self, job: JobInfo) -> None:
         self._crossing.job = job
         self.wizard.log_path = job.directory.log
-        self.not_yet = ""
         if self.wizard.route is not None:
             self.wizard.route.set_state(self.step, StepState.DONE)
         self.wizard.renew_step("Deliver")
-
-    def _not_started(self, error: AirgapError) -> None:
-        self.not_yet = ""
-        self.way_on.focus()
-        self.wizard.show_error(error)
 
 
 def _staying(image: Carried, common: str) -> TableRow:

@@ -74,7 +74,7 @@ class ServingScreen(WatchingScreen):
             path, *others = self._spec.paths if self._spec else (self.job.order.place,)
             if self.crossing.contents is None or self.crossing.contents.path != path:
                 work = lambda token: media.look_inside(path, token, others)  # noqa: E731
-                self.send_for("inside", work, self._looked_inside, lambda _error: None)
+                self.send_for("inside", work, self._looked_inside, lambda _error: None, aside=True)
         self._draw()
 
     def _looked_inside(self, contents: Contents) -> None:
@@ -157,6 +157,7 @@ class ServingScreen(WatchingScreen):
                     self.step, StepState.DONE if fine else StepState.NEEDS_YOU
                 )
             if self.is_current:
+                self.wizard.typed.moved()
                 self.call_after_refresh(self.focus_likeliest)
 
     def _pulls(self, snapshot: Snapshot) -> list[str]:

@@ -85,6 +85,7 @@ class VerifiedScreen(RemedyScreen):
                 lambda _token: read_again.sizes(places[0], wrong, places[1:]),
                 self._take_sizes,
                 lambda _error: None,
+                aside=True,
             )
 
     def on_return(self) -> None:
@@ -169,7 +170,7 @@ class VerifiedScreen(RemedyScreen):
         self._say_onward()
 
     def _say_onward(self) -> None:
-        if self.under_way("read") or self.under_way("start"):
+        if self.under_way("read"):
             return
         whole = sum(item.succeeded for item in self.result.items)
         following = "Next: Export" if self.side is Side.ONLINE else "Next: Destination"

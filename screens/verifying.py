@@ -53,11 +53,7 @@ class VerifyingScreen(WorkingScreen):
             chain = chains.verifying_at(places, settings)
             command = commands.verify(*places, trust=settings.trust)
             self.excerpt, self.not_yet = "Starting ..", "Not yet: the verify is being started."
-            self.send_for(
-                "start",
-                restart.starting(self.crossing, chain, command),
-                self._started,
-            )
+            self.start(restart.starting(self.crossing, chain, command), self._started)
 
     def leads_on(self, job: JobInfo, ended: Ended) -> bool:
         return ended.result is not None

@@ -166,6 +166,7 @@ class WorkingScreen(WatchingScreen):
         if ended is not None and not self._moved_on and self.leads_on(job, ended):
             self._moved_on = self._left_behind = self._over = True
             self._mark_step(ended)
+            self.wizard.typed.moved()
             self.move_on()
         elif not self._over:
             self._over = True
@@ -195,8 +196,7 @@ class WorkingScreen(WatchingScreen):
         self._again.show(f"Try {failed} again", shut=job.state is JobState.RUNNING)
 
     def _lead(self, onward: str, not_yet: str = "") -> None:
-        if not self.under_way("start"):
-            self.onward, self.not_yet = onward, not_yet
+        self.onward, self.not_yet = onward, not_yet
 
     def verb_of(self, job: JobInfo) -> str:
         """This screen's verb of the job."""
@@ -207,7 +207,8 @@ class WorkingScreen(WatchingScreen):
         if self.is_current:
             offered = self._choices.display and self._again.display
             again = offered and not self._again.shut
-            (self._again if again else self.way_on).focus()
+            self.place_focus(self._again if again else self.way_on)
+            self.wizard.typed.moved()
 
     def _mark_step(self, ended: Ended | None) -> None:
         route = self.wizard.route
@@ -240,7 +241,7 @@ class WorkingScreen(WatchingScreen):
     def _try_again(self) -> None:
         """Start this step and those after it again, with the logins that only that run had."""
         job = self.job
-        if job is None or self.under_way("start"):
+        if job is None:
             return
         lacking = restart.logins_lacking(self.crossing, job)
         if not lacking:
@@ -264,8 +265,7 @@ class WorkingScreen(WatchingScreen):
         except AirgapError as error:
             self.wizard.show_error(error)
             return
-        self.not_yet = "Starting .."
-        self.send_for("start", work, self._started)
+        self.start(work, self._started)
 
     def _started(self, job: JobInfo) -> None:
         self.crossing.job = job

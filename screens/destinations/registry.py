@@ -78,8 +78,7 @@ class RegistryForm(DestinationForm):
     def on_field_submitted(self, event: Field.Submitted) -> None:
         if event.field.id == "login":
             event.stop()
-            if self.app.screen is self.screen:  # once, though Enter came behind a pasted line
-                self._enter_login(event.value)
+            self._enter_login(event.value)
         else:
             super().on_field_submitted(event)
 
@@ -99,7 +98,6 @@ class RegistryForm(DestinationForm):
         if not username:
             self.crossing.logins.pop(registry, None)
             self.settled()
-            self.desk.wizard.give_keys()
             return
 
         def taken(answer: Credential | Without | None) -> None:

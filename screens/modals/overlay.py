@@ -25,8 +25,8 @@ class Overlay(ModalScreen[R]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST_HEIGHT, "-high")]  # noqa: RUF012
     AUTO_FOCUS = ""
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next field", shown=False, at_once=True),
-        key("shift+tab", "app.focus_previous", "field before", shown=False, at_once=True),
+        key("tab", "app.focus_next", "next field", general=True),
+        key("shift+tab", "app.focus_previous", "field before", shown=False),
         key("escape", "cancel", "back", general=True),
         key("f1", "help", "help", shown=False),
         key("f10", "leave", "quit", shown=False),
@@ -58,12 +58,11 @@ class Overlay(ModalScreen[R]):
         wanted = self.first() or next(reachable, None)
         if wanted is not None:
             wanted.focus()
-        give_keys = getattr(self.app, "give_keys", None)
-        if give_keys is not None:
-            give_keys()
 
     def key_text(self, action: str) -> str | None:
         """F10 is said to do what it does on the screen below."""
+        if action == "app.focus_next":
+            return "next" if len(self.focus_chain) > 1 else ""
         below = self.app.screen_stack[-2] if action == "leave" else None
         words = getattr(below, "key_text", None)
         return words(action) if words is not None else None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from textual.app import ComposeResult
 
 from airgap_tui.engine.jobs.survival import Survival
 from screens.modals.overlay import Overlay
+from screens.typed_ahead import HasTyped
 from screens.widgets.controls import Button, Row
 from screens.widgets.fields import Field
 from screens.widgets.secret import SecretField
@@ -13,7 +16,8 @@ from screens.widgets.text import Gap
 
 
 class Question(Overlay[str | None]):
-    """Answers the text of the button that was pressed; None for Esc. The first has the focus."""
+    """Answers the text of the button that was pressed; None for Esc. The first has the focus, and
+    keys from before it is seen answer nothing."""
 
     def __init__(self, text: str, *answers: str) -> None:
         super().__init__(text)
@@ -22,6 +26,10 @@ class Question(Overlay[str | None]):
     def content(self) -> ComposeResult:
         yield Gap()
         yield Row(*(Button(answer) for answer in self._answers))
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        cast(HasTyped, self.app).typed.see_first(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

@@ -66,17 +66,16 @@ class Row(Horizontal):
 
 
 class Button(Control):
-    """`[ Save 13 images ]`. Shut, it loses its brackets and cannot be reached."""
+    """`[ Save 13 images ]`. Shut, it loses its brackets and cannot be reached; it keeps the focus
+    that it has, for the next control may lead elsewhere."""
 
     BINDINGS = [  # noqa: RUF012
-        key("enter,space", "press", "press", shown=False),
+        key("enter,space", "press", "press", name="Enter", general=True),
         key("left", "app.focus_previous", "previous", shown=False),
         key("right", "app.focus_next", "next", shown=False),
     ]
 
-    class Pressed(Message):
-        """The button was pressed; `button.id` says which."""
-
+    class _About(Message):
         def __init__(self, button: Button) -> None:
             super().__init__()
             self.button = button
@@ -85,11 +84,16 @@ class Button(Control):
         def control(self) -> Button:
             return self.button
 
+    class Pressed(_About):
+        """The button was pressed; `button.id` says which."""
+
+    class PressedShut(_About):
+        """It was pressed while it is shut."""
+
     def __init__(self, text: str, *, shut: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self._text = text
         self._shut = shut
-        self.can_focus = not shut
 
     @property
     def text(self) -> str:
@@ -104,19 +108,18 @@ class Button(Control):
         if (text, shut) == (self._text, self._shut):
             return
         self._text, self._shut = text, shut
-        if shut and self.has_focus:
-            self.screen.focus_next()
-        self.can_focus = not shut
         self.redraw(layout=True)
 
     def draw(self, width: int) -> Sequence[Pieces]:
         if self._shut:
-            return [[*self.head(), (self._text, "rest")]]
+            return [[*self.head(), (self._text, self.body_tone() or "rest")]]
         return [[*self.head(), (f"[ {self._text} ]", self.body_tone())]]
 
+    def key_text(self, action: str) -> str | None:
+        return "" if action == "press" and self._shut else None
+
     def action_press(self) -> None:
-        if not self._shut:
-            self.post_message(self.Pressed(self))
+        self.post_message(self.PressedShut(self) if self._shut else self.Pressed(self))
 
     def on_click(self, event: Click) -> None:
         event.stop()

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.events import Click, Event, Key, Paste
+from textual.events import Click, Paste
 from textual.message import Message
 from textual.widgets import Input
 
 from airgap_tui.engine.plain_text import cells, cut_at_word, harmless, left
 from screens.keys import key
 from screens.look import Mark
+from screens.typed_ahead import HasTyped
 from screens.widgets.controls import LABEL_WIDTH, Control, Row
 from screens.widgets.drawn import Drawn, Pieces
 from screens.widgets.text import Paragraph
-
-
-class _KeepsKeys(Protocol):
-    def keep_keys(self, first: Event | None = None) -> None: ...
-    def give_keys(self) -> None: ...
 
 
 class Field(Vertical):
@@ -30,13 +26,10 @@ class Field(Vertical):
     `width` is the number of cells between the brackets at 80 columns, 0 for all there are. Larger
     windows give half of what they have more. `enter` is what Enter does, for the footer; `after`
     are controls behind the field. `many`: several lines pasted at once are not joined but posted
-    as `PastedLines`, and Enter takes the text out of the field at once: on a terminal whose paste
-    arrives as typing, the next line is there before this one was heard.
+    as `PastedLines`, and Enter takes the text out of the field.
 
-    A secret that is typed right behind Enter, or pasted as the next line, must not show in this
-    field. With `leads_on` Enter moves on to the next field at once, as Tab does. With `opens` it
-    opens a question, and what is typed meanwhile waits for that: whoever takes its `Submitted`
-    opens one, or calls the app's `give_keys` or `drop_keys`.
+    A secret that is pasted as the next line must not show in this field: it goes to what Enter
+    leads to. With `leads_on` that is the next field, as with Tab; with `opens` a question.
     """
 
     class Changed(Message):
@@ -173,7 +166,7 @@ class _Text(Input):
     """The text itself, without a border, a blinking cursor, or the habit of selecting all."""
 
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", first=True, at_once=True),
+        key("tab", "app.focus_next", "next", first=True),
         key("enter", "submit", "accept"),
     ]
 
@@ -183,7 +176,7 @@ class _Text(Input):
         self._enter, self._many = enter, many
 
     def key_text(self, action: str) -> str | None:
-        return (self._enter or None) if action in ("submit", "open") else None
+        return (self._enter or None) if action == "submit" else None
 
     def leave_to_next(self, further: str) -> bool:
         """Whether the lines after the first of several pasted ones are for what comes next."""
@@ -193,13 +186,6 @@ class _Text(Input):
     def field(self) -> Field:
         """The field that this is the text of."""
         return next(node for node in self.ancestors if isinstance(node, Field))
-
-    async def _on_key(self, event: Key) -> None:
-        if event.key == "enter" and self._many:
-            # In its turn among the letters: a binding is overtaken by those typed after it.
-            event.stop()
-            event.prevent_default()
-            await self.action_submit()
 
     async def action_submit(self) -> None:
         if self._many:
@@ -227,30 +213,20 @@ class _Text(Input):
 class _LeadingText(_Text):
     """A text whose Enter does what Tab does."""
 
-    BINDINGS = [key("enter", "app.focus_next", "next", shown=False, at_once=True)]  # noqa: RUF012
+    BINDINGS = [key("enter", "app.focus_next", "next", shown=False)]  # noqa: RUF012
 
     def leave_to_next(self, further: str) -> bool:
-        app = cast(_KeepsKeys, self.app)
-        app.keep_keys(Paste(further))
-        if self.has_focus:  # Enter may have come before this was taken in
-            self.screen.focus_next()
-        app.give_keys()
+        self.screen.focus_next()
+        cast(HasTyped, self.app).typed.put_first(Paste(further))
         return True
 
 
 class _OpeningText(_Text):
-    """A text whose Enter opens a question: it has the keys behind it wait at once, and is itself
-    done behind the letters before it."""
-
-    BINDINGS = [key("enter", "open", "accept", at_once=True)]  # noqa: RUF012
-
-    def action_open(self) -> None:
-        cast(_KeepsKeys, self.app).keep_keys()
-        self.call_later(self.action_submit)
+    """A text whose Enter opens a question."""
 
     def leave_to_next(self, further: str) -> bool:
-        cast(_KeepsKeys, self.app).keep_keys(Paste(further))
         self.call_later(self.action_submit)
+        cast(HasTyped, self.app).typed.put_first(Paste(further))
         return True
 
 

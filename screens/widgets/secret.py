@@ -22,7 +22,7 @@ class SecretField(Control):
     """
 
     BINDINGS = [  # noqa: RUF012
-        key("tab", "app.focus_next", "next", first=True, at_once=True),
+        key("tab", "app.focus_next", "next", first=True),
         key("enter", "submit", "accept"),
         key("backspace", "delete", "delete", shown=False),
         key("ctrl+u", "clear", "empty", shown=False),
@@ -124,9 +124,6 @@ class SecretField(Control):
 
 
 class LeadingSecretField(SecretField):
-    """Enter moves on to the next field at once: what is typed right behind it is for that one."""
+    """Enter moves on to the next field."""
 
-    BINDINGS = [key("enter", "lead", "next", at_once=True)]  # noqa: RUF012
-
-    def action_lead(self) -> None:
-        self.screen.focus_next()
+    BINDINGS = [key("enter", "app.focus_next", "next")]  # noqa: RUF012

@@ -21,6 +21,7 @@ from screens.look import Look
 from screens.wizard import Wizard
 from tests import services
 from tests.images import remote_digest
+from tests.screens.typist import driven
 
 PATIENCE = 60.0
 PHASES = ("welcome", "open", "verify", "registry", "review", "push", "serve", "over")
@@ -58,7 +59,7 @@ class Walk:
 
     async def run(self, registry: str) -> None:
         self.phase("welcome")
-        async with self.app.run_test(size=(80, 24)) as pilot:
+        async with driven(self.app) as pilot:
             await self.until(pilot, "Bring images in")
             await self.until(pilot, "Podman")  # the checks of this machine are through
             self.phase("open")

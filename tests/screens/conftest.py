@@ -17,6 +17,7 @@ from screens.base import WizardScreen
 from screens.look import Look
 from screens.steps import Route
 from tests.screens.gallery import FirstScreen, done_before
+from tests.screens.typist import driven
 from tests.screens.windows import ASCII
 
 HERE = Path(__file__).parent
@@ -58,7 +59,7 @@ def wizard(state_dir: Path) -> Callable[..., WizardApp]:
         app = WizardApp(first or FirstScreen(), Settings(state_dir=state_dir), look, host=host)
 
         async def run() -> None:
-            async with app.run_test(size=size) as pilot:
+            async with driven(app, size) as pilot:
                 app.bundle = bundle
                 if route is not None:
                     app.begin(done_before(route, at or route.names[0]), at=at)

@@ -27,6 +27,7 @@ from screens.wizard import Wizard
 from tests.screens import arrivals, jobs, key_list
 from tests.screens.drawn import Frame, draw
 from tests.screens.staged import KEY, Stage, carried, ended, exporting, under_way, until
+from tests.screens.typist import driven
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES, README = ROOT / ".github" / "screens", ROOT / "README.md"
@@ -50,7 +51,7 @@ class Play:
 
     async def run(self, host: str, part: Callable[[Pilot[None]], Awaitable[None]]) -> None:
         wizard = Wizard(Settings(state_dir=self.stage.state_dir), Look(), host=host)
-        async with wizard.app.run_test(size=SIZE) as pilot:
+        async with driven(wizard.app, SIZE) as pilot:
             await pilot.pause()
             await part(pilot)
 
