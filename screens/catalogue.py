@@ -259,14 +259,13 @@ class CatalogueScreen(ErrandScreen[tuple[Reference, ...]]):
         self.call_off("tags")
         self.call_off("rule")
         self._listing = self._candidates = None
+        if one is not None:
+            self._crossing.ngc = replace(self._crossing.ngc, repository=str(one.name))
+            if self._lookup.known(one.name):
+                self._look_up(one.name)
+            else:
+                self._moving = self.set_timer(AFTER, lambda: self._look_up(one.name))
         self._draw()
-        if one is None:
-            return
-        self._crossing.ngc = replace(self._crossing.ngc, repository=str(one.name))
-        if self._lookup.known(one.name):
-            self._look_up(one.name)
-        else:
-            self._moving = self.set_timer(AFTER, lambda: self._look_up(one.name))
 
     def _look_up(self, name: RepositoryName) -> None:
         self._moving = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual.message import Message
 from textual.widget import Widget
@@ -87,8 +87,10 @@ class ErrandScreen(WizardScreen[R]):
 
     What an errand brings does not take the focus from where the user went meanwhile, and what it
     opens is not answered by keys from before. Enter on a way on that is shut until an errand ends
-    is done then.
+    is done then; not where `goes_ahead` is False, for what the errand brings has to be read first.
     """
+
+    goes_ahead: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,7 +194,7 @@ class ErrandScreen(WizardScreen[R]):
         return any(not errand.aside for errand in self._errands.values())
 
     def on_button_pressed_shut(self, event: Button.PressedShut) -> None:
-        if event.button is self.way_on and self.awaited:
+        if event.button is self.way_on and self.awaited and self.goes_ahead:
             self.go_on_later()
 
     def go_on_later(self) -> None:
@@ -227,8 +229,6 @@ class ErrandScreen(WizardScreen[R]):
             shut = isinstance(at, Button) and at.shut
             if not (shut or at is errand.focused or _within(at, self._placed)):
                 return
-            if self.app.screen is self and not _within(at, wanted):
-                self.wizard.typed.moved()
         self._placed = wanted
         super().place_focus(wanted)
 

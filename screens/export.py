@@ -49,6 +49,7 @@ class ExportScreen(ErrandScreen["Carrying | None"]):
     """`ahead`: the bundle is not saved yet; the screen answers what is to be done then, or None."""
 
     step = "Export"
+    goes_ahead = False
     help_text = (
         "Sealing writes checksums, signature and START-HERE.txt beside the bundle, and all of it"
         " through to the disk. Volumes are written anew: the same bundle and size always give"

@@ -78,6 +78,8 @@ class LookingScreen(ErrandScreen[None]):
         if kept is not None:
             self.found.setdefault(kept.key, kept)
         self.show_found()
+        if len(self.found) > 1:
+            self.stay()  # which of them is to be chosen
         if typed is None and found:
             usable = [one for one in found if one.images and not one.problem]
             best = max(usable, key=lambda one: one.updated) if usable else found[0]

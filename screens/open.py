@@ -78,6 +78,8 @@ class OpenScreen(LookingScreen):
     def likeliest(self) -> Widget:
         if self.crossing.contents is not None and self.crossing.contents.whole:
             return self.query_one("#found" if len(self.found) > 1 else "#onward")
+        if self.crossing.contents is None and self.awaited:
+            return self.way_on  # where Enter, typed ahead, waits for what is found
         return self.query_one("#found" if self.found else "#path")
 
     def fill(self, contents: Contents) -> None:

@@ -50,6 +50,7 @@ _NAME, _NUMBER = Column("Image", 41, grow=1), 8
 
 class ReviewScreen(ErrandScreen[None]):
     step = "Review"
+    goes_ahead = False
     help_text = (
         "Size is all of an image; Shared is what images above it bring already; Held is in the"
         " bundle from before. GB are decimal, as on the labels of disks; df -H counts the same way."

@@ -157,7 +157,6 @@ class ServingScreen(WatchingScreen):
                     self.step, StepState.DONE if fine else StepState.NEEDS_YOU
                 )
             if self.is_current:
-                self.wizard.typed.moved()
                 self.call_after_refresh(self.focus_likeliest)
 
     def _pulls(self, snapshot: Snapshot) -> list[str]:

@@ -3,7 +3,7 @@
 Textual hands keys on as they come. A second Enter then reaches the button that was already pressed,
 and a second Esc the page that is already left; letters overtake the Enter before them. Here the
 next key is given out when all that the one before caused has happened: it finds the screen that it
-would have found a moment later. And what opens or moves by itself is not answered by a key from
+would have found a moment later. And what asks, or comes up by itself, is not answered by a key from
 before it was seen.
 """
 
@@ -20,6 +20,7 @@ from textual.app import App, ScreenStackError
 from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.screen import Screen
+from textual.widget import Widget
 
 SEEN_AFTER = 0.5
 """Seconds in which nobody has read, far away, what came up by itself, and answered it."""
@@ -30,7 +31,6 @@ _ROUNDS = 4
 its widget, that one of what the widget is in, and that may answer whoever asked."""
 _WAYS_OUT = ("escape", "f10", "ctrl+c", "ctrl+q")
 _LEAVING = ("f10", "ctrl+q")
-_PRESSING = ("enter", "space")
 
 
 class HasTyped(Protocol):
@@ -49,7 +49,7 @@ class TypedAhead:
         self._given_up: Callable[[], None] | None = None
         self._unseen: Screen[Any] | None = None
         self._of_itself = False
-        self._seen_from = self._moved_until = 0.0
+        self._seen_from = 0.0
 
     @property
     def idle(self) -> bool:
@@ -84,7 +84,7 @@ class TypedAhead:
 
     def release(self) -> None:
         """Give out what waited: what it is for is there."""
-        self._held, self._given_up, self._moved_until = False, None, 0.0
+        self._held, self._given_up = False, None
         self._follow_up(self._app.screen)
 
     def drop(self) -> None:
@@ -107,15 +107,10 @@ class TypedAhead:
             self._unseen = None
             self._seen_from = monotonic() + (self.seen_after if self._of_itself else 0.0)
 
-    def moved(self) -> None:
-        """What Enter is for has changed of itself: one from before was for something else."""
-        self._moved_until = monotonic() + self.seen_after
-
     def _too_early(self, event: Event) -> bool:
-        name = event.key if isinstance(event, Key) else ""
-        if self._unseen is self._app.screen or event.time < self._seen_from:
-            return name not in _LEAVING
-        return name in _PRESSING and event.time < self._moved_until
+        if isinstance(event, Key) and event.key in _LEAVING:
+            return False
+        return self._unseen is self._app.screen or event.time < self._seen_from
 
     # One after the other
 
@@ -131,8 +126,9 @@ class TypedAhead:
                 continue
             at = self._app.focused or self._app.screen
             await self._give(event)
-            self._follow_up(at)
-            return
+            if not _is_text_for(at, event):
+                self._follow_up(at)
+                return
 
     def _follow_up(self, at: DOMNode) -> None:
         if self._following is None:
@@ -156,6 +152,14 @@ class TypedAhead:
                 await asyncio.sleep(0.005)
             if self._app.screen is not screen:
                 left, screen = _ROUNDS, self._app.screen
+
+
+def _is_text_for(widget: Widget, event: Event) -> bool:
+    """Whether a key is a letter in a text, which keeps its turn by itself and changes nothing that
+    the next key would have to find."""
+    if not isinstance(event, Key) or not event.is_printable:
+        return False
+    return widget.check_consume_key(event.key, event.character)
 
 
 async def _heard(node: DOMNode) -> None:

@@ -153,10 +153,7 @@ class WelcomeScreen(ErrandScreen[None]):
             ]
         menu = self.query_one("#menu", Menu)
         options += _START
-        before = menu.current
         menu.show(options, None if self._touched else self._likeliest_key(going_on))
-        if menu.current != before:
-            self.wizard.typed.moved()
         self._say()
 
     @property

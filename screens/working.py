@@ -166,7 +166,6 @@ class WorkingScreen(WatchingScreen):
         if ended is not None and not self._moved_on and self.leads_on(job, ended):
             self._moved_on = self._left_behind = self._over = True
             self._mark_step(ended)
-            self.wizard.typed.moved()
             self.move_on()
         elif not self._over:
             self._over = True
@@ -208,7 +207,6 @@ class WorkingScreen(WatchingScreen):
             offered = self._choices.display and self._again.display
             again = offered and not self._again.shut
             self.place_focus(self._again if again else self.way_on)
-            self.wizard.typed.moved()
 
     def _mark_step(self, ended: Ended | None) -> None:
         route = self.wizard.route

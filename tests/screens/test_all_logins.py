@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 
 from airgap_tui.engine.errors import AccessDenied
+from airgap_tui.engine.guide import login_list
 from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import access
 from screens.all_logins import AllLoginsPage
@@ -240,5 +243,28 @@ def test_letters_are_text_in_the_secret_field(wizard: Drive, crossing: Crossing)
         await pilot.press("l", "k", "r")
         assert secret.secret == "lkr"
         assert isinstance(pilot.app.screen, LoginsScreen)
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_t_pressed_while_they_are_read_tries_them(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, look = threading.Event(), login_list.look
+
+    def slow(*arguments: Any, test: bool) -> Any:
+        if not test:
+            answer.wait(30)
+        return look(*arguments, test=test)
+
+    monkeypatch.setattr(login_list, "look", slow)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        pilot.app.push_screen(AllLoginsPage(pilot.app.screen, crossing))  # type: ignore[arg-type]
+        await until(pilot, "Reading what there is ..")
+        await pilot.press("t")
+        assert any("--test" in row for row in await until(pilot, "only.lan"))
+        answer.set()
 
     wizard(steps, route=route(crossing), at="Logins")

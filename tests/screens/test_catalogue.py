@@ -30,6 +30,7 @@ from tests.fakes.valve import Valve
 from tests.screens.arrivals import settled, until
 from tests.screens.conftest import drawing, rows
 from tests.screens.gallery import PlaceholderScreen
+from tests.screens.typist import typed_ahead
 from tests.screens.windows import in_windows
 
 Drive = Callable[..., WizardApp]
@@ -514,5 +515,17 @@ def test_thousands_of_repositories_and_tags(
         await pilot.press("end", "space")
         await until(pilot, "2591 chosen")
         assert row_of(pilot, "  > ").startswith("  > [ ] 17.01.0-py3-igpu")
+
+    wizard(steps, route=route(crossing))
+
+
+def test_what_is_typed_behind_a_search_is_for_its_tags(wizard: Drive, crossing: Crossing) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
+        screen = await open_catalogue(pilot)
+        await settled(pilot)
+        typed_ahead(pilot, *"physicsnemo", "enter", "space")
+        await until(pilot, "by hand")
+        assert crossing.ngc.repository == "nvidia/physicsnemo"
+        assert screen.query_one("#tags", Table).has_focus
 
     wizard(steps, route=route(crossing))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, Paste
@@ -34,6 +36,7 @@ from tests.fakes.harbor import FakeHarbor
 from tests.screens.arrivals import PLACE, carried, opened, route, settled, until
 from tests.screens.conftest import rows
 from tests.screens.jobs import GB
+from tests.screens.typist import typed_ahead
 from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
@@ -692,5 +695,29 @@ def test_the_shown_rows_never_leave_the_frame(
             await pilot.press(press)
             await settled(pilot)
             assert all(len(row) <= 78 for row in rows(pilot.app))  # type: ignore[arg-type]
+
+    drive(wizard, steps, crossing)
+
+
+def test_an_engine_that_answers_late_does_not_change_what_is_being_typed(
+    wizard: Drive, crossing: Crossing, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+
+    def slow(*arguments: Any) -> EngineStanding:
+        answer.wait(30)
+        return network.ask_engine(*arguments)
+
+    monkeypatch.setattr(engine_standing, "ask", slow)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await until(pilot, "Being asked ..")
+        typed_ahead(pilot, "tab")
+        await pilot.pause()
+        answer.set()
+        await until(pilot, "27.3")
+        await pilot.press(*"reg")
+        assert pilot.app.screen.query_one("#registry", Field).value == "reg"
+        assert crossing.delivery.destination is Destination.REGISTRY
 
     drive(wizard, steps, crossing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -572,5 +573,30 @@ def test_later_leaves_and_the_way_on_stays_shut(
         await seen(pilot, "Not yet: 14 volumes to go.")
         await pilot.press("f10")
         assert "Volume 1 of 15 is written" in said_to_the_shell(pilot)
+
+    wizard(steps, route=route(crossing), at="Export", look=ASCII)
+
+
+def test_an_enter_from_before_does_not_say_that_the_next_disk_is_there(
+    wizard: Drive, crossing: Crossing, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(state_dir, crossing, jobs.export_ended(following=True))
+    answer, look = threading.Event(), written.look
+
+    def slow(spec: ExportSpec, result: ExportResult) -> Written:
+        answer.wait(30)
+        return look(spec, result)
+
+    monkeypatch.setattr(written, "look", slow)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, WizardApp)
+        app.typed.seen_after = 30.0
+        await seen(pilot, "14 volumes to go.")
+        answer.set()
+        await seen(pilot, "insert the next disk")
+        await pilot.press("enter")
+        assert isinstance(app.screen, Question)
 
     wizard(steps, route=route(crossing), at="Export", look=ASCII)

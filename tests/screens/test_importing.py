@@ -39,6 +39,7 @@ from tests.images import SampleImages
 from tests.screens.arrivals import contents, route, settled, until
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
+from tests.screens.typist import typed_ahead
 
 Drive = Callable[..., WizardApp]
 PIECE = 60_000
@@ -369,3 +370,40 @@ def test_a_disc_of_another_set_is_named(
 
     wizard(steps, route=the_route(crossing), bundle="")
     assert len(started) == 1
+
+
+def test_a_place_that_was_just_typed_is_looked_at_before_the_import_begins(
+    wizard: Drive,
+    crossing: Crossing,
+    parts: list[tuple[Volume, Contents]],
+    tray: Path,
+    started: list[ImportSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    insert(tray, parts[1])
+    looked, look = threading.Event(), outlook.outlook
+
+    def slow(places: Iterable[Path], kept: Path, token: CancelToken) -> outlook.Outlook:
+        if kept.name == "other":
+            looked.wait(30)
+        return look(tuple(places), kept, token)
+
+    monkeypatch.setattr(outlook, "outlook", slow)
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, "of pod are missing")
+        await pilot.press("i")
+        await until(pilot, "[ Import volume 2 ]")
+        await settled(pilot)
+        screen(pilot).query_one("#place Input").focus()
+        await pilot.pause()
+        place = str(tmp_path / "other")
+        typed_ahead(pilot, "end", "ctrl+u", *place, "tab", "tab", "enter")
+        await until(pilot, "Goes on as soon as that is known.")
+        assert not started
+        looked.set()
+        await until(pilot, "1 of 3 volumes is read, insert any other.")
+
+    wizard(steps, route=the_route(crossing), at="Open")
+    assert [spec.bundle.name for spec in started] == ["other"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, Paste
@@ -14,6 +16,7 @@ from airgap_tui.engine.guide.crossing import Crossing
 from airgap_tui.engine.jobs import access
 from airgap_tui.engine.jobs.access import (
     AccessResult,
+    AccessSpec,
     ImageAccess,
     LoginStanding,
     RegistryAccess,
@@ -27,7 +30,7 @@ from screens.widgets.fields import Field
 from screens.widgets.secret import SecretField
 from screens.widgets.table import Table
 from tests.screens.arrivals import settled, until
-from tests.screens.conftest import drawing
+from tests.screens.conftest import drawing, rows
 from tests.screens.login_answers import (
     HUB,
     KEY,
@@ -38,6 +41,7 @@ from tests.screens.login_answers import (
     route,
     type_key,
 )
+from tests.screens.typist import typed_ahead
 from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
@@ -304,3 +308,68 @@ def test_pictures(
         snapshot(pilot.app, f"logins_{name}")
 
     wizard(steps, route=route(crossing), at="Logins", size=size, look=look)
+
+
+def test_enter_is_not_lost_while_the_registries_are_asked(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = RegistryAccess("docker.io", LoginStanding.NOT_NEEDED, (ImageAccess(HUB),))
+    answer = threading.Event()
+
+    def run(*_arguments: object) -> AccessResult:
+        answer.wait(30)
+        return AccessResult((hub,))
+
+    monkeypatch.setattr(access, "run", run)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        shown = await until(pilot, "Asking for 13 images")
+        assert shown[22].endswith("Not yet: the registries are being asked. > Next: Review")
+        typed_ahead(pilot, "enter")
+        await until(pilot, "Goes on as soon as that is known.")
+        answer.set()
+        await until(pilot, "[3 Review]")
+
+    wizard(steps, route=route(crossing), at="Logins")
+
+
+def test_asking_again_leaves_the_focus_on_the_way_on(
+    wizard: Drive, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its button goes with the form; Enter pressed twice must not lead back."""
+    denied = AccessDenied("no route to nvcr.io")
+    nvcr = RegistryAccess("nvcr.io", LoginStanding.UNKNOWN, (ImageAccess(PRIVATE, denied),))
+    monkeypatch.setattr(access, "run", lambda *_arguments: AccessResult((nvcr,)))
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        pilot.app.screen.query_one("#again").focus()
+        await pilot.pause()
+        typed_ahead(pilot, "enter", "enter")
+        await settled(pilot)
+        assert "[2 Logins]" in rows(pilot.app)[1]  # type: ignore[arg-type]
+
+    wizard(steps, route=route(crossing_of(state_dir)), at="Logins")
+
+
+def test_a_key_that_is_corrected_while_the_first_is_tried_is_tried_too(
+    wizard: Drive, crossing: Crossing, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, tried = threading.Event(), access.run
+
+    def slow(spec: AccessSpec, *rest: Any) -> AccessResult:
+        if spec.registries:
+            answer.wait(30)
+        return tried(spec, *rest)
+
+    monkeypatch.setattr(access, "run", slow)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await type_key(pilot, "wrong")
+        await pilot.press("ctrl+u")
+        await type_key(pilot)
+        answer.set()
+        await until(pilot, "No login is missing")
+
+    wizard(steps, route=route(crossing), at="Logins")

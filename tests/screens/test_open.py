@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.images import SampleImages
 from tests.screens.arrivals import PLACE, contents, found, route, settled, until
 from tests.screens.conftest import rows
 from tests.screens.jobs import NAMES, WrittenJob
+from tests.screens.typist import typed_ahead
 from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
@@ -464,3 +466,32 @@ def test_a_real_bundle_in_this_directory(
         assert rows(pilot.app)[0].rstrip().endswith("Bundle pod   Host jump01")  # type: ignore[arg-type]
 
     wizard(steps, route=route(crossing))
+
+
+def test_enter_behind_look_again_verifies_what_that_finds(
+    wizard: Drive,
+    crossing: Crossing,
+    disk: Disk,
+    started: list[Chain],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk.found, disk.inside = (set_found(1, 2),), {Path("/media/usb1"): of_set(1, 2)}
+    answer = threading.Event()
+
+    def find(_further: object) -> tuple[FoundBundle, ...]:
+        answer.wait(30)
+        return disk.found
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        monkeypatch.setattr(media, "find_bundles", find)
+        disk.found, disk.inside = (set_found(1, 2, 3),), {Path("/media/usb1"): of_set(1, 2, 3)}
+        pilot.app.screen.query_one("#onward").focus()
+        await pilot.pause()
+        typed_ahead(pilot, "r", "enter")
+        await until(pilot, "Goes on as soon as that is known.")
+        answer.set()
+        await until(pilot, "[2 Verify]")
+
+    wizard(steps, route=route(crossing))
+    assert len(crossing.delivery.places) == 3

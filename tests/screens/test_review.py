@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -45,6 +46,7 @@ from tests.screens.arrivals import settled, until
 from tests.screens.conftest import rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
+from tests.screens.typist import typed_ahead
 from tests.screens.windows import ASCII, in_windows
 
 Drive = Callable[..., WizardApp]
@@ -405,3 +407,24 @@ def test_pictures(
         snapshot(pilot.app, f"review_{name}")
 
     wizard(steps, route=route(crossing), at="Review", size=size, look=look)
+
+
+def test_enter_waits_for_what_is_to_be_said_of_the_logout(
+    wizard: Drive, crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+
+    def survival() -> Survival:
+        answer.wait(30)
+        return Survival((), "this system ends your programs when you log out", "Run loginctl.")
+
+    monkeypatch.setattr(review, "survival", survival)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await until(pilot, "> [ Save ")
+        typed_ahead(pilot, "enter")
+        await until(pilot, "Goes on as soon as that is known.")
+        answer.set()
+        await until(pilot, "This system ends your programs when you")
+
+    wizard(steps, route=route(crossing), at="Review")

@@ -244,28 +244,6 @@ def test_an_error_that_comes_up_is_not_closed_by_an_enter_from_before(wizard: Dr
     wizard(steps, route=desk_route(desk))
 
 
-def test_a_focus_that_moves_by_itself_does_not_take_an_enter_with_it(wizard: Drive) -> None:
-    desk = Desk()
-    desk.likeliest = lambda: desk.query_one("#two")  # type: ignore[method-assign]
-    pressed: list[str] = []
-    desk.on_button_pressed = lambda event: pressed.append(event.button.text)  # type: ignore[method-assign]
-
-    async def steps(pilot: Pilot[None]) -> None:
-        app = wizard_of(pilot)
-        app.typed.seen_after = 30.0
-        desk.query_one("#one").focus()
-        await pilot.pause()
-        await pilot.press("r")
-        desk.answer.set()
-        await until(pilot, "> [ Two ]")
-        await pilot.press("enter")
-        assert pressed == []
-        await pilot.press("shift+tab")
-        assert desk.focused is desk.query_one("#one"), "what is no answer is done"
-
-    wizard(steps, route=desk_route(desk))
-
-
 def test_enter_twice_starts_once_and_the_second_is_for_what_comes_then(wizard: Drive) -> None:
     desk = Desk()
 
@@ -291,5 +269,22 @@ def test_where_nothing_could_be_started_the_keys_behind_are_forgotten(wizard: Dr
         await until(pilot, "The disk is full.")
         await pilot.pause()
         assert isinstance(app.screen, ErrorPage)
+
+    wizard(steps, route=desk_route(desk))
+
+
+def test_a_page_whose_numbers_are_to_be_read_is_not_gone_on_from_ahead(wizard: Drive) -> None:
+    class Reading(Desk):
+        goes_ahead = False
+
+    desk = Reading()
+
+    async def steps(pilot: Pilot[None]) -> None:
+        typed_ahead(pilot, "enter", "enter")
+        await pilot.pause()
+        desk.answer.set()
+        await until(pilot, "> [ Next ]")
+        await pilot.pause()
+        assert wizard_of(pilot).screen is desk
 
     wizard(steps, route=desk_route(desk))
