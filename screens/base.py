@@ -30,6 +30,7 @@ A screen is one small module with a subclass of `WizardScreen`:
 - Numbers come from `engine.quantities`. Outside text needs no escaping here: nothing is markup.
 - Threads: never touch a widget from one. Post a message, or let `every(seconds, function)` poll a
   snapshot; it runs only while the screen is the one that is seen.
+- Keys come one by one: the next when all that the last one caused is done (`typed_ahead`).
 - Questions: `self.app.push_screen(Question(...), callback)`; errors: `self.app.show_error(error)`.
 """
 

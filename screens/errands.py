@@ -124,7 +124,7 @@ class ErrandScreen(WizardScreen[R]):
         )
         self._errands[name] = errand  # type: ignore[assignment]  # what it brings is its own affair
         if holds:
-            self.wizard.typed.hold()
+            self.wizard.typed.hold(leaving=True)
 
         def run() -> None:
             errand.run()

@@ -45,7 +45,7 @@ class TypedAhead:
         self.seen_after = SEEN_AFTER
         self._waiting: deque[Event] = deque()
         self._following: asyncio.Task[None] | None = None
-        self._held = False
+        self._held = self._keeps_leaving = False
         self._given_up: Callable[[], None] | None = None
         self._unseen: Screen[Any] | None = None
         self._of_itself = False
@@ -60,7 +60,9 @@ class TypedAhead:
     async def take(self, event: Event) -> None:
         """A key or a paste has come."""
         name = event.key if isinstance(event, Key) else ""
-        if self._held and name in _WAYS_OUT:
+        if name in _LEAVING and self._keeps_leaving:
+            self._keeps_leaving = False
+        elif self._held and name in _WAYS_OUT:
             given_up = self._given_up  # whoever waits too long gets out
             self.drop()
             if given_up is not None:
@@ -77,19 +79,20 @@ class TypedAhead:
 
     # Keys that come before what they are for
 
-    def hold(self, given_up: Callable[[], None] | None = None) -> None:
+    def hold(self, given_up: Callable[[], None] | None = None, *, leaving: bool = False) -> None:
         """Let keys wait: what they are for is on its way. Ends with `release`, `drop` or Esc;
-        Esc then does nothing else where somebody is to hear of it."""
-        self._held, self._given_up = True, given_up
+        Esc then does nothing else where somebody is to hear of it. `leaving`: the first F10 waits
+        as well, for what is being started would be lost."""
+        self._held, self._given_up, self._keeps_leaving = True, given_up, leaving
 
     def release(self) -> None:
         """Give out what waited: what it is for is there."""
-        self._held, self._given_up = False, None
+        self._held, self._given_up, self._keeps_leaving = False, None, False
         self._follow_up(self._app.screen)
 
     def drop(self) -> None:
         """Forget what waited: what it was for does not come."""
-        self._held, self._given_up = False, None
+        self._held, self._given_up, self._keeps_leaving = False, None, False
         self._waiting.clear()
 
     # Keys that come before what they are not for is seen

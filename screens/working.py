@@ -163,6 +163,8 @@ class WorkingScreen(WatchingScreen):
         else:
             self.excerpt = sentences.worked(snapshot)
             self._lead_from(job, ended)
+        if self.app.screen is not self:
+            return  # a box is on top: its answer must not be for what comes next
         if ended is not None and not self._moved_on and self.leads_on(job, ended):
             self._moved_on = self._left_behind = self._over = True
             self._mark_step(ended)

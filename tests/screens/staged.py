@@ -135,7 +135,8 @@ class Stage:
             for name, answer in answers.items():
                 stack.enter_context(patch(name, answer))
             # What is said for four seconds would make a picture depend on the moment.
-            stack.enter_context(patch("screens.base.WizardScreen.say", lambda *_rest: None))
+            unsaid = patch("screens.base.WizardScreen.say", lambda *_text, **_options: None)
+            stack.enter_context(unsaid)
             surviving = ("screens.review_delivery", "screens.export", f"{jobs}.survival")
             for name in (f"{module}.survival" for module in surviving):
                 stack.enter_context(patch(name, lambda *_rest: Survival()))

@@ -258,6 +258,36 @@ def test_enter_twice_starts_once_and_the_second_is_for_what_comes_then(wizard: D
     assert len(desk.begun) == 1
 
 
+def test_f10_behind_a_start_leaves_once_it_has_begun(wizard: Drive) -> None:
+    desk = Desk()
+
+    async def steps(pilot: Pilot[None]) -> None:
+        typed_ahead(pilot, "b", "f10")
+        await until(pilot, "Starting ..")
+        app = wizard_of(pilot)
+        await pilot.pause()
+        assert not app._exit
+        desk.answer.set()
+        while not app._exit:
+            await pilot.pause()
+
+    wizard(steps, route=desk_route(desk))
+    assert len(desk.begun) == 1
+
+
+def test_f10_twice_leaves_though_nothing_begins(wizard: Drive) -> None:
+    desk = Desk()
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await pilot.press("b")
+        await pilot.press("f10", "f10")
+        assert wizard_of(pilot)._exit
+
+    wizard(steps, route=desk_route(desk))
+    desk.answer.set()
+    assert desk.begun == []
+
+
 def test_where_nothing_could_be_started_the_keys_behind_are_forgotten(wizard: Drive) -> None:
     desk = Desk(AirgapError("The disk is full.", hint="Make room."))
 

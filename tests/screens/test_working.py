@@ -27,6 +27,7 @@ from screens.base import WizardScreen
 from screens.exporting import export_step
 from screens.job_rows import JobRows, state_in_words
 from screens.look import Look
+from screens.modals.question import Question
 from screens.steps import Route, StepState
 from screens.verifying import verify_step
 from screens.widgets.table import Table
@@ -425,6 +426,25 @@ def test_a_chain_moves_on_by_itself_to_the_result(watched: Drive, job: jobs.Writ
         job.end_step(jobs.verify_ended(), verifying, 0)
         await seen(pilot, "All 13 images are whole: 486 files, 67.5 GB")
         await seen(pilot, "> [ Next: Export ]")
+
+    watched(steps)
+
+
+def test_a_question_that_is_open_when_a_step_ends_is_answered_first(
+    watched: Drive, job: jobs.WrittenJob
+) -> None:
+    """Its Enter must not reach what comes next."""
+    job.now(jobs.saving())
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await seen(pilot, "70%")
+        await pilot.press("s")
+        await seen(pilot, "Stop saving?")
+        job.end_step(jobs.save_ended(), Snapshot("verify", str(jobs.BUNDLE)))
+        await seen(pilot, "13 images are saved")
+        assert isinstance(pilot.app.screen, Question)
+        await pilot.press("enter")
+        await seen(pilot, "[5 Verify]")
 
     watched(steps)
 
