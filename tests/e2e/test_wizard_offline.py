@@ -73,6 +73,7 @@ def test_into_a_registry_without_tls(
     terminal.wait("[ Verify 5 images ]")
     terminal.reach("[ Verify 5 images ]")
     terminal.press("Enter")
+    terminal.wait("All 5 images are whole", "every byte read")
     terminal.reach("[ Next: Destination ]")
     terminal.press("Enter")
     terminal.wait(registry.host, "ngc", "You may write to it")

@@ -80,7 +80,7 @@ def to_logins(terminal: Terminal, *references: str) -> None:
     for number, reference in enumerate(references, start=1):
         terminal.type(reference)
         terminal.press("Enter")
-        terminal.wait(f"{number} of {number + 1} ")
+        terminal.wait(f"{number} of {number + 1} ", "Add one    [   ")
     terminal.reach("[ Next: Logins ]")
     terminal.press("Enter")
 
