@@ -66,10 +66,8 @@ def _follow(
 ) -> tuple[JobInfo, int]:
     """Show the job until it ends, or until it asks for a login that can be given here."""
     token, progress = CancelToken(), _Followed(job.snapshot)
-    with (
-        Narration(output, progress) as narration,
-        StopSignals(token, lambda: None, narration.abort) as signals,
-    ):
+    narration = Narration(output, progress)
+    with StopSignals(token, lambda: None, narration.abort) as signals, narration:
         while True:
             job = describe(job.directory)
             entries, offset = job.directory.journal(offset)

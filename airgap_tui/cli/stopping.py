@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 from airgap_tui.engine.cancel import CancelToken
@@ -28,7 +28,8 @@ class Terminated(Stopped):
 
 class StopSignals:
     """While entered, the first signal cancels `token` and calls `tell`; the second ends the process
-    after `abort`, which puts the terminal right. Only for the main thread."""
+    after `abort`, which puts the terminal right. Only for the main thread. After it, `token` is
+    cancelled if any came, however late."""
 
     def __init__(
         self, token: CancelToken, tell: Callable[[], None], abort: Callable[[], None]
@@ -40,15 +41,16 @@ class StopSignals:
         self._first: int | None = None
 
     def __enter__(self) -> StopSignals:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
-        self._old_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in _SIGNALS:
-            # nohup and background jobs of a script have some of them ignored: that stays so.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, lambda _number, _frame: None)
-        self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
-        self._thread.start()
+        with _held_back():
+            self._read, self._write = os.pipe()
+            os.set_blocking(self._write, False)
+            self._old_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+            for number in _SIGNALS:
+                # nohup and background jobs of a script have some of them ignored: that stays so.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, lambda _number, _frame: None)
+            self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
+            self._thread.start()
         return self
 
     def __exit__(
@@ -57,13 +59,14 @@ class StopSignals:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._old_wakeup)
-        os.write(self._write, _QUIT)
-        self._thread.join(timeout=5)
-        os.close(self._write)
-        os.close(self._read)
+        with _held_back():
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(self._old_wakeup)
+            os.write(self._write, _QUIT)
+            self._thread.join(timeout=5)
+            os.close(self._write)
+            os.close(self._read)
 
     def stopped(self, hint: str) -> Stopped:
         """The error that says how the job ended, by the first signal that came."""
@@ -87,3 +90,14 @@ class StopSignals:
         self._first = number
         self._token.cancel()
         self._tell()
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """The signals wait meanwhile: what one raises leaves nothing half done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

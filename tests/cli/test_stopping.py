@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
+from typing import Any
 
 import pytest
+
+from airgap_tui.cli.stopping import StopSignals
+from airgap_tui.engine.cancel import CancelToken
 
 PATIENCE = 60.0
 
@@ -185,3 +189,24 @@ def test_signals_are_as_before_when_the_job_has_ended(capsys: pytest.CaptureFixt
     assert before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_signal_while_they_are_put_back_leaves_nothing_half_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a Ctrl-C that comes when the work has just ended."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    put_back = signal.signal
+
+    def interrupted(number: signal.Signals, handler: Any) -> Any:
+        replaced = put_back(number, handler)
+        signal.raise_signal(signal.SIGINT)
+        return replaced
+
+    with pytest.raises(KeyboardInterrupt), StopSignals(CancelToken(), lambda: None, lambda: None):
+        monkeypatch.setattr(signal, "signal", interrupted)
+    monkeypatch.undo()
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert signal.set_wakeup_fd(-1) == -1
+    assert not any(thread.name == "signals" for thread in threading.enumerate())

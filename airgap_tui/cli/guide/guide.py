@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from airgap_tui.cli.guide.dialogue import Back, Dialogue, HungUp
@@ -54,25 +55,20 @@ class Guide:
     def wait(self, saying: str, work: Callable[[CancelToken], T], *, keep: bool = False) -> T:
         """Do what takes a while, with a sign of life now and then. Ctrl-C calls it off: `Back`;
         with `keep` it ends early, and what it brings counts."""
-        self.dialogue.say(saying)
         token = CancelToken()
-        with (
-            _SignsOfLife(self.dialogue),
-            StopSignals(token, lambda: None, lambda: None) as signals,
-        ):
-            try:
-                found = work(token)
-                if keep and token.cancelled and isinstance(signals.stopped(""), Terminated):
-                    raise HungUp
-                if not keep:
-                    token.check()
-                return found
-            except OSError as error:
-                raise EnvironmentFailure.of(error) from error
-            except Stopped:
-                ended = signals.stopped("")
-        if isinstance(ended, Terminated):
+        found: list[T] = []
+        with StopSignals(token, lambda: None, lambda: None) as signals:
+            # Said where Ctrl-C is waited for: whoever reads it may press it at once.
+            self.dialogue.say(saying)
+            with _SignsOfLife(self.dialogue), suppress(Stopped):
+                try:
+                    found.append(work(token))
+                except OSError as error:
+                    raise EnvironmentFailure.of(error) from error
+        if token.cancelled and isinstance(signals.stopped(""), Terminated):
             raise HungUp
+        if found and (keep or not token.cancelled):
+            return found[0]
         self.dialogue.say("Called off.")
         raise Back
 

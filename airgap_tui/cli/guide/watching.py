@@ -51,15 +51,11 @@ def watch(guide: Guide) -> JobInfo:
     if job is None:
         raise Back
     job = describe(job.directory)
-    if job.state is JobState.RUNNING:
-        guide.dialogue.say("Ctrl-C asks whether to stop it, or to leave it running.")
-    said = ""
+    said = "Ctrl-C asks whether to stop it, or to leave it running."
     while job.state is JobState.RUNNING:
         try:
-            # Said where Ctrl-C is waited for again: whoever reads it may press it at once.
-            if said:
-                guide.dialogue.say(said)
-            said = ""
+            # Said where Ctrl-C is waited for: whoever reads it may press it at once.
+            guide.dialogue.say(said)
             job = follow(guide.output, job)
         except Terminated:
             raise HungUp from None
