@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -31,7 +32,10 @@ import pytest
 if TYPE_CHECKING:
     from docker import DockerClient
 
-START_TIMEOUT = 60.0
+PATIENCE = 120.0
+"""Seconds until a test gives up what has to come: it costs nothing where it comes, and says that it
+does not come only where no busy machine explains it."""
+START_TIMEOUT = PATIENCE
 STOP_TIMEOUT = 20.0
 _CAP_SYS_ADMIN = 21
 
@@ -65,7 +69,7 @@ def need_root() -> None:
         pytest.skip("needs CAP_SYS_ADMIN, which root lacks in this container")
 
 
-def wait_for(condition: Callable[[], bool], timeout: float = 30.0, what: str = "") -> None:
+def wait_for(condition: Callable[[], bool], timeout: float = PATIENCE, what: str = "") -> None:
     """Return as soon as the condition holds; raise `TimeoutError` after `timeout` seconds."""
     end = time.monotonic() + timeout
     while not condition():
@@ -74,10 +78,21 @@ def wait_for(condition: Callable[[], bool], timeout: float = 30.0, what: str = "
         time.sleep(0.02)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody has and no connection is given by chance, since it is
+    below those that the system hands out."""
+    lowest, _highest = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    while True:
+        port = 10_000 + secrets.randbelow(max(int(lowest) - 10_000, 10_000))
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("", port))
+            return port
+
+
 @contextmanager
 def short_directory() -> Iterator[Path]:
     """A directory with a short path, removed afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="at-"))
+    path = _directory()
     try:
         yield path
     finally:
@@ -163,7 +178,9 @@ class Service:
 
 
 def _directory() -> Path:
-    return Path(tempfile.mkdtemp(prefix="at-"))
+    """With a path that leaves room for the names of sockets, wherever temporary files go here."""
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="at-", dir=usual if len(usual) <= 40 else "/tmp"))  # noqa: S108
 
 
 # --- certificates ---------------------------------------------------------------------------------
@@ -615,9 +632,7 @@ class SshServer(Service):
     def __init__(self, directory: Path, addresses: Sequence[str]) -> None:
         self.client = directory / "client"
         self.client.mkdir()
-        with socket.socket() as probe:
-            probe.bind((addresses[0], 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         for name in ("host", "user"):
             key = str(directory / name)
             run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
@@ -645,6 +660,7 @@ class SshServer(Service):
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's, and nowhere else
         super().__init__("sshd", [program("sshd"), "-D", "-e", "-f", str(config)], directory)
         try:
+            # Its word is taken for it: each try to connect would count as a login that failed.
             self.wait_until(lambda: all(map(self._listens, addresses)))
         except ServiceFailed:
             self.stop()
@@ -657,9 +673,8 @@ class SshServer(Service):
         return (directory or self.directory) / address / "bin"
 
     def _listens(self, address: str) -> bool:
-        with suppress(OSError), socket.create_connection((address, self.port), timeout=5):
-            return True
-        return False
+        said = self.log.read_text(errors="replace")
+        return f"Server listening on {address} port {self.port}." in said
 
     def _write_client(self, directory: Path, addresses: Sequence[str]) -> None:
         public = (directory / "host.pub").read_text().split()[:2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -93,10 +92,7 @@ class Slurm:
         self._stack.close()
 
     def _configure(self) -> None:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            other.bind(("127.0.0.1", 0))
-            ports = [one.getsockname()[1], other.getsockname()[1]]
+        ports = [services.free_port(), services.free_port()]
         self.configuration.write_text(_CONFIGURATION.format(directory=self.directory, ports=ports))
         for name in ("state", "spool"):
             (self.directory / name).mkdir()

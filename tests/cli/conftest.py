@@ -59,7 +59,7 @@ def command(environment: dict[str, str], tmp_path: Path) -> Command:
             capture_output=True,
             env={**environment, **variables},
             cwd=tmp_path,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())

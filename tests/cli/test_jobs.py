@@ -23,7 +23,7 @@ from tests.cli.conftest import Command
 from tests.fakes.registry import FakeRegistry, Tokens
 from tests.fakes.valve import Valve
 from tests.images import build_image, layer
-from tests.services import wait_for
+from tests.services import PATIENCE, wait_for
 
 KEY, NEW_KEY = "correct-horse-battery", "newer-horse-battery"
 
@@ -78,7 +78,7 @@ class Terminal:
         os.close(terminal)
         self.text = ""
 
-    def wait_for(self, pattern: str, timeout: float = 30.0) -> None:
+    def wait_for(self, pattern: str, timeout: float = PATIENCE) -> None:
         """Read until the text matches."""
         end = time.monotonic() + timeout
         while not re.search(pattern, self.text):
@@ -98,8 +98,8 @@ class Terminal:
         with self.process:
             reader = threading.Thread(target=self._drain, daemon=True)
             reader.start()
-            code = self.process.wait(60)
-            reader.join(10)
+            code = self.process.wait(PATIENCE)
+            reader.join(PATIENCE)
         os.close(self._screen)
         return code
 
@@ -198,7 +198,7 @@ def test_other_verbs_detach_too(command: Command, image: str, known: Known) -> N
 
 def test_stop_and_continue(command: Command, image: str, valve: Valve, known: Known) -> None:
     identity = command("save", image, "-b", "pod", "--detach").out.strip()
-    assert valve.held.wait(30)
+    valve.wait()
     services.wait_for(
         lambda: bool(re.search(r"Running \d+%", command("jobs").out)),
         what="the job tells how far it is",
@@ -223,7 +223,7 @@ def test_a_job_that_died_says_how_to_go_on(
     command: Command, image: str, valve: Valve, known: Known
 ) -> None:
     identity = command("save", image, "-b", "pod", "--detach").out.strip()
-    assert valve.held.wait(30)
+    valve.wait()
     assert command("stop", "--now", "pod").code == 0
     seen = command("attach", "pod")
     assert seen.code == 4
@@ -245,7 +245,7 @@ def test_leaving_leaves_it_running(
     sent: signal.Signals,
 ) -> None:
     assert command("save", image, "-b", "pod", "--detach").code == 0
-    assert valve.held.wait(30)
+    valve.wait()
     terminal = Terminal(environment, tmp_path, "attach")
     terminal.wait_for(r"\d+%")
     terminal.process.send_signal(sent)
@@ -271,7 +271,7 @@ def test_a_revoked_key_is_asked_for_on_the_terminal(
         )
         assert logged_in.code == 0, logged_in.err
         identity = command("save", image, "-b", "pod", "--detach").out.strip()
-        assert valve.held.wait(30)
+        valve.wait()
         private.tokens.users = {"robot": NEW_KEY}
         private.tokens.expire()
         valve.opened.set()
@@ -312,7 +312,7 @@ def test_a_bundle_that_is_being_saved_is_not_saved_twice(
     command: Command, image: str, valve: Valve, known: Known
 ) -> None:
     identity = command("save", image, "-b", "pod", "--detach").out.strip()
-    assert valve.held.wait(30)
+    valve.wait()
     second = command("save", image, "-b", "pod", "--detach")
     assert second.code == 4
     assert f"airgap-tui attach {identity}" in second.err

@@ -20,6 +20,7 @@ from airgap_tui.cli.ngc import ngc as group
 from tests.cli.conftest import Command
 from tests.fakes import faults
 from tests.fakes.ngc import KEY, USERNAME, FakeNgc, Tag, fill
+from tests.services import PATIENCE
 
 
 @pytest.fixture
@@ -262,6 +263,6 @@ def test_the_fake_as_a_process_of_its_own(command: Command, environment: dict[st
         assert told["key"] not in ended.out + ended.err
     finally:
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stdout is not None
         process.stdout.close()

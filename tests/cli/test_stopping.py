@@ -18,8 +18,7 @@ import pytest
 
 from airgap_tui.cli.stopping import StopSignals
 from airgap_tui.engine.cancel import CancelToken
-
-PATIENCE = 60.0
+from tests.services import PATIENCE
 
 STUBBORN = """
 import sys, time

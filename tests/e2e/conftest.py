@@ -110,12 +110,10 @@ def serve() -> Iterator[Serve]:
     running: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = services.free_port()
         process = command.start("serve", *arguments, "--listen", f"127.0.0.1:{port}")
         running.append(process)
-        end = time.monotonic() + 30
+        end = time.monotonic() + services.PATIENCE
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
                 return f"127.0.0.1:{port}"
@@ -128,5 +126,5 @@ def serve() -> Iterator[Serve]:
     yield start
     for process in running:
         services.interrupt(process)
-        finished = command.finish(process, timeout=30)
+        finished = command.finish(process)
         assert finished.code in (0, 130), finished.err

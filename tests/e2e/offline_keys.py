@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 from airgap_tui.engine.jobs.job_list import JobInfo, list_jobs
@@ -75,10 +74,3 @@ def arrived(host: str, sample: SampleImage, project: str = "", *, ca: str = "") 
     repository, _, tag = sample.name.partition(":")
     name = f"{project}/{repository}" if project else repository
     return images.remote_digest(host, name, tag, ca=ca) == sample.digest
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

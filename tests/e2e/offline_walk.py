@@ -23,7 +23,6 @@ from tests import services
 from tests.images import remote_digest
 from tests.screens.typist import driven
 
-PATIENCE = 60.0
 PHASES = ("welcome", "open", "verify", "registry", "review", "push", "serve", "over")
 
 
@@ -46,7 +45,7 @@ class Walk:
 
     async def until(self, pilot: Pilot[None], *texts: str) -> None:
         """All of these stand on the screen."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + services.PATIENCE
         while not all(text in self.screen for text in texts):
             assert time.monotonic() < end, f"{texts} do not come:\n{self.screen}"
             await pilot.pause(0.05)

@@ -35,12 +35,12 @@ from tests import services
 from tests.e2e.test_pythons import INTERPRETERS
 from tests.engine.bundle.sample_source import save
 from tests.images import build_image, layer
+from tests.services import PATIENCE
 
 TOKEN = CancelToken()
 MACHINE = os.uname().machine
 HERE = [v for v in INTERPRETERS if v in PYTHONS and MACHINE in MACHINES]
 BARE = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")

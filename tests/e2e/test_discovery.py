@@ -70,7 +70,7 @@ def test_ctrl_c_tells_what_was_found(ssh_server: SshServer, tmp_path: Path) -> N
     process = command.start("discover", "--host", "node1", "--json", "-o", listed)
     services.wait_for(begun.exists, 60)
     services.interrupt(process)
-    finished = command.finish(process, timeout=30)
+    finished = command.finish(process)
     assert finished.code == 130
     assert "Stopped." in finished.err
     assert finished.document["stopped"] is True

@@ -113,8 +113,9 @@ def test_stopped_by_a_signal_tells_how_to_go_on(
     arguments = ("save", f"{link.host}/{large.name}", "-b", str(bundle))
     process = command.start(*arguments)
     wait_for_bytes(link, 8 * MEGABYTE, process)
+    link.rate = MEGABYTE
     process.send_signal(sent)
-    stopped = command.finish(process, timeout=20)
+    stopped = command.finish(process)
     assert stopped.code == code, stopped.err
     assert f"airgap-tui {' '.join(arguments)}" in stopped.err
     before = link.received
@@ -133,7 +134,7 @@ def test_second_interrupt_ends_at_once(large: SampleImage, link: Link, tmp_path:
     wait_for_bytes(link, 200_000, process)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    assert command.finish(process, timeout=10).code == 130
+    assert command.finish(process).code == 130
 
 
 def test_registry_goes_away_and_returns(large: SampleImage, link: Link, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_registry_that_stays_away_fails_the_item_and_keeps_what_came(
     process = command.start(*arguments, more={"AIRGAP_TUI_RETRIES": "1"})
     wait_for_bytes(link, 10 * MEGABYTE, process)
     link.cut()
-    finished = command.finish(process, timeout=60)
+    finished = command.finish(process)
     assert finished.code == 4, finished.err
     assert finished.document["items"][0]["state"] == "failed"
     assert link.host in finished.document["items"][0]["error"]

@@ -36,7 +36,7 @@ def ngc() -> Iterator[dict[str, Any]]:
         told: dict[str, Any] = json.loads(process.stdout.readline())
     yield told
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(services.PATIENCE) == 0
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from tests.e2e.offline_keys import (
     choose,
     fill,
     finish,
-    free_port,
     jobs_in,
     pick,
     to_destination,
@@ -205,7 +204,7 @@ def test_a_damaged_disk_costs_its_own_image_only(
 def test_serving_goes_on_without_the_wizard_and_is_found_again(
     terminal: Terminal, home: Path, bundle: Path, sample_images: SampleImages
 ) -> None:
-    port = free_port()
+    port = services.free_port()
     to_destination(terminal)
     choose(terminal, "Serve from here")
     pick(terminal, "For", "This host only")

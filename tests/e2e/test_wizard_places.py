@@ -15,7 +15,6 @@ from tests.e2e.offline_keys import (
     choose,
     fill,
     finish,
-    free_port,
     jobs_in,
     pick,
     to_destination,
@@ -69,7 +68,7 @@ def test_serving_with_a_certificate_that_hosts_trust(
     sample_images: SampleImages,
     skopeo: Run,
 ) -> None:
-    pair, port = authority.issue("served"), free_port()
+    pair, port = authority.issue("served"), services.free_port()
     trusted = tmp_path / "certs"
     trusted.mkdir()
     (trusted / "ca.crt").write_bytes(authority.certificate.read_bytes())

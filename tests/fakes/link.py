@@ -118,9 +118,7 @@ class Link:
         with self._lock:
             self.received += size
             now = time.monotonic()
-            self._free_at = max(self._free_at, now)
-            if self.rate:
-                self._free_at += size / self.rate
+            self._free_at = max(self._free_at, now) + size / self.rate if self.rate else now
             wait = self._free_at - now
         if wait > 0.001:
             time.sleep(min(wait, 1.0))

@@ -140,6 +140,7 @@ class FakeRegistry:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 128  # whoever connects is let in, however busy the machine is
 
             def get_request(self) -> tuple[socket.socket, Any]:
                 connection, address = super().get_request()

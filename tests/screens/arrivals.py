@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from screens.steps import Route
 from tests.screens.conftest import rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import GB, NAMES, SIZES, digest
+from tests.services import PATIENCE
 
 PLACE = Path("/media/usb1/pod-2025-07")
 _NAMES = sorted(NAMES)
@@ -76,21 +78,21 @@ def route(crossing: Crossing, **others: Any) -> Route:
 
 async def settled(pilot: Pilot[None]) -> list[str]:
     """The rows once every errand of the screen has come back."""
-    for _ in range(500):
-        await pilot.pause()
-        screen = pilot.app.screen
-        if not (isinstance(screen, ErrandScreen) and screen.under_way()):
-            break
+    end = time.monotonic() + PATIENCE
+    await pilot.pause()
+    while isinstance(screen := pilot.app.screen, ErrandScreen) and screen.under_way():
+        assert time.monotonic() < end, "an errand does not come back"
         await pilot.pause(0.02)
     await pilot.pause()
     return rows(pilot.app)  # type: ignore[arg-type]
 
 
-async def until(pilot: Pilot[None], text: str, seconds: float = 30.0) -> list[str]:
+async def until(pilot: Pilot[None], text: str) -> list[str]:
     """The rows as soon as a text stands in one of them."""
-    for _ in range(round(seconds / 0.05)):
+    end = time.monotonic() + PATIENCE
+    while True:
         shown = rows(pilot.app)  # type: ignore[arg-type]
         if any(text in row for row in shown):
             return shown
+        assert time.monotonic() < end, f"{text!r} does not come:\n" + "\n".join(shown)
         await pilot.pause(0.05)
-    raise AssertionError(f"{text!r} does not come:\n" + "\n".join(shown))

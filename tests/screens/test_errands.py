@@ -14,6 +14,7 @@ from screens.errands import ErrandScreen
 from screens.modals.pages import ErrorPage
 from screens.widgets.controls import Button
 from tests.screens.conftest import rows
+from tests.services import PATIENCE
 
 Drive = Callable[..., WizardApp]
 
@@ -48,7 +49,7 @@ def test_what_the_system_refuses_is_an_error_like_any_other(wizard: Drive) -> No
 def test_work_that_ends_after_its_screen_says_nothing(wizard: Drive) -> None:
     going = threading.Event()
     failures: list[object] = []
-    asking = Asking(lambda _token: going.wait(30))
+    asking = Asking(lambda _token: going.wait(PATIENCE))
 
     async def steps(pilot: Pilot[None]) -> None:
         pilot.app.push_screen(asking)
@@ -66,7 +67,7 @@ def test_work_that_ends_after_its_screen_says_nothing(wizard: Drive) -> None:
         assert working, "it is at work still"
         going.set()
         for thread in working:
-            thread.join(30)
+            thread.join(PATIENCE)
     finally:
         threading.excepthook = before
     assert (failures, asking.heard) == ([], [])

@@ -18,6 +18,7 @@ from screens.images import ImagesScreen
 from screens.modals.pages import ErrorPage
 from screens.steps import Route
 from screens.widgets.fields import Field
+from tests.screens.arrivals import until
 from tests.screens.conftest import rows
 from tests.screens.gallery import FirstScreen, PlaceholderScreen
 
@@ -99,10 +100,7 @@ def test_lines_that_arrive_as_typing_are_taken_one_by_one(
         for letter in "\r".join((NAMES[0], "No/Such", NAMES[1], "")):
             key = "enter" if letter == "\r" else letter
             pilot.app.post_message(events.Key(key, letter))
-        for _ in range(100):
-            await pilot.pause()
-            if len(crossing.collection.chosen) == len(NAMES):
-                break
+        await until(pilot, f"{len(NAMES)} of {len(NAMES) + 1} are chosen")
         assert [str(reference) for reference in crossing.collection.chosen] == [*NAMES]
         assert pilot.app.screen.query_one("#name", Field).value == "No/Such"
 

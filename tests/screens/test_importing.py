@@ -40,6 +40,7 @@ from tests.screens.arrivals import contents, route, settled, until
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.jobs import WrittenJob
 from tests.screens.typist import typed_ahead
+from tests.services import PATIENCE
 
 Drive = Callable[..., WizardApp]
 PIECE = 60_000
@@ -148,7 +149,7 @@ def test_enter_typed_ahead_while_it_looks_is_not_lost(
     looks_on, seek = threading.Event(), outlook.seek_volumes
 
     def slow(set_id: str, known: Iterable[Path]) -> outlook.Sought:
-        looks_on.wait(10)
+        looks_on.wait(PATIENCE)
         return seek(set_id, known)
 
     monkeypatch.setattr(outlook, "seek_volumes", slow)

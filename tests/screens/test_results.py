@@ -40,6 +40,7 @@ from tests.screens.conftest import rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.test_working import app_of, said_to_the_shell, seen
 from tests.screens.windows import ASCII, in_windows
+from tests.services import PATIENCE
 
 Drive = Callable[..., WizardApp]
 NEEDING = (jobs.NAMES[5], jobs.NAMES[4])
@@ -317,7 +318,7 @@ def test_reading_again_may_find_it_whole(
     may_end = threading.Event()
 
     def run(*_rest: object) -> VerifyResult:
-        assert may_end.wait(10)
+        assert may_end.wait(PATIENCE)
         return jobs.verify_result()
 
     monkeypatch.setattr(read_again, "run", run)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, sys
@@ -29,7 +31,6 @@ app = WizardApp(SaveScreen(), Settings(state_dir=Path(sys.argv[1])), Look.of(os.
 app.run(mouse=False)
 sys.exit(app.return_code)
 """
-PATIENCE = 60.0
 
 
 class Terminal:

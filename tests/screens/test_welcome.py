@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.screens.arrivals import settled
 from tests.screens.conftest import rows
 from tests.screens.jobs import WrittenJob, chain, saving
 from tests.screens.windows import ASCII, in_windows
+from tests.services import PATIENCE
 
 Drive = Callable[..., WizardApp]
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,12 +80,13 @@ def screen(state_dir: Path, opened: Opened) -> WelcomeScreen:
 
 async def shown(pilot: Pilot[None]) -> list[str]:
     """The rows once this machine's checks are there."""
-    for _ in range(500):
+    end = time.monotonic() + PATIENCE
+    while True:
         text = await settled(pilot)
         if not any("under way .." in row for row in text):
-            break
+            return text
+        assert time.monotonic() < end, "\n".join(text)
         await pilot.pause(0.02)
-    return text
 
 
 def test_without_earlier_work_it_begins_with_collecting(

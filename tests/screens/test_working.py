@@ -36,6 +36,7 @@ from tests.screens import jobs
 from tests.screens.conftest import drawing, rows
 from tests.screens.gallery import PlaceholderScreen
 from tests.screens.windows import ASCII, in_windows
+from tests.services import PATIENCE
 
 Drive = Callable[..., WizardApp]
 
@@ -56,7 +57,7 @@ def online(crossing: Crossing) -> Route:
     return Route(Side.ONLINE.heading, makers)
 
 
-async def seen(pilot: Pilot[None], text: str, seconds: float = 10) -> list[str]:
+async def seen(pilot: Pilot[None], text: str, seconds: float = PATIENCE) -> list[str]:
     """The rows of the screen once the text is on it."""
     end = time.monotonic() + seconds
     while not any(text in row for row in rows(app_of(pilot))):
@@ -538,7 +539,7 @@ def test_a_save_alone_is_verified_when_next_is_pressed(
         await seen(pilot, "> [ Next: Verify ]")
         await pilot.press("enter")
         await seen(pilot, "[5 Verify]")
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while not started and time.monotonic() < end:
             await pilot.pause(0.02)
 

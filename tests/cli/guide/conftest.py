@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from airgap_tui.engine.jobs.job_list import JobInfo, JobState, list_jobs
+from tests.services import PATIENCE
 
 FIRST = r"3\. Rehearse.*\n(.*\n)*?Choose \[\d\]: "
 CHOOSE = r"Choose \[\d\]: "
@@ -39,7 +40,7 @@ class Conversation:
         self._heard = 0
         self._open = True
 
-    def hear(self, pattern: str, timeout: float = 30.0) -> re.Match[str]:
+    def hear(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
         """Wait until the program says this; it may break lines at any blank."""
         pattern = pattern.replace(" ", r"\s+")
         end = time.monotonic() + timeout
@@ -80,18 +81,18 @@ class Conversation:
     def press(self, key: bytes) -> None:
         os.write(self._screen, key)
 
-    def end(self, timeout: float = 60.0) -> int:
+    def end(self, timeout: float = PATIENCE) -> int:
         """Wait for the end; the exit code."""
         end = time.monotonic() + timeout
         while self._open:
             assert time.monotonic() < end, f"it does not end:\n{self.text}"
             self._read(0.2)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         os.close(self._screen)
 
     def _read(self, seconds: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.cli.guide.conftest import CHOOSE, FIRST, Conversation, Known, Talk
 from tests.conftest import StartDistribution
 from tests.fakes.harbor import FakeHarbor
 from tests.images import SampleImages
-from tests.services import Distribution, DockerEngine
+from tests.services import Distribution, DockerEngine, free_port
 
 PASSWORD, WRONG = "correct-horse-battery", "wrong-horse-battery"
 
@@ -321,9 +320,7 @@ def test_an_engine_that_cannot_be_used_says_why(talk: Talk, bundle: Path) -> Non
 
 
 def test_serve_from_here(talk: Talk, bundle: Path, two: list[str], known: Known) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     conversation = talk()
     to_destination(conversation)
     conversation.choose("Serve from here")

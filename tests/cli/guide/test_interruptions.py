@@ -64,7 +64,7 @@ def finish(conversation: Conversation) -> None:
 def test_left_running_and_shown_again(talk: Talk, image: str, valve: Valve, known: Known) -> None:
     conversation = talk()
     save(conversation, image)
-    assert valve.held.wait(30)
+    valve.wait()
     conversation.press(b"\x03")
     conversation.choose("Leave: it goes on without you")
     assert conversation.end() == 0
@@ -84,7 +84,7 @@ def test_a_lost_line_leaves_it_running(
 ) -> None:
     conversation = talk()
     save(conversation, image)
-    assert valve.held.wait(30)
+    valve.wait()
     conversation.process.send_signal(sent)
     assert conversation.end() == (-9 if sent is signal.SIGKILL else 143)
     assert known()[0].state is JobState.RUNNING
@@ -102,7 +102,7 @@ def test_a_signal_at_a_prompt_ends_it(talk: Talk) -> None:
 def test_stopped_and_continued(talk: Talk, image: str, valve: Valve, known: Known) -> None:
     conversation = talk()
     save(conversation, image)
-    assert valve.held.wait(30)
+    valve.wait()
     conversation.press(b"\x03")
     conversation.choose("Stop saving: what is finished is kept")
     conversation.hear(r"Stop saving\?")
@@ -127,7 +127,7 @@ def test_a_job_that_died_is_offered_with_its_answers(
     talk: Talk, command: Command, image: str, valve: Valve, known: Known
 ) -> None:
     assert command("save", image, "-b", "pod", "--then", "verify", "--detach").code == 0
-    assert valve.held.wait(30)
+    valve.wait()
     assert command("stop", "--now", "pod").code == 0
     valve.opened.set()
     conversation = talk()
@@ -166,7 +166,7 @@ def test_a_key_that_is_revoked_is_asked_for(
         conversation.hear(r"Save to \[")
         conversation.answer("pod")
         conversation.choose("Save 1 image")
-        assert valve.held.wait(30)
+        valve.wait()
         private.tokens.users = {"robot": NEW_KEY}
         private.tokens.expire()
         valve.opened.set()
@@ -196,7 +196,7 @@ def test_looking_up_can_be_called_off(
     conversation.hear("Image: ")
     conversation.answer()
     conversation.choose("Go on to Logins")
-    assert held.held.wait(30)
+    held.wait()
     conversation.press(b"\x03")
     conversation.hear("Called off")
     held.opened.set()

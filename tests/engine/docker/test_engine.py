@@ -348,9 +348,7 @@ def test_no_right_to_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nobody_listens_on_the_network() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = services.free_port()
     with pytest.raises(EngineFailure, match=f"127.0.0.1:{port}"):
         Engine.connect(f"tcp://127.0.0.1:{port}")
 

@@ -24,7 +24,14 @@ from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.snapshot import SourceCount
 from tests.conftest import EventLog
 from tests.images import build_image, layer, push_image
-from tests.services import Containerd, Distribution, DockerEngine, PodmanService, SshServer
+from tests.services import (
+    PATIENCE,
+    Containerd,
+    Distribution,
+    DockerEngine,
+    PodmanService,
+    SshServer,
+)
 
 KEY = "nvapi-" + "Kz8" * 12
 
@@ -416,7 +423,7 @@ def test_what_was_found_survives_a_stop(ssh_server: SshServer, token: CancelToke
             seen.set()
 
     def stop() -> None:
-        seen.wait(30)
+        seen.wait(PATIENCE)
         token.cancel()
 
     thread = threading.Thread(target=stop)

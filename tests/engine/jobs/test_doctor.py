@@ -24,6 +24,7 @@ from airgap_tui.engine.jobs.survival import SCOPE, Survival
 from airgap_tui.engine.settings import Network, Settings
 from tests import services
 from tests.conftest import EventLog, StartDistribution
+from tests.services import PATIENCE
 
 
 def test_everything_is_looked_at(tmp_path: Path, events: EventLog, token: CancelToken) -> None:
@@ -331,7 +332,7 @@ def test_online_a_host_that_is_no_registry(tmp_path: Path, token: CancelToken) -
         host = f"127.0.0.1:{server.getsockname()[1]}"
         spec = DoctorSpec(tmp_path, Settings(), online=True, registries=(host,))
         result = doctor.run(spec, lambda _event: None, token)
-        thread.join(30)
+        thread.join(PATIENCE)
     check = result.checks[-1]
     assert check.name == host
     assert check.standing is Standing.WARNING

@@ -25,7 +25,7 @@ from airgap_tui.engine.retry import RetryPolicy
 from tests.conftest import EventLog
 from tests.fakes.memory import MemorySource, MemoryTarget, descriptor_of
 from tests.images import noise
-from tests.services import wait_for
+from tests.services import PATIENCE, wait_for
 
 GOOD = Credential("robot", "correct-horse", "a test")
 
@@ -76,7 +76,7 @@ class Running:
     ended: list[Transferred | BaseException]
 
     def wait(self) -> Transferred:
-        self.thread.join(20)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
         (result,) = self.ended
         if isinstance(result, BaseException):

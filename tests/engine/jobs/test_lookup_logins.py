@@ -28,7 +28,7 @@ from tests.conftest import EventLog
 from tests.fakes.faults import refused
 from tests.fakes.registry import FakeRegistry, Tokens, failure
 from tests.images import build_image, layer
-from tests.services import wait_for
+from tests.services import PATIENCE, wait_for
 
 RIGHT, WRONG = Credential("robot", "newer-horse", "a test"), Credential("robot", "old", "a test")
 SETTINGS = Settings(Network(retry=RetryPolicy(attempts=2, first_wait=0.01)), transfers=2)
@@ -46,7 +46,7 @@ class Saving:
 
     def wait(self) -> SaveResult:
         assert self.thread is not None
-        self.thread.join(20)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
         (result,) = self.ended
         if isinstance(result, BaseException):

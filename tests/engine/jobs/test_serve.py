@@ -27,6 +27,7 @@ from airgap_tui.engine.oci.manifest import parse
 from airgap_tui.engine.oci.platform import DEFAULT_PLATFORM, Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.source import RegistrySource
+from airgap_tui.engine.serve.connection import Limits
 from airgap_tui.engine.settings import Network
 from tests.conftest import EventLog, Run
 from tests.engine.bundle import sample_source
@@ -41,6 +42,7 @@ from tests.images import (
     remote_digest,
 )
 from tests.services import (
+    PATIENCE,
     CertificateAuthority,
     DockerEngine,
     PodmanService,
@@ -252,8 +254,8 @@ def test_it_serves_until_it_is_stopped(
     finally:
         begun = time.monotonic()
         token.cancel()
-        thread.join(10)
-    assert time.monotonic() - begun < 1
+        thread.join(PATIENCE)
+    assert time.monotonic() - begun < Limits().request
     (result,) = results
     assert result.exit_code == 0
     assert result.to_json()["requests"] == 1

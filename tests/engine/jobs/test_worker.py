@@ -153,7 +153,7 @@ def test_the_end_of_its_starter_is_not_its_own(
         start_new_session=True,
     ) as starter:
         try:
-            assert valve.held.wait(30)
+            valve.wait()
             (job,) = list_jobs(state)
             assert job.state is JobState.RUNNING
             assert os.getsid(process_of(job)) != os.getsid(starter.pid)
@@ -186,7 +186,7 @@ def test_stopped_and_continued(
     registry: FakeRegistry, valve: Valve, state: Path, tmp_path: Path
 ) -> None:
     job = worker.start(saving(tmp_path / "pod", image_in(registry, "team/x")), state)
-    assert valve.held.wait(30)
+    valve.wait()
     blobs = tmp_path / "pod/blobs/sha256"
     wait_for(lambda: any(blobs.iterdir()), what="a layer that is whole")
     assert worker.stop(job)
@@ -208,7 +208,7 @@ def test_killed_is_seen_and_can_go_on(
     registry: FakeRegistry, valve: Valve, state: Path, tmp_path: Path
 ) -> None:
     job = worker.start(saving(tmp_path / "pod", image_in(registry, "team/x")), state)
-    assert valve.held.wait(30)
+    valve.wait()
     assert worker.stop(job, at_once=True)
     died = finished(job)
     assert died.state is JobState.DIED
@@ -307,7 +307,7 @@ def test_secrets_are_in_memory_alone(
     logins = {private.host: Credential("robot", OLD_KEY, "typed")}
     chain = saving(tmp_path / "pod", image_in(private, "a/b"), image_in(registry, "team/x"))
     job = worker.start(chain, state, logins=logins)
-    assert valve.held.wait(30)
+    valve.wait()
     process = Path(f"/proc/{process_of(job)}")
     for name in ("cmdline", "environ"):
         content = (process / name).read_bytes()
@@ -332,7 +332,7 @@ def test_a_key_revoked_in_the_middle(
     bundle = tmp_path / "pod"
     chain = saving(bundle, image_in(private, "a/b"), image_in(registry, "team/x"))
     job = worker.start(chain, state, logins=logins)
-    assert valve.held.wait(30)
+    valve.wait()
     assert private.tokens is not None
     private.tokens.users = {"robot": NEW_KEY}
     private.tokens.expire()
@@ -368,7 +368,7 @@ def test_left_out_in_the_middle(
     logins = {private.host: Credential("robot", OLD_KEY, "typed")}
     chain = saving(tmp_path / "pod", image_in(private, "a/b"), image_in(registry, "team/x"))
     job = worker.start(chain, state, logins=logins)
-    assert valve.held.wait(30)
+    valve.wait()
     assert private.tokens is not None
     private.tokens.users = {}
     private.tokens.expire()
@@ -389,7 +389,7 @@ def test_a_wait_for_a_login_can_be_stopped(
     private.script("GET", "/blobs/", valve, forever=True)
     logins = {private.host: Credential("robot", OLD_KEY, "typed")}
     job = worker.start(saving(tmp_path / "pod", image_in(private, "a/b")), state, logins=logins)
-    assert valve.held.wait(30)
+    valve.wait()
     assert private.tokens is not None
     private.tokens.users = {}
     private.tokens.expire()
@@ -411,7 +411,7 @@ def test_a_key_revoked_while_pushing(
     chain = Chain((Step("push", PushSpec(bundle, Naming.parse(private.host))),))
     login = Credential("robot", OLD_KEY, "typed")
     job = worker.start(chain, state, logins={private.host: login})
-    assert valve.held.wait(30)
+    valve.wait()
     assert private.tokens is not None
     private.tokens.users = {"robot": NEW_KEY}
     private.tokens.expire()

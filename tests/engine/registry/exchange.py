@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from airgap_tui.engine.cancel import CancelToken
@@ -20,12 +22,17 @@ from airgap_tui.engine.registry.target import RegistryTarget
 from airgap_tui.engine.retry import Attempts, RetryPolicy
 from airgap_tui.engine.settings import Network
 from tests.images import SampleImage, SampleIndex
+from tests.services import PATIENCE, wait_for
 
 QUICK = Network(
     connect_timeout=5.0,
     read_timeout=5.0,
     retry=RetryPolicy(attempts=4, first_wait=0.01, longest_backoff=0.05, longest_wait=5.0),
 )
+PATIENT = replace(
+    QUICK, read_timeout=PATIENCE, retry=replace(QUICK.retry, longest_wait=PATIENCE * 3)
+)
+"""Waits for a host that says nothing for so long that nobody would wait for it."""
 ATTEMPTS = 12
 
 
@@ -57,6 +64,23 @@ def opener_of(data: bytes) -> Opener:
 def logins(registry: str, username: str, secret: str) -> CredentialStore:
     """A store with one login, given for this run."""
     return CredentialStore({registry: Credential(username, secret, "the test")})
+
+
+@contextmanager
+def stopped_when(token: CancelToken, begun: Callable[[], bool]) -> Iterator[None]:
+    """What is done meanwhile is stopped as soon as it has begun, and ends long before the host's
+    time is over."""
+
+    def stop() -> None:
+        wait_for(begun)
+        token.cancel()
+
+    thread = threading.Thread(target=stop)
+    started = time.monotonic()
+    thread.start()
+    yield
+    thread.join()
+    assert time.monotonic() - started < PATIENT.read_timeout / 2
 
 
 def read_once(

@@ -33,7 +33,7 @@ from tests.fakes import faults
 from tests.fakes.registry import Answer as FakeAnswer
 from tests.fakes.registry import FakeRegistry, Seen, Tokens, failure
 from tests.images import SampleImage, SampleImages
-from tests.services import wait_for
+from tests.services import PATIENCE, wait_for
 
 AMD64 = Platform("linux", "amd64")
 SECRET = "a-very-secret-password"
@@ -186,7 +186,7 @@ def test_many_workers_share_one_token(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert len(fake.seen("GET", "/token")) == 1
 
 
@@ -395,9 +395,9 @@ def test_a_pause_that_a_token_service_asks_for_is_told_and_shared(
     source, started = open_source(sink=events), time.monotonic()
     waiting = threading.Thread(target=source.resolve, args=(first, AMD64, token))
     waiting.start()
-    wait_for(lambda: bool(events.of(HostPaused)), 10)
+    wait_for(lambda: bool(events.of(HostPaused)))
     source.resolve(second, AMD64, token)
-    waiting.join(10)
+    waiting.join(PATIENCE)
     assert time.monotonic() - started >= 0.95
     (pause,) = events.of(HostPaused)
     assert (pause.host, pause.seconds) == (fake.host, 1.0)

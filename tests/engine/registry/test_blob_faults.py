@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +17,7 @@ from airgap_tui.engine.errors import (
     Stopped,
     TemporaryFailure,
 )
-from airgap_tui.engine.http import connections
+from airgap_tui.engine.http import connections, watchdog
 from airgap_tui.engine.oci.content import VerifyingReader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
@@ -26,10 +25,19 @@ from airgap_tui.engine.oci.platform import Platform
 from airgap_tui.engine.oci.reference import Reference
 from airgap_tui.engine.registry.source import RegistrySource
 from tests.engine.registry.conftest import OpenSource, StartFake
-from tests.engine.registry.exchange import QUICK, descriptor, logins, read_once, read_whole
+from tests.engine.registry.exchange import (
+    PATIENT,
+    QUICK,
+    descriptor,
+    logins,
+    read_once,
+    read_whole,
+    stopped_when,
+)
 from tests.fakes import faults
 from tests.fakes.registry import Answer, FakeRegistry, Fault, Seen, Tokens
 from tests.images import noise
+from tests.services import wait_for
 
 AMD64 = Platform("linux", "amd64")
 DATA = noise("blob", 500_000)
@@ -148,38 +156,53 @@ def test_a_drip_is_cut_by_the_minimum_rate(
     """Each byte comes in time, so that no timeout of a socket ever sees it."""
     fake.script("GET", "blobs", faults.dripping(1, 0.05))
     source = open_source(replace(QUICK, minimum_rate=10_000, minimum_rate_window=0.6))
-    started = time.monotonic()
     with pytest.raises(TemporaryFailure, match="too slowly"):
         read_once(source, reference, BLOB, 0, token)
-    assert time.monotonic() - started < 4
-    assert read_once(source, reference, BLOB, 0, token) == DATA
+    assert read_once(open_source(QUICK), reference, BLOB, 0, token) == DATA
+
+
+class Clock:
+    """The watchdog's: goes on as usual, and by an hour at `leap`; counts its looks."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self.looks = 0
+
+    def leap(self) -> None:
+        self._ahead = 3600.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.looks += 1
+        time.sleep(seconds)
 
 
 def test_a_slow_disk_is_no_slow_host(
-    fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken
-) -> None:
-    source = open_source(replace(QUICK, minimum_rate=10_000_000, minimum_rate_window=1.0))
+    fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    clock = Clock()
+    monkeypatch.setattr(watchdog, "time", clock)
+    source = open_source(replace(QUICK, minimum_rate=10_000_000, minimum_rate_window=60.0))
     buffer = memoryview(bytearray(100_000))
     with closing(source.open(reference, BLOB, 0, token)) as reader:
         count = reader.readinto(buffer)
-        waited = threading.Event()
-        waited.wait(1.4)
+        clock.leap()
+        before = clock.looks
+        wait_for(lambda: clock.looks > before + 2)
         while more := reader.readinto(buffer):
             count += more
     assert count == len(DATA)
 
 
 def test_stopping_does_not_wait_for_the_host(
-    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
+    fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken
 ) -> None:
     fake.script("GET", "blobs", faults.stalled(100_000))
-    timer = threading.Timer(0.3, token.cancel)
-    timer.start()
-    started = time.monotonic()
-    with pytest.raises(Stopped):
-        read_whole(source, reference, BLOB, token)
-    assert time.monotonic() - started < QUICK.read_timeout
-    timer.join()
+    with stopped_when(token, lambda: bool(fake.seen("GET", "blobs"))), pytest.raises(Stopped):
+        read_whole(open_source(PATIENT), reference, BLOB, token)
 
 
 def test_nothing_and_inline_content_need_no_request(

@@ -32,10 +32,11 @@ from airgap_tui.engine.registry.source import RateLimit, RegistrySource
 from airgap_tui.engine.retry import RetryPolicy
 from tests.conftest import EventLog
 from tests.engine.registry.conftest import OpenSource, OpenTarget
-from tests.engine.registry.exchange import QUICK, descriptor, send
+from tests.engine.registry.exchange import PATIENT, QUICK, descriptor, send, stopped_when
 from tests.fakes import faults
 from tests.fakes.registry import FakeRegistry
 from tests.images import OCI_INDEX, OCI_MANIFEST, SampleImages, digest_of
+from tests.services import PATIENCE, wait_for
 
 AMD64 = Platform("linux", "amd64")
 TEMPORARY = (408, 425, 429, 499, 500, 502, 503, 504, 522)
@@ -123,16 +124,11 @@ def test_a_host_that_says_nothing(
 
 
 def test_a_job_that_is_stopped_while_a_host_says_nothing(
-    fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
+    fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken
 ) -> None:
     fake.script("GET", "manifests", faults.no_answer("stall"), forever=True)
-    timer = threading.Timer(0.3, token.cancel)
-    timer.start()
-    started = time.monotonic()
-    with pytest.raises(Stopped):
-        source.resolve(reference, AMD64, token)
-    assert time.monotonic() - started < QUICK.read_timeout
-    timer.join()
+    with stopped_when(token, lambda: bool(fake.seen("GET", "manifests"))), pytest.raises(Stopped):
+        open_source(PATIENT).resolve(reference, AMD64, token)
 
 
 # --- pauses ---
@@ -168,14 +164,12 @@ def test_a_pause_holds_for_every_worker(
     started = time.monotonic()
     first = threading.Thread(target=look)
     first.start()
-    while not events.of(HostPaused):
-        assert time.monotonic() - started < 10
-        time.sleep(0.01)
+    wait_for(lambda: bool(events.of(HostPaused)))
     others = [threading.Thread(target=look) for _ in range(3)]
     for thread in others:
         thread.start()
     for thread in (first, *others):
-        thread.join(20)
+        thread.join(PATIENCE)
     assert len(ended) == 4
     assert min(ended) - started >= 0.95
     pause = events.of(HostPaused)
@@ -185,16 +179,13 @@ def test_a_pause_holds_for_every_worker(
 
 
 def test_a_pause_ends_when_the_job_is_stopped(
-    fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken
-) -> None:
-    fake.script("HEAD", "manifests", faults.status(429, ("Retry-After", "4")), forever=True)
-    timer = threading.Timer(0.2, token.cancel)
-    timer.start()
-    started = time.monotonic()
-    with pytest.raises(Stopped):
-        open_source().head(reference, token)
-    assert time.monotonic() - started < 2
-    timer.join()
+    fake: FakeRegistry, reference: Reference, open_source: OpenSource, events: EventLog,
+    token: CancelToken,
+) -> None:  # fmt: skip
+    fake.script("HEAD", "manifests", faults.status(429, ("Retry-After", "300")), forever=True)
+    source = open_source(PATIENT, sink=events)
+    with stopped_when(token, lambda: bool(events.of(HostPaused))), pytest.raises(Stopped):
+        source.head(reference, token)
 
 
 def test_a_pause_that_is_too_long_is_a_failure(
