@@ -390,9 +390,9 @@ def test_a_thousand_items_and_ten_thousand_blobs_stay_cheap() -> None:
         progress.take(BlobStarted(f"sha256:{number:064}"))
     best = 99.0
     for _ in range(20):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         snapshot = progress.snapshot()
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.thread_time() - begun)
     assert len(snapshot.items) == 1000
     assert (snapshot.blobs_done, len(snapshot.transfers)) == (9_990, 4)
     assert best < 0.01

@@ -631,9 +631,9 @@ def test_a_thousand_images_are_drawn_quickly(
         table = pilot.app.screen.query_one(Table)
         assert len(table.rows) == number
         assert isinstance(pilot.app.screen, SavingScreen)
-        begin = time.perf_counter()
+        begin = time.thread_time()
         for _ in range(20):
             pilot.app.screen._draw()
-        assert (time.perf_counter() - begin) / 20 < 0.05
+        assert (time.thread_time() - begin) / 20 < 0.05
 
     watched(steps)

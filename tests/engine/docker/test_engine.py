@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler
@@ -166,18 +165,17 @@ def test_dead_and_hanging_engines(
         os.kill(doomed_engine.pid, signal.SIGSTOP)
         # It hangs while a person waits for it, and stops waiting.
         token = CancelToken()
-        begun = time.monotonic()
         with closing(engine.save(["big/image:1"], token, events)) as stream:
             token.cancel()
             with pytest.raises(Stopped):
                 stream.take()
-        assert time.monotonic() - begun < 10
         # It hangs for ever.
         with pytest.raises(EngineFailure, match="has not answered"):
             saved(engine, "big/image:1", sink=events)
         assert any("prepares its export" in note.text for note in events.of(Note))
         with pytest.raises(EngineFailure, match="has not answered"):
             engine.load(iter(lambda: bytes(1 << 20), b""), events, CancelToken())
+        monkeypatch.setattr(liveness, "PING_TIMEOUT", services.PATIENCE)
         os.kill(doomed_engine.pid, signal.SIGCONT)
         # It is killed while the bytes flow.
         with closing(engine.save(["big/image:1"], CancelToken(), events)) as stream:
@@ -224,7 +222,7 @@ def test_an_engine_that_does_not_tell_what_it_is_keeps_no_connection() -> None:
             try:
                 with pytest.raises(EngineFailure, match="refused the connection: no") as failed:
                     Engine.connect(f"unix://{path}")
-                services.wait_for(lambda: not _Reticent.connected, 5)
+                services.wait_for(lambda: not _Reticent.connected)
                 assert failed.tb, "what failed is still held, and closes nothing by itself"
             finally:
                 server.shutdown()
