@@ -44,7 +44,7 @@ def test_every_sample_goes_through_a_registry(
 def test_registry_comes_back_on_its_port(
     start_distribution: StartDistribution, sample_images: SampleImages, tmp_path: Path
 ) -> None:
-    first = start_distribution(root=tmp_path / "storage")
+    first = start_distribution(root=tmp_path / "storage", port=services.free_port())
     images.push_image(first.host, sample_images.docker)
     first.stop()
     with pytest.raises(requests.ConnectionError), images.registry_session() as session:

@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from types import TracebackType
 
+from tests.services import free_port
+
 _CHUNK = 16 * 1024
 
 
@@ -24,7 +26,7 @@ class Link:
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
-        self.port = 0
+        self.port = free_port()
         self.mend()
 
     @property
@@ -37,7 +39,6 @@ class Link:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(64)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         self._start(self._accept, listener)
 

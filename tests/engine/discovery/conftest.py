@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import shlex
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,19 @@ class MadeUpHost:
 
     def gather(self, wanted: Wanted, shell: str = "sh", seconds: float = 60) -> Gathered:
         return gather(self.command(shell), wanted, seconds)
+
+
+class LeapingClock:
+    """Stands for the module `time`: goes on as usual, and by an hour once `begun` says so and what
+    came until then is read."""
+
+    def __init__(self, begun: Callable[[], bool]) -> None:
+        self._begun = begun
+        self._looks = 0
+
+    def monotonic(self) -> float:
+        self._looks += self._begun()
+        return time.monotonic() + (3600 if self._looks > 5 else 0)
 
 
 def gather(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from airgap_tui.engine.discovery.hosts.ssh_host import parse_host
 from airgap_tui.engine.discovery.reading import read_material
 from airgap_tui.engine.errors import EnvironmentFailure, Stopped
 from tests import services
-from tests.engine.discovery.conftest import MadeUpHost, gather
+from tests.engine.discovery.conftest import LeapingClock, MadeUpHost, gather
 from tests.services import SshServer
 
 NOBODY = 65534
@@ -239,25 +238,13 @@ def test_a_program_without_end_is_cut(
     assert gathered.of(Kind.PODMAN) and gathered.complete
 
 
-class Clock:
-    """Goes on as usual, and by an hour once `begun` is there and what came until then is read."""
-
-    def __init__(self, begun: Path) -> None:
-        self._begun = begun
-        self._looks = 0
-
-    def monotonic(self) -> float:
-        self._looks += self._begun.exists()
-        return time.monotonic() + (3600 if self._looks > 5 else 0)
-
-
 def test_a_host_that_is_too_slow_keeps_what_came(
     made_up_host: MadeUpHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made_up_host.file("home/ann/.bash_history", AWKWARD)
     root = made_up_host.root
     made_up_host.program("sacct", f"touch {root}/begun; while [ -d {root} ]; do sleep 0.1; done")
-    monkeypatch.setattr(ssh, "time", Clock(root / "begun"))
+    monkeypatch.setattr(ssh, "time", LeapingClock((root / "begun").exists))
     gathered = made_up_host.gather(only(Kind.HISTORY, Kind.SUBMIT_LINE), seconds=600)
     assert gathered.ended.timed_out and not gathered.complete
     assert [m.content for m in gathered.of(Kind.HISTORY)] == [AWKWARD]

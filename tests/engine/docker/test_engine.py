@@ -315,33 +315,40 @@ def test_ssh_addresses_that_are_refused(host: str) -> None:
 # --- none there -----------------------------------------------------------------------------------
 
 
-def test_no_engine_runs_there(tmp_path: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory in which a socket has a path that may be."""
+    with services.short_directory() as directory:
+        yield directory
+
+
+def test_no_engine_runs_there(short: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "dead.sock"))
+        listener.bind(str(short / "dead.sock"))
     with pytest.raises(EngineFailure, match="Docker is not running") as caught:
-        Engine.connect(f"unix://{tmp_path}/dead.sock")
+        Engine.connect(f"unix://{short}/dead.sock")
     assert "systemctl start docker" in caught.value.hint
     with pytest.raises(EngineFailure, match="Podman is not running") as caught:
-        Engine.connect(f"unix://{tmp_path}/dead.sock", "podman")
+        Engine.connect(f"unix://{short}/dead.sock", "podman")
     assert "podman.socket" in caught.value.hint
     with pytest.raises(EngineFailure, match="Docker is not running") as caught:
-        Engine.connect(f"unix://{tmp_path}/none.sock")
+        Engine.connect(f"unix://{short}/none.sock")
     assert "check the address" in caught.value.hint
 
 
-def test_no_engine_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_no_engine_is_installed(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(short))
     with pytest.raises(EngineFailure, match="Docker is not installed"):
-        Engine.connect(f"unix://{tmp_path}/none.sock")
+        Engine.connect(f"unix://{short}/none.sock")
 
 
-def test_no_right_to_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_right_to_use_it(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_arguments: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "connect", denied)
     with pytest.raises(EngineFailure, match="permission denied") as caught:
-        Engine.connect(f"unix://{tmp_path}/x.sock")
+        Engine.connect(f"unix://{short}/x.sock")
     assert "group docker" in caught.value.hint
 
 

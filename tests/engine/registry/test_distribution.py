@@ -17,7 +17,7 @@ from tests.conftest import Run, StartDistribution
 from tests.engine.registry.conftest import OpenSource, OpenTarget
 from tests.engine.registry.exchange import QUICK, descriptor, logins, opener_of, pull, push, send
 from tests.images import SampleImages, noise
-from tests.services import CertificateAuthority, TokenService
+from tests.services import CertificateAuthority, TokenService, free_port
 
 pytestmark = pytest.mark.distribution
 AMD64 = Platform("linux", "amd64")
@@ -103,7 +103,7 @@ def test_a_registry_that_restarts_in_the_middle_of_an_upload(
     token: CancelToken,
 ) -> None:  # fmt: skip
     """Distribution 2.8 takes up no upload that broke inside a PATCH: it begins again, and ends."""
-    registry = start_distribution(root=tmp_path)
+    registry = start_distribution(root=tmp_path, port=free_port())
     target = open_target(registry.host)
     reference = Reference.parse(f"{registry.host}/a/b:1")
     data = noise("restarted", 20_000_000)
