@@ -53,7 +53,7 @@ def crossing(tmp_path: Path, private: FakeRegistry, sample_images: SampleImages)
     names = [
         private.add(image, f"team/image-{n}:1") for n, image in enumerate(sample_images.images)
     ]
-    network = Network(retry=RetryPolicy(attempts=1), connect_timeout=2)
+    network = Network(retry=RetryPolicy(attempts=1))
     made = Crossing(Settings(state_dir=tmp_path, network=network))
     wishes = tuple(Wish(Reference.parse(name)) for name in names[:3])
     made.collection = Collection(wishes, settings=made.settings)

@@ -23,7 +23,7 @@ from tests.services import Distribution
 
 pytestmark = pytest.mark.distribution
 
-ONCE = Settings(network=Network(retry=RetryPolicy(attempts=1), connect_timeout=2))
+ONCE = Settings(network=Network(retry=RetryPolicy(attempts=1)))
 USER, PASSWORD = "robot", "correct horse battery staple"
 
 

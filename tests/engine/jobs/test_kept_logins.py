@@ -25,7 +25,7 @@ from tests.fakes.registry import FakeRegistry, Tokens
 from tests.images import SampleImages
 
 SECRET = "a-password-of-the-logins-test"
-ONCE = Settings(network=Network(retry=RetryPolicy(attempts=1), connect_timeout=2))
+ONCE = Settings(network=Network(retry=RetryPolicy(attempts=1)))
 FILES = Path(__file__).parents[1] / "credentials/files"
 
 
