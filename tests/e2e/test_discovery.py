@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,16 +64,19 @@ def test_a_cluster_into_a_list(ssh_server: SshServer, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_tells_what_was_found(ssh_server: SshServer, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    slow = f"touch {begun}; while [ -d {ssh_server.directory} ]; do sleep 0.1; done"
+    slow = f"while [ -d {ssh_server.directory} ]; do sleep 0.1; done"
     furnish(ssh_server, "127.0.0.1", "docker run lab/tool:1\n", {"sacct": slow})
     listed = tmp_path / "list.txt"
-    process = command.start("discover", "--host", "node1", "--json", "-o", listed)
-    services.wait_for(begun.exists, 60)
+    arguments = ("discover", "--host", "node1", "--json", "--progress", "json", "-o", listed)
+    process = command.start(*arguments)
+    assert process.stderr is not None
+    for line in process.stderr:  # until the history is read; the rest never ends
+        if json.loads(line).get("found"):
+            break
     services.interrupt(process)
     finished = command.finish(process)
     assert finished.code == 130
-    assert "Stopped." in finished.err
+    assert "Stopping; what was found is told." in finished.err
     assert finished.document["stopped"] is True
     assert [one["reference"] for one in finished.document["images"]] == ["docker.io/lab/tool:1"]
     assert "docker.io/lab/tool:1" in listed.read_text()
