@@ -56,6 +56,13 @@ def run(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 # --- docker and podman ---
 
 
+def podman(*arguments: str, stdin: str = "") -> str:
+    """With storage of its own: what it finds in this machine's decides whether it runs at all."""
+    with services.short_directory() as own:
+        storage = ("--root", f"{own}/root", "--runroot", f"{own}/run", "--storage-driver", "vfs")
+        return run("podman", *storage, *arguments, stdin=stdin).stdout
+
+
 @pytest.mark.distribution
 def test_docker_login(registry: services.Distribution, tmp_path: Path) -> None:
     options = ["--config", str(tmp_path), "--host", "unix:///nowhere/docker.sock"]
@@ -84,7 +91,7 @@ def test_podman_login(registry: services.Distribution, tmp_path: Path) -> None:
     path.parent.mkdir()
     options = ["--authfile", str(path), "--tls-verify=false"]
     arguments = ["login", *options, "--username", USER, "--password-stdin", registry.host]
-    run("podman", *arguments, stdin=SECRET)
+    podman(*arguments, stdin=SECRET)
     store = CredentialStore.load({"HOME": "/nonexistent", "XDG_CONFIG_HOME": str(tmp_path)})
     login = store.find(registry.host)
     assert login is not None
@@ -96,8 +103,7 @@ def test_podman_login(registry: services.Distribution, tmp_path: Path) -> None:
 def test_podman_finds_what_was_written(name: str, tmp_path: Path) -> None:
     path = tmp_path / "auth.json"
     docker_config.change(path, name, USER, SECRET, hub="docker.io").apply()
-    said = run("podman", "login", "--authfile", str(path), "--get-login", name)
-    assert said.stdout.strip() == USER
+    assert podman("login", "--authfile", str(path), "--get-login", name).strip() == USER
 
 
 # --- enroot, by the curl that it uses ---
