@@ -163,7 +163,11 @@ class Service:
                 self.kill()
         if self in running:
             running.remove(self)
+        self._tidy_up()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _tidy_up(self) -> None:
+        """Take away what the process has left, before its directory goes."""
 
     def __enter__(self) -> Service:
         return self
@@ -535,6 +539,14 @@ class DockerEngine(Service):
             self._client.close()
             self._client = None
         super().stop()
+
+    def _tidy_up(self) -> None:
+        """Its containerd and its mount outlive an engine that is killed."""
+        with suppress(OSError, ValueError):
+            containerd = int((self.directory / "exec/containerd/containerd.pid").read_text())
+            if os.fsencode(self.directory) in Path(f"/proc/{containerd}/cmdline").read_bytes():
+                os.kill(containerd, signal.SIGKILL)
+        subprocess.run(["umount", "--lazy", self.data], capture_output=True, timeout=PATIENCE)
 
 
 def start_docker_engine(

@@ -7,11 +7,10 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
@@ -144,11 +143,6 @@ def doomed_engine(docker_engine: DockerEngine) -> Iterator[DockerEngine]:
     finally:
         if engine.process.poll() is None:
             os.kill(engine.pid, signal.SIGCONT)
-        # Its containerd and its mount outlive an engine that is killed.
-        containerd = int((engine.directory / "exec/containerd/containerd.pid").read_text())
-        with suppress(ProcessLookupError):
-            os.kill(containerd, signal.SIGKILL)
-        subprocess.run(["umount", engine.data], capture_output=True, timeout=30, check=False)
         engine.stop()
 
 
