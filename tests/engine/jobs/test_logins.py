@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, Stopped
-from airgap_tui.engine.events import Event, ItemChanged, ItemState, LoginNeeded, LoginSettled, Note
+from airgap_tui.engine.events import ItemChanged, ItemState, LoginNeeded, LoginSettled, Note, Sink
 from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.shipments import Delivery
 from airgap_tui.engine.jobs.transfer import Transferred, transfer
@@ -20,12 +19,12 @@ from airgap_tui.engine.oci.content import Closure, Reader
 from airgap_tui.engine.oci.descriptor import Descriptor
 from airgap_tui.engine.oci.digest import Digest
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import Progress
 from airgap_tui.engine.retry import RetryPolicy
 from tests.conftest import EventLog
+from tests.engine.jobs.attended import Attended
 from tests.fakes.memory import MemorySource, MemoryTarget, descriptor_of
 from tests.images import noise
-from tests.services import PATIENCE, wait_for
+from tests.services import wait_for
 
 GOOD = Credential("robot", "correct-horse", "a test")
 
@@ -65,27 +64,11 @@ class GuardedSource(MemorySource):
 
 @dataclass
 class Running:
-    """A transfer in a thread of its own."""
+    """A transfer at work, from where and to where."""
 
     source: MemorySource
     target: MemoryTarget
-    logins: Logins
-    token: CancelToken
-    progress: Progress
-    thread: threading.Thread
-    ended: list[Transferred | BaseException]
-
-    def wait(self) -> Transferred:
-        self.thread.join(PATIENCE)
-        assert not self.thread.is_alive()
-        (result,) = self.ended
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-    @property
-    def wanted(self) -> list[str]:
-        return [wanted.registry for wanted in self.progress.snapshot().logins]
+    job: Attended[Transferred]
 
 
 Begin = Callable[..., Running]
@@ -102,38 +85,23 @@ def begin(events: EventLog) -> Begin:
         transfers: int = 2,
         target: MemoryTarget | None = None,
     ) -> Running:
-        source, token, progress = GuardedSource(gate), CancelToken(), Progress()
+        source, into = GuardedSource(gate), target or MemoryTarget()
         deliveries = [Delivery(c.reference, c.reference, c) for c in closures(source)]
 
-        def sink(event: Event) -> None:
-            events(event)
-            progress.take(event)
+        def work(sink: Sink, token: CancelToken, logins: Logins) -> Transferred:
+            return transfer(
+                source,
+                into,
+                deliveries,
+                state=ItemState.SAVING,
+                transfers=transfers,
+                retry=RetryPolicy(attempts=2, first_wait=0.001),
+                sink=sink,
+                token=token,
+                logins=logins,
+            )
 
-        logins = Logins(gate.store, sink)
-        ended: list[Transferred | BaseException] = []
-        into = target or MemoryTarget()
-
-        def run() -> None:
-            try:
-                ended.append(
-                    transfer(
-                        source,
-                        into,
-                        deliveries,
-                        state=ItemState.SAVING,
-                        transfers=transfers,
-                        retry=RetryPolicy(attempts=2, first_wait=0.001),
-                        sink=sink,
-                        token=token,
-                        logins=logins,
-                    )
-                )
-            except BaseException as error:
-                ended.append(error)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return Running(source, into, logins, token, progress, thread, ended)
+        return Running(source, into, Attended(gate.store, events, work))
 
     return start
 
@@ -146,21 +114,21 @@ def many(source: MemorySource) -> list[Closure]:
 def test_the_others_go_on_and_a_login_brings_the_rest(begin: Begin, events: EventLog) -> None:
     running = begin(Gate({"shut.lan"}), many)
     wait_for(lambda: len([n for n in running.target.names if n.startswith("open.lan")]) == 6)
-    assert running.wanted == ["shut.lan"]
-    states = {item.item: item for item in running.progress.snapshot().items}
+    assert running.job.wanted == ["shut.lan"]
+    states = {item.item: item for item in running.job.progress.snapshot().items}
     waiting = [i for i in states.values() if i.state is ItemState.RETRYING]
     assert waiting
     assert {i.reason for i in waiting} == {"shut.lan refused the key (401)"}
     assert all(i.item.startswith("shut.lan") for i in waiting)
-    assert running.progress.snapshot().transfers == ()
-    assert running.thread.is_alive()
+    assert running.job.progress.snapshot().transfers == ()
+    assert running.job.thread.is_alive()
 
-    assert running.logins.give("shut.lan", GOOD)
-    result = running.wait()
+    assert running.job.logins.give("shut.lan", GOOD)
+    result = running.job.wait()
     assert all(delivered.error is None for delivered in result.deliveries)
     assert len(running.target.names) == 12
     assert max(running.target.received.values()) <= 2
-    snapshot = running.progress.snapshot()
+    snapshot = running.job.progress.snapshot()
     assert snapshot.logins == ()
     assert snapshot.done == snapshot.total == sum(map(len, running.source.blobs.values()))
     assert events.of(LoginNeeded) == [LoginNeeded("shut.lan", "shut.lan refused the key (401)")]
@@ -171,31 +139,31 @@ def test_the_others_go_on_and_a_login_brings_the_rest(begin: Begin, events: Even
 def test_a_registry_that_refuses_is_not_asked_for_every_layer(begin: Begin) -> None:
     gate = Gate({"shut.lan"})
     running = begin(gate, many)
-    wait_for(lambda: len(running.target.names) == 6 and bool(running.wanted))
+    wait_for(lambda: len(running.target.names) == 6 and bool(running.job.wanted))
     assert gate.asked.count("shut.lan") <= 2  # as many as there are transfers
-    running.logins.give("shut.lan", GOOD)
-    running.wait()
+    running.job.logins.give("shut.lan", GOOD)
+    running.job.wait()
 
 
 def test_left_out_fails_only_what_is_refused(begin: Begin, events: EventLog) -> None:
     running = begin(Gate({"shut.lan"}), many)
-    wait_for(lambda: bool(running.wanted))
-    assert running.logins.leave_out("shut.lan")
-    result = running.wait()
+    wait_for(lambda: bool(running.job.wanted))
+    assert running.job.logins.leave_out("shut.lan")
+    result = running.job.wait()
     failed = [d for d in result.deliveries if d.error is not None]
     assert {d.delivery.reference.registry for d in failed} == {"shut.lan"}
     assert len(failed) == 6
     assert len(events.of(LoginNeeded)) == 1
-    assert running.progress.snapshot().logins == ()
+    assert running.job.progress.snapshot().logins == ()
 
 
 def test_a_login_that_is_refused_too_is_asked_for_again(begin: Begin, events: EventLog) -> None:
     running = begin(Gate({"shut.lan"}), many)
-    wait_for(lambda: bool(running.wanted))
-    running.logins.give("shut.lan", Credential("robot", "wrong-horse", "a test"))
+    wait_for(lambda: bool(running.job.wanted))
+    running.job.logins.give("shut.lan", Credential("robot", "wrong-horse", "a test"))
     wait_for(lambda: len(events.of(LoginNeeded)) == 2)
-    running.logins.give("shut.lan", GOOD)
-    assert all(delivered.error is None for delivered in running.wait().deliveries)
+    running.job.logins.give("shut.lan", GOOD)
+    assert all(delivered.error is None for delivered in running.job.wait().deliveries)
 
 
 def test_two_registries_are_asked_for_each(begin: Begin) -> None:
@@ -203,10 +171,10 @@ def test_two_registries_are_asked_for_each(begin: Begin) -> None:
         return [source.add(f"{r}.lan/i:1", layer(r)) for r in ("one", "two", "open")]
 
     running = begin(Gate({"one.lan", "two.lan"}), closures)
-    wait_for(lambda: sorted(running.wanted) == ["one.lan", "two.lan"])
-    running.logins.leave_out("one.lan")
-    running.logins.give("two.lan", GOOD)
-    errors = [delivered.error is None for delivered in running.wait().deliveries]
+    wait_for(lambda: sorted(running.job.wanted) == ["one.lan", "two.lan"])
+    running.job.logins.leave_out("one.lan")
+    running.job.logins.give("two.lan", GOOD)
+    errors = [delivered.error is None for delivered in running.job.wait().deliveries]
     assert errors == [False, True, True]
 
 
@@ -221,13 +189,13 @@ def test_a_shared_layer_comes_from_the_registry_that_answers(begin: Begin, left_
     wait_for(lambda: "open.lan/i:1" in running.target.names)
     assert running.target.received[descriptor_of(base).digest] == 2
     if left_out:
-        running.logins.leave_out("shut.lan")
-        shut, opened = running.wait().deliveries
+        running.job.logins.leave_out("shut.lan")
+        shut, opened = running.job.wait().deliveries
         assert isinstance(shut.error, AccessDenied)
         assert opened.error is None
     else:
-        running.logins.give("shut.lan", GOOD)
-        assert all(delivered.error is None for delivered in running.wait().deliveries)
+        running.job.logins.give("shut.lan", GOOD)
+        assert all(delivered.error is None for delivered in running.job.wait().deliveries)
     assert running.target.received[descriptor_of(base).digest] == 2
 
 
@@ -245,24 +213,24 @@ def test_naming_waits_as_well(begin: Begin) -> None:
         lambda source: [source.add("r.lan/i:1")],
         target=Refusing(),
     )
-    wait_for(lambda: running.wanted == ["r.lan"])
-    running.logins.give("r.lan", GOOD)
-    running.wait()
+    wait_for(lambda: running.job.wanted == ["r.lan"])
+    running.job.logins.give("r.lan", GOOD)
+    running.job.wait()
     assert "r.lan/i:1" in running.target.names
 
 
 def test_a_stop_ends_the_wait(begin: Begin) -> None:
     running = begin(Gate({"shut.lan"}), lambda s: [s.add("shut.lan/i:1", layer("s"))])
-    wait_for(lambda: bool(running.wanted))
-    running.token.cancel()
+    wait_for(lambda: bool(running.job.wanted))
+    running.job.token.cancel()
     with pytest.raises(Stopped):
-        running.wait()
+        running.job.wait()
 
 
 @pytest.mark.parametrize("status", [402, 412, 451])
 def test_what_no_login_helps_fails_at_once(begin: Begin, events: EventLog, status: int) -> None:
     running = begin(Gate({"shut.lan"}, status=status), many)
-    assert len([d for d in running.wait().deliveries if d.error]) == 6
+    assert len([d for d in running.job.wait().deliveries if d.error]) == 6
     assert not events.of(LoginNeeded)
 
 

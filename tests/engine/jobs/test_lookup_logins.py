@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,54 +11,27 @@ from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.credentials.credential import Credential, basic
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import Stopped
-from airgap_tui.engine.events import Event, ItemState, LoginNeeded, LoginSettled, discard
+from airgap_tui.engine.events import ItemState, LoginNeeded, LoginSettled, discard
 from airgap_tui.engine.jobs import save
-from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.save import SaveResult
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.jobs.verify import VerifySpec
 from airgap_tui.engine.jobs.verify import run as verify
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import Progress
 from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.settings import Network, Settings
 from tests.conftest import EventLog
+from tests.engine.jobs.attended import Attended
 from tests.fakes.faults import refused
 from tests.fakes.registry import FakeRegistry, Tokens, failure
 from tests.images import build_image, layer
-from tests.services import PATIENCE, wait_for
+from tests.services import wait_for
 
 RIGHT, WRONG = Credential("robot", "newer-horse", "a test"), Credential("robot", "old", "a test")
 SETTINGS = Settings(Network(retry=RetryPolicy(attempts=2, first_wait=0.01)), transfers=2)
 
 
-@dataclass
-class Saving:
-    """A save in a thread of its own."""
-
-    logins: Logins
-    token: CancelToken
-    progress: Progress
-    ended: list[SaveResult | BaseException] = field(default_factory=list)
-    thread: threading.Thread | None = None
-
-    def wait(self) -> SaveResult:
-        assert self.thread is not None
-        self.thread.join(PATIENCE)
-        assert not self.thread.is_alive()
-        (result,) = self.ended
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-    def state(self, name: str) -> ItemState:
-        return {item.item: item.state for item in self.progress.snapshot().items}[name]
-
-    @property
-    def wanted(self) -> list[str]:
-        return [one.registry for one in self.progress.snapshot().logins]
-
-
+Saving = Attended[SaveResult]
 Begin = Callable[..., Saving]
 
 
@@ -83,24 +54,12 @@ def begin(tmp_path: Path, events: EventLog) -> Iterator[Begin]:
     begun: list[Saving] = []
 
     def start(*names: str, given: dict[str, Credential | None] | None = None) -> Saving:
-        progress = Progress()
-
-        def sink(event: Event) -> None:
-            events(event)
-            progress.take(event)
-
-        credentials = CredentialStore(given or {})
-        saving = Saving(Logins(credentials, sink), CancelToken(), progress)
         spec = SaveSpec(tuple(map(Reference.parse, names)), tmp_path / "pod", SETTINGS)
-
-        def run() -> None:
-            try:
-                saving.ended.append(save.run(spec, sink, saving.token, logins=saving.logins))
-            except BaseException as error:
-                saving.ended.append(error)
-
-        saving.thread = threading.Thread(target=run, daemon=True)
-        saving.thread.start()
+        saving = Attended(
+            CredentialStore(given or {}),
+            events,
+            lambda sink, token, logins: save.run(spec, sink, token, logins=logins),
+        )
         begun.append(saving)
         return saving
 
@@ -128,7 +87,7 @@ def test_the_others_are_saved_and_a_login_brings_the_rest(
     assert saving.state(shut) is ItemState.RETRYING
     (needed,) = events.of(LoginNeeded)
     assert "refused the login" in needed.reason and "wrong, revoked or expired" in needed.reason
-    assert saving.thread is not None and saving.thread.is_alive()
+    assert saving.thread.is_alive()
 
     assert saving.logins.give(private.host, RIGHT)
     result = saving.wait()

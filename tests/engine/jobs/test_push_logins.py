@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from airgap_tui.engine.credentials.credential import Credential
 from airgap_tui.engine.credentials.store import CredentialStore
 from airgap_tui.engine.errors import AccessDenied, Stopped
 from airgap_tui.engine.events import (
-    Event,
     ItemChanged,
     ItemState,
     LoginNeeded,
@@ -22,16 +19,15 @@ from airgap_tui.engine.events import (
     discard,
 )
 from airgap_tui.engine.jobs import push, save
-from airgap_tui.engine.jobs.logins import Logins
 from airgap_tui.engine.jobs.push import PushResult, PushSpec
 from airgap_tui.engine.jobs.save_spec import SaveSpec
 from airgap_tui.engine.oci.naming import Naming
 from airgap_tui.engine.oci.reference import Reference
-from airgap_tui.engine.progress import Progress
 from airgap_tui.engine.retry import RetryPolicy
 from airgap_tui.engine.settings import Network, Settings
 from tests.conftest import EventLog
 from tests.engine.bundle.sample_source import save as keep
+from tests.engine.jobs.attended import Attended
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.registry import Answer, FakeRegistry, Fault, Seen, Tokens
 from tests.images import build_image, layer
@@ -43,34 +39,7 @@ BASE = layer("a layer of all", 30_000)
 IMAGES = [build_image(f"team/i{n}:1", [BASE, layer(f"of {n}", 20_000)]) for n in range(3)]
 
 
-@dataclass
-class Pushing:
-    """A push in a thread of its own."""
-
-    logins: Logins
-    token: CancelToken
-    progress: Progress
-    ended: list[PushResult | BaseException] = field(default_factory=list)
-    thread: threading.Thread | None = None
-
-    def wait(self) -> PushResult:
-        assert self.thread is not None
-        self.thread.join(20)
-        assert not self.thread.is_alive()
-        (result,) = self.ended
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-    @property
-    def states(self) -> set[ItemState]:
-        return {item.state for item in self.progress.snapshot().items}
-
-    @property
-    def wanted(self) -> list[str]:
-        return [one.registry for one in self.progress.snapshot().logins]
-
-
+Pushing = Attended[PushResult]
 Begin = Callable[..., Pushing]
 
 
@@ -100,26 +69,14 @@ def begin(bundle: Path, tmp_path: Path, events: EventLog) -> Iterator[Begin]:
         prefix: str = "",
         create: bool = False,
     ) -> Pushing:
-        progress = Progress()
-
-        def sink(event: Event) -> None:
-            events(event)
-            progress.take(event)
-
-        credentials = CredentialStore({registry.host: login})
-        pushing = Pushing(Logins(credentials, sink), CancelToken(), progress)
         naming = Naming.parse(f"{registry.host}/{prefix}".rstrip("/"))
         settings = Settings(QUICK, transfers=2, state_dir=tmp_path / "state")
         spec = PushSpec(of or bundle, naming, settings, create_projects=create)
-
-        def run() -> None:
-            try:
-                pushing.ended.append(push.run(spec, sink, pushing.token, logins=pushing.logins))
-            except BaseException as error:
-                pushing.ended.append(error)
-
-        pushing.thread = threading.Thread(target=run, daemon=True)
-        pushing.thread.start()
+        pushing = Attended(
+            CredentialStore({registry.host: login}),
+            events,
+            lambda sink, token, logins: push.run(spec, sink, token, logins=logins),
+        )
         begun.append(pushing)
         return pushing
 
