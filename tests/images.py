@@ -345,6 +345,7 @@ def build_artifact(
     *,
     artifact_type: str = "application/vnd.example.sample",
     subject: SampleImage | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> SampleImage:
     """An OCI artifact: the empty config, files as layers, and what it speaks about."""
     config = b"{}"
@@ -364,6 +365,7 @@ def build_artifact(
             {**one.descriptor, "annotations": {"org.opencontainers.image.title": title}}
             for title, one in zip(sorted(files), content, strict=True)
         ],
+        **({"annotations": dict(annotations)} if annotations else {}),
     }
     if subject is not None:
         described = subject.descriptor()

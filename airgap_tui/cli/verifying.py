@@ -50,7 +50,7 @@ _STOPPING = "Stopping; nothing was changed. Press Ctrl-C once more to end at onc
     type=FILE,
     metavar="FILE",
     help="Check the images' cosign signatures in the bundle against this public key; needs cosign"
-    " 2.0 or later, but no network.",
+    " 2.0 or later (3 for what cosign 3 signed), but no network.",
 )
 @click.option(
     "--threads",

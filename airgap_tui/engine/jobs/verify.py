@@ -27,7 +27,7 @@ from airgap_tui.engine.bundle.reader import BundleReader
 from airgap_tui.engine.bundle.signatures.signature import Signature, Standing
 from airgap_tui.engine.bundle.signatures.signed_bundle import signature_of
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import ContentError
+from airgap_tui.engine.errors import ContentError, EnvironmentFailure
 from airgap_tui.engine.events import (
     JobFinished,
     JobStarted,
@@ -36,6 +36,7 @@ from airgap_tui.engine.events import (
     Sink,
 )
 from airgap_tui.engine.jobs.cosign_check import CosignCheck
+from airgap_tui.engine.jobs.cosign_check import in_words as signed_in_words
 from airgap_tui.engine.jobs.left_out import LeftOut, left_out
 from airgap_tui.engine.jobs.result import ItemResult, combined_exit_code
 from airgap_tui.engine.jobs.trust import refuse
@@ -89,7 +90,8 @@ class VerifyResult:
         altered = self.signature.standing is Standing.ALTERED
         if self.bad or self.missing or altered or any(check.refused for check in self.cosign):
             return ContentError.exit_code
-        return combined_exit_code(self.items)
+        unread = not all(check.readable for check in self.cosign)
+        return combined_exit_code(self.items) or (EnvironmentFailure.exit_code if unread else 0)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -188,6 +190,11 @@ def _narrate(
         level = {Standing.GOOD: Level.INFO, Standing.ALTERED: Level.ERROR}
         text = f"Signature: {result.signature.sentence}"
         sink(Note(text, level.get(standing, Level.WARNING)))
+    for check in result.cosign:
+        if check.sentence:
+            sink(Note(check.sentence, Level.ERROR))
+    if result.cosign:
+        sink(Note(f"Cosign: {signed_in_words(result.cosign)}"))
     for one in result.left_out:
         sink(Note(one.sentence))
     if result.unreferenced:

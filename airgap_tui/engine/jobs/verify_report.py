@@ -13,6 +13,7 @@ from typing import Any
 from airgap_tui import __version__
 from airgap_tui.engine.bundle.durable import replace_file
 from airgap_tui.engine.errors import UsageError
+from airgap_tui.engine.jobs.cosign_check import in_words
 from airgap_tui.engine.jobs.verify import VerifyResult
 from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.quantities import count, elapsed, size
@@ -82,12 +83,19 @@ class VerifyReport:
             ("Read", f"{read}, in {elapsed(result.seconds)}"),
             *(("At", harmless(str(place))) for place in self.places),
             ("Signature", harmless(result.signature.sentence)),
+            *(("Cosign", line) for line in self._cosign()),
             *(("Left out", harmless(one.sentence)) for one in result.left_out),
             ("When", f"{self.at:%Y-%m-%d %H:%M:%S} UTC"),
             ("Host", harmless(self.host)),
             ("By", f"airgap-tui {__version__}"),
         ]
         yield from _columns(facts)
+
+    def _cosign(self) -> Iterator[str]:
+        checks = self.result.cosign
+        if checks:
+            yield in_words(checks)
+            yield from (harmless(check.sentence) for check in checks if check.sentence)
 
     def _images(self) -> Iterator[str]:
         yield from ("", "Images", "")
