@@ -247,6 +247,8 @@ def _introduce(spec: ServeSpec, under_way: Serving, sink: Sink) -> None:
         name = f"{first.repository}:{first.tag}"
         sink(Note(f"Pull with, for example:  docker pull {reachable}:{port}/{name}"))
         sink(Note(f"For enroot and Pyxis that is  {reachable}:{port}#{name}{_without_tls(spec)}"))
+        option = "  with --no-https" if spec.tls_certificate is None else ""
+        sink(Note(f"For Apptainer that is  docker://{reachable}:{port}/{name}{option}"))
     for sentence in catalogue.conflicts():
         sink(Note(f"{sentence}.", Level.WARNING))
     unfinished = [

@@ -17,7 +17,7 @@ from airgap_tui.engine.bundle.encoding.codec import HEAD, Codec, detect
 from airgap_tui.engine.bundle.encoding.decompression import decoder
 from airgap_tui.engine.bundle.names import CONTAINERD_NAME, REF_NAME
 from airgap_tui.engine.bundle.reader import BundleReader
-from airgap_tui.engine.bundle.volumes.tar_member import header
+from airgap_tui.engine.bundle.volumes.tar_member import directory, header
 from airgap_tui.engine.cancel import CancelToken
 from airgap_tui.engine.errors import ContentError, ContentMismatch, MalformedContent, NotFound
 from airgap_tui.engine.oci import media_types
@@ -121,14 +121,17 @@ class DockerArchive:
         """Bytes of the whole archive, without extended headers for large sizes."""
         small = sum(_padded(len(data)) + _BLOCK for _, data in self._documents())
         large = sum(_padded(blob.size) + _BLOCK for blob in self._blobs.values())
-        return small + large + 2 * _BLOCK + -(small + large + 2 * _BLOCK) % _RECORD
+        whole = len(self._directories()) + small + large + 2 * _BLOCK
+        return whole + -whole % _RECORD
 
     def chunks(self, contents: Hasher | None = None) -> Iterator[bytes | memoryview]:
         """The archive; each chunk is valid until the next one. `contents` as in `TarStream`.
 
         Raises `BrokenBlob`, `Stopped`, and `EnvironmentFailure` for what cannot be read.
         """
-        written = 0
+        before = self._directories()
+        written = len(before)
+        yield before
         for name, data in self._documents():
             if contents is not None:
                 contents.update(data)
@@ -207,6 +210,11 @@ class DockerArchive:
             raise BrokenBlob(
                 digest, MalformedContent(f"{digest} unpacks to a different size than recorded")
             )
+
+    def _directories(self) -> bytes:
+        """As `docker save` writes them: Apptainer 1.4 makes none that the archive does not name."""
+        above = {blob.name.rpartition("/")[0] for blob in self._blobs.values()}
+        return b"".join(map(directory, (layout.BLOBS, *sorted(above))))
 
     def _documents(self) -> list[tuple[str, bytes]]:
         """The small members: first, so that a reader knows early what it gets."""

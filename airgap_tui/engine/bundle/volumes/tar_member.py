@@ -24,6 +24,14 @@ def header(name: str, size: int) -> bytes:
     return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
+def directory(name: str) -> bytes:
+    """What stands for a directory."""
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.DIRTYPE
+    member.mode = 0o755
+    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
 def padding(size: int) -> int:
     """Zero bytes that follow a content of this size."""
     return -size % BLOCK

@@ -62,6 +62,8 @@ def members(data: bytes) -> dict[str, bytes]:
     found = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for member in tar:
+            if member.isdir():
+                continue
             assert member.isreg()
             assert (member.mtime, member.uid, member.gid, member.uname) == (0, 0, 0, "")
             assert member.name not in found
@@ -69,6 +71,22 @@ def members(data: bytes) -> dict[str, bytes]:
             assert file is not None
             found[member.name] = file.read()
     return found
+
+
+def test_directories_stand_before_what_is_in_them(
+    tmp_path: Path, sample_images: SampleImages
+) -> None:
+    """Apptainer 1.4 opens each file of an archive where it is to lie, and makes no directories."""
+    save(tmp_path, [sample_images.base])
+    data = whole(archive_of(BundleReader.open(tmp_path), sample_images.base))
+    there = {""}
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        for member in tar:
+            assert member.name.rpartition("/")[0] in there
+            if member.isdir():
+                assert member.mode == 0o755
+                there.add(member.name)
+    assert there == {"", "blobs", "blobs/sha256"}
 
 
 def test_shared_content_is_in_it_once(tmp_path: Path, sample_images: SampleImages) -> None:
