@@ -21,7 +21,7 @@ _PROGRAMS = (
     ("pixz", "reads and writes .tar.xz archives on all cores", "apt install pixz"),
     ("xz", "writes .tar.xz archives where pixz is not there", "apt install xz-utils"),
     ("pigz", "nothing here needs it; old scripts do", "apt install pigz"),
-    ("skopeo", "reads a bundle without airgap-tui: skopeo list-tags", "apt install skopeo"),
+    ("skopeo", "copies images out of a bundle without airgap-tui", "apt install skopeo"),
     ("xorriso", "writes ISO images for discs", "apt install xorriso"),
 )
 

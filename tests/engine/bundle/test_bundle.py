@@ -88,12 +88,14 @@ def test_skopeo_reads_every_image_by_its_name(
 ) -> None:
     for sample in sample_images.everything:
         name = reference_of(sample).tagged_name
-        if sample is sample_images.zero_size or "docker" in sample.media_type:
-            # An artifact has no name that others know. skopeo 1.9 finds manifests of Docker's own
-            # type not in a layout, only in the archive form.
+        if sample is sample_images.zero_size:
+            continue  # an artifact has no name that others know
+        shown = skopeo("inspect", "--raw", f"oci:{saved}:{name}", check=False)
+        if shown.returncode and "docker" in sample.media_type:
+            # skopeo 1.9 finds manifests of Docker's own types only in the archive form.
+            assert "no descriptor found" in shown.stderr
             continue
-        raw = skopeo("inspect", "--raw", f"oci:{saved}:{name}").stdout
-        assert str(Digest.of(raw.encode())) == sample.digest
+        assert str(Digest.of(shown.stdout.encode())) == sample.digest
         if sample is sample_images.nested:
             continue  # skopeo copies no index within an index
         target = tmp_path / sample.digest.partition(":")[2]

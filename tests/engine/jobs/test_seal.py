@@ -83,7 +83,11 @@ def test_a_bundle_without_images_is_not_carried(tmp_path: Path) -> None:
 
 
 @pytest.mark.skopeo
-def test_the_command_without_us_finds_the_image(bundle: Path, tmp_path: Path) -> None:
+def test_the_command_without_us_finds_the_image(tmp_path: Path) -> None:
+    """Also by skopeo 1.9, which finds no image of Docker's types by its name."""
+    bundle = tmp_path / "pod"
+    docker = build_image("aaa/first:1", [layer("base")], docker=True)
+    save(bundle, [docker, build_image("team/app:1", [layer("sealed"), layer("base")])])
     seal.run(SealSpec(bundle), discard, TOKEN)
     text = (bundle / layout.START_HERE).read_text()
     source = next(w for w in text.split() if w.startswith("oci:.:"))

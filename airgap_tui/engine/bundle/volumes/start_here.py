@@ -17,6 +17,7 @@ from airgap_tui.engine.bundle.names import present
 from airgap_tui.engine.bundle.signatures.signature import Signature
 from airgap_tui.engine.bundle.signatures.ssh_signature import NAMESPACE
 from airgap_tui.engine.bundle.volumes.medium import Form
+from airgap_tui.engine.oci import media_types
 from airgap_tui.engine.plain_text import harmless
 from airgap_tui.engine.quantities import count, size
 
@@ -198,9 +199,12 @@ def _skopeo(source: str, name: str) -> Iterator[str]:
 
 
 def _example(items: Iterable[Item]) -> str:
-    """The first image that other tools find by its name."""
-    names = (item.name for item in items if item.kind == IMAGE and item.reference.tag)
-    return next((name for name in names if layout.is_ref_name(name)), "")
+    """An image that other tools find by its name; skopeo 1.9 finds none of Docker's types."""
+    named = [item for item in items if item.kind == IMAGE and item.reference.tag]
+    found = [item for item in named if layout.is_ref_name(item.name)]
+    dockers = (media_types.DOCKER_MANIFEST, media_types.DOCKER_LIST)
+    found.sort(key=lambda item: item.media_type in dockers)
+    return found[0].name if found else ""
 
 
 def _wrapped(text: str) -> list[str]:
