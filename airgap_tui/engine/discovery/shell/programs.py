@@ -59,7 +59,8 @@ _SINGULARITY_RUN = syntax(
     " --fusemount --docker-username --docker-password --docker-host --pem-path --authfile"
     " --pid-file --cpus --memory --memory-swap --memory-reservation --blkio-weight"
     " --blkio-weight-device --cpu-shares --cpuset-cpus --cpuset-mems --pids-limit --shell --device"
-    " --cdi-dirs --arch --arch-variant --platform --nvccli-config --tmpdir --proot --cgroups",
+    " --cdi-dirs --arch --arch-variant --platform --nvccli-config --tmpdir --proot --cgroups"
+    " --no-mount --netns-path --runscript-timeout --dmtcp-launch --dmtcp-restart",
 )
 _SINGULARITY_PULL = syntax(
     "",
@@ -70,7 +71,7 @@ _SINGULARITY_BUILD = syntax(
     "B",
     "--arch --arch-variant --platform --bind --build-arg --build-arg-file --builder --library"
     " --docker-username --docker-password --docker-host --authfile --mount --pem-path --section"
-    " --tmpdir --userns --keyring --key --gpg-key --warn-unused-build-args",
+    " --tmpdir --keyring --key --gpg-key --mksquashfs-args",
 )
 _RUNS = frozenset({"exec", "run", "shell", "test", "run-help"})
 _FILE_ENDS = (".sif", ".img", ".simg", ".sqsh", ".squashfs")
