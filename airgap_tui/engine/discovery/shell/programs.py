@@ -178,7 +178,9 @@ _ENGINE_GLOBAL = syntax(
     "--host --config --context --log-level --tlscacert --tlscert --tlskey --root --runroot"
     " --connection --url --identity --storage-driver --storage-opt --cgroup-manager"
     " --events-backend --module --runtime --tmpdir --namespace --address --snapshotter --cni-path"
-    " --cni-netconfpath --data-root --hosts-dir --network-cmd-path --volumepath --conmon",
+    " --cni-netconfpath --data-root --hosts-dir --network-cmd-path --volumepath --conmon"
+    " --cdi-spec-dir --hooks-dir --imagestore --network-config-dir --out --runtime-flag --ssh"
+    " --tls-ca --tls-cert --tls-key",
 )
 _ENGINE_RUN = syntax(
     "aceghlmpuvw",
@@ -247,7 +249,7 @@ _SKOPEO_GLOBAL = syntax(
 )
 _SKOPEO_COPY = syntax(
     "fds",
-    flags="--all --dest-compress --dest-decompress --dest-no-creds --dest-oci-accept-uncompressed"
+    flags="--all --dest-compress --dest-decompress --dest-no-creds --dest-oci-accept-uncompressed-layers"
     " --dest-precompute-digests --dest-force-compress-format --dest-tls-verify --dry-run --help"
     " --keep-going --insecure-policy --preserve-digests --quiet --remove-signatures --scoped"
     " --src-no-creds --src-tls-verify --append-suffix-none",
