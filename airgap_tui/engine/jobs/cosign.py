@@ -35,6 +35,7 @@ _BUNDLE = "dev.sigstore.bundle"
 _PREDICATE = "dev.sigstore.bundle.predicateType"
 _SIGNS = ("", "https://sigstore.dev/cosign/sign/v1")
 _NONE = "no signatures found"
+_NONE_READ = "it finds no signature that it can read: this is a sigstore bundle, for cosign 3"
 _UNABLE = {
     "unknown flag": "Install cosign 2.0 or later, or leave out --cosign-key.",
     "loading public key": "Name the public key, cosign.pub.",
@@ -89,7 +90,7 @@ def _checked(
             reason = _refusal(image, carried, key, token)
             unread = reason == _NONE and carried == {_Form.BUNDLE}
             if unread:
-                reason = "it finds none that it can read: this is a sigstore bundle, for cosign 3"
+                reason = _NONE_READ
             found[item.name] = CosignCheck(item.name, str(item.digest), True, reason, not unread)
     return found
 

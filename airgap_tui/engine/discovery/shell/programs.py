@@ -249,10 +249,10 @@ _SKOPEO_GLOBAL = syntax(
 )
 _SKOPEO_COPY = syntax(
     "fds",
-    flags="--all --dest-compress --dest-decompress --dest-no-creds --dest-oci-accept-uncompressed-layers"
-    " --dest-precompute-digests --dest-force-compress-format --dest-tls-verify --dry-run --help"
-    " --keep-going --insecure-policy --preserve-digests --quiet --remove-signatures --scoped"
-    " --src-no-creds --src-tls-verify --append-suffix-none",
+    flags="--all --dest-compress --dest-decompress --dest-no-creds --dest-precompute-digests"
+    " --dest-oci-accept-uncompressed-layers --dest-force-compress-format --dest-tls-verify"
+    " --dry-run --help --keep-going --insecure-policy --preserve-digests --quiet"
+    " --remove-signatures --scoped --src-no-creds --src-tls-verify --append-suffix-none",
 )
 _KUBECTL = syntax(
     "nlfoc",
