@@ -120,7 +120,7 @@ class Stage:
             f"{jobs}.written.look": _written,
             "airgap_tui.engine.bundle.signatures.signing_keys.keys_in_agent": lambda *_rest: (),
             f"{guide}.departure.Lying.of": lambda *_rest: Lying(Path("/data"), "xfs"),
-            f"{guide}.tool_choice.ToolAtHand.of": lambda *_rest: ToolAtHand(97 * MB),
+            f"{guide}.tool_choice.ToolAtHand.of": lambda *_rest: ToolAtHand(106 * MB),
             f"{jobs}.worker.start": self._start,
             f"{jobs}.media.find_bundles": lambda *_rest: self.found,
             f"{jobs}.media.mount_points": lambda *_rest: (),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airgap_tui.engine.errors import UsageError
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 MACHINES = ("aarch64", "x86_64")
 ALL = "all"
 

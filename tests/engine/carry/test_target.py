@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
+
 import pytest
 
 from airgap_tui.engine.carry.target import EVERY, MACHINES, PYTHONS, Target, parse_targets
@@ -30,4 +33,10 @@ def test_the_order_and_repetition_do_not_matter() -> None:
 def test_what_there_is_not_is_named(text: str) -> None:
     with pytest.raises(UsageError) as told:
         parse_targets(text)
-    assert "3.10, 3.11, 3.12, 3.13" in told.value.hint
+    assert "3.10, 3.11, 3.12, 3.13, 3.14" in told.value.hint
+
+
+def test_the_script_on_the_medium_looks_for_each_python() -> None:
+    script = (files("airgap_tui.engine.carry") / "medium/run").read_text("ascii")
+    looked_for = script.partition("\nfor python in ")[2].partition("; do")[0]
+    assert re.findall(r"\bpython(3\.\d+)", looked_for) == list(reversed(PYTHONS))

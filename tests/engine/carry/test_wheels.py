@@ -105,7 +105,7 @@ def test_what_targets_share_lies_on_the_medium_once(cached: Index) -> None:
     files = names_below(EVERY)
     table = files["targets.txt"].decode()
     assert "3.10 x86_64 any py310 py310-x86_64 x86_64\n" in table
-    assert "3.13 aarch64 aarch64 any py311-py312-py313 py313-aarch64\n" in table
+    assert "3.13 aarch64 aarch64 any py311-py312-py313-py314 py313-aarch64\n" in table
     assert "any/pure/__init__.py" in files
     assert "py310/older/__init__.py" in files and "any/older/__init__.py" not in files
     assert b"abi3" in files["aarch64/shared/__init__.py"]

@@ -115,7 +115,7 @@ def test_it_is_on_the_first_volume_and_verified(
     names = {name for name, _size in storage.names("airgap-tui/")}
     assert {"airgap-tui/run", "airgap-tui/any/pure/__init__.py", layout.TOOL_SUMS} <= names
     note = storage.read(layout.START_HERE, 10_000).decode()
-    assert "sh airgap-tui/run verify" in note and "3.10, 3.11, 3.12, 3.13 on" in note
+    assert "sh airgap-tui/run verify" in note and "3.10, 3.11, 3.12, 3.13, 3.14 on" in note
     assert max(map(len, note.splitlines())) <= 80
 
 
