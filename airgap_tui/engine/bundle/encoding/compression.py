@@ -24,6 +24,9 @@ else:
 Write = Callable[[Buffer], object]
 
 _MIB = 1024 * 1024
+_MOST_WORKERS = zstd.CompressionParameter.nb_workers.bounds()[1]
+"""From Python 3.14 on the library is the interpreter's: one that was built without threads has
+none, and refuses to be asked for any."""
 
 
 class Encoder(Protocol):
@@ -91,7 +94,7 @@ class _ZstdEncoder(_PlainEncoder):
             zstd.CompressionParameter.compression_level: level,
             zstd.CompressionParameter.checksum_flag: 1,
             # With at least one worker the bytes are the same for any number of them.
-            zstd.CompressionParameter.nb_workers: max(1, threads),
+            zstd.CompressionParameter.nb_workers: min(max(1, threads), _MOST_WORKERS),
         }
         self._compressor = zstd.ZstdCompressor(options=options)
         self._left = size

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airgap_tui.engine.bundle.encoding import compression as encoding
 from airgap_tui.engine.bundle.encoding.codec import Codec, Compression, detect, layer_media_type
 from airgap_tui.engine.bundle.encoding.compression import encoder
 from airgap_tui.engine.bundle.encoding.decompression import decoder
@@ -87,6 +88,13 @@ def test_equal_bytes_for_any_thread_number_and_any_cut(compression: str) -> None
     for threads, cut in ((2, 1 << 20), (3, 100_001), (5, 3_000_000)):
         assert encoded(data, chosen, threads=threads, cut=cut, size=len(data)) == first
     assert unpack(first, chosen.codec, most=1 << 20, step=1 << 20) == data
+
+
+def test_zstd_without_threads_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "_MOST_WORKERS", 0)
+    data = sample(400_000)
+    packed = encoded(data, Compression(Codec.ZSTD), threads=4)
+    assert unpack(packed, Codec.ZSTD) == data
 
 
 @pytest.mark.parametrize("codec", WRITTEN)
