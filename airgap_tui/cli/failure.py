@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import traceback
@@ -11,23 +10,15 @@ from pathlib import Path
 
 import click
 
-from airgap_tui.engine.errors import AirgapError, EnvironmentFailure, Stopped, UsageError
+from airgap_tui.engine.errors import (
+    REMEDIES,
+    AirgapError,
+    EnvironmentFailure,
+    Stopped,
+    UsageError,
+)
 
 _LOG_LIMIT = 1_000_000
-
-_DENIED = "Name a place where this user may read and write, or run this as one who may."
-_REMEDIES = {
-    errno.EACCES: _DENIED,
-    errno.EPERM: _DENIED,
-    errno.EROFS: "It is mounted for reading only: choose another disk, or mount it for writing.",
-    errno.ENOSPC: "Make room there and give the same command again.",
-    errno.EDQUOT: "This user's quota there is used up: make room, or choose another disk.",
-    errno.ENOTDIR: "Check the path: a part of it is a file.",
-    errno.EISDIR: "Check the path: it is a directory.",
-    errno.ENAMETOOLONG: "Choose a shorter name.",
-    errno.ELOOP: "Check the path: its symbolic links lead in a circle.",
-}
-"""What helps where the system refuses a path, wherever that was noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +38,10 @@ class Failure:
             return cls(error.format_message().rstrip("."), _usage_hint(error), UsageError.exit_code)
         if isinstance(error, (click.Abort, KeyboardInterrupt)):
             return cls("stopped", "", Stopped.exit_code)
-        if isinstance(error, OSError) and error.errno in _REMEDIES:
+        if isinstance(error, OSError) and error.errno in REMEDIES:
             name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
             return cls(
-                f"{name}{error.strerror}", _REMEDIES[error.errno], EnvironmentFailure.exit_code
+                f"{name}{error.strerror}", REMEDIES[error.errno], EnvironmentFailure.exit_code
             )
         log = _log(error)
         kept = f"Details are in {log}." if log else "The log cannot be written either."

@@ -27,7 +27,22 @@ AirgapError                       1
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
+
+_DENIED = "Name a place where this user may read and write, or run this as one who may."
+REMEDIES = {
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EROFS: "It is mounted for reading only: choose another disk, or mount it for writing.",
+    errno.ENOSPC: "Make room there and give the same command again.",
+    errno.EDQUOT: "This user's quota there is used up: make room, or choose another disk.",
+    errno.ENOTDIR: "Check the path: a part of it is a file.",
+    errno.EISDIR: "Check the path: it is a directory.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ELOOP: "Check the path: its symbolic links lead in a circle.",
+}
+"""What helps where the system refuses a path, wherever that was noticed."""
 
 
 class AirgapError(Exception):

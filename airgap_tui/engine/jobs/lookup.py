@@ -7,6 +7,7 @@ somebody can give another one; that a login has no right to one image is that im
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +55,12 @@ class Planned:
 
 
 def open_existing(path: Path) -> BundleReader | None:
-    """The bundle at a path, or None where a save would begin a new one."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    """The bundle at a path, or None where a save would begin a new one. Raises `OSError` where the
+    system does not tell: what cannot be seen is not what is not there."""
+    try:
+        if stat.S_ISDIR(path.stat().st_mode) and not any(path.iterdir()):
+            return None
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return BundleReader.open(path)
 

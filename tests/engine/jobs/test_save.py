@@ -229,6 +229,14 @@ def test_no_room_is_told_before_anything_is_fetched(
     assert save.run(replace(spec, force=True), lambda _event: None, token).exit_code == 0
 
 
+def test_a_bundle_that_cannot_be_seen_is_not_planned_as_a_new_one(
+    distribution: Distribution, images: list[SampleImage], tmp_path: Path, token: CancelToken
+) -> None:
+    spec = spec_of(distribution, tmp_path / ("b" * 300), *images)
+    with pytest.raises(OSError, match="too long"):
+        plan.run(spec, lambda _event: None, token)
+
+
 def test_a_plan_adds_up_and_writes_nothing(
     distribution: Distribution, images: list[SampleImage], tmp_path: Path, token: CancelToken
 ) -> None:

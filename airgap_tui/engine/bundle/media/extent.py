@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap_tui.engine.errors import EnvironmentFailure, MalformedContent
+from airgap_tui.engine.errors import REMEDIES, EnvironmentFailure, MalformedContent
 from airgap_tui.engine.oci.content import Reader
 
 
@@ -57,7 +57,7 @@ class reading:
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
-            hint = "The disk or medium may be failing, or you may not read it."
+            hint = REMEDIES.get(error.errno or 0, "The disk or medium may be failing.")
             raise EnvironmentFailure(f"{self._path} cannot be read: {reason}", hint=hint) from error
 
 

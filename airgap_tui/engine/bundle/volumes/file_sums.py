@@ -21,10 +21,11 @@ def read_file_sums(directory: Path) -> dict[str, str]:
     """SHA-256 in hex by file name. Raises `UsageError` where the file is something else."""
     path = directory / layout.CHECKSUMS
     with reading(path):
-        if not path.exists():
+        try:
+            with path.open("rb") as file:
+                lines = file.read(_MAX_BYTES + 1).decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
             return {}
-        with path.open("rb") as file:
-            lines = file.read(_MAX_BYTES + 1).decode("utf-8", "replace").splitlines()
     matches = [_LINE.fullmatch(line) for line in lines]
     found = {match[2]: match[1] for match in matches if match is not None}
     if len(found) != len(lines):
