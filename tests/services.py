@@ -208,14 +208,17 @@ class CertificateAuthority:
 
     @classmethod
     def create(
-        cls, directory: Path, name: str = "airgap-tui test authority"
+        cls,
+        directory: Path,
+        name: str = "airgap-tui test authority",
+        extensions: Sequence[str] = ("keyUsage=critical,keyCertSign,cRLSign",),
     ) -> CertificateAuthority:
         directory.mkdir(parents=True, exist_ok=True)
         certificate, key = directory / "ca.pem", directory / "ca.key"
         _openssl(
             "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "2",
             "-keyout", str(key), "-out", str(certificate), "-subj", f"/CN={name}",
-            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+            *(word for extension in extensions for word in ("-addext", extension)),
         )  # fmt: skip
         return cls(directory, certificate, key)
 

@@ -47,6 +47,21 @@ def test_an_authority_that_is_named(
     assert pull(source, closure, token) == sample_images.base.blobs
 
 
+def test_an_authority_as_openssl_makes_it_without_being_told_more(
+    start_fake: StartFake, open_source: OpenSource, sample_images: SampleImages,
+    tmp_path: Path, token: CancelToken, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Harbor's own instructions lead to one: it does not say what its key is for."""
+    monkeypatch.setattr(endpoint, "is_loopback", lambda _host: False)
+    plain = CertificateAuthority.create(tmp_path, extensions=())
+    pair = plain.issue()
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(pair.certificate, pair.key)
+    reference = Reference.parse(start_fake(tls=server_tls).add(sample_images.base))
+    source = open_source(replace(QUICK, ca_file=plain.certificate))
+    assert pull(source, source.resolve(reference, AMD64, token), token)
+
+
 def test_tls_on_loopback_is_found_out(
     start_fake: StartFake, server_tls: ssl.SSLContext, open_source: OpenSource,
     open_target: OpenTarget, sample_images: SampleImages, authority: CertificateAuthority,
