@@ -47,6 +47,8 @@ class VolumeWriter:
         that it is to be made in."""
         with writing(self._medium):
             there = next(path for path in (self._medium, *self._medium.parents) if path.exists())
+            if not there.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             if not os.access(there, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
