@@ -77,11 +77,14 @@ def _follow(
                     narration.take(entry)
             asked = set(job.snapshot.logins) - answered
             if job.state is not JobState.RUNNING or (asked and _may_ask(job)):
-                return job, offset
+                break
             try:
                 token.sleep(1 / DRAWS_PER_SECOND)
             except Stopped:
-                raise signals.stopped(_left(job)) from None
+                break
+    if token.cancelled and job.state is JobState.RUNNING:  # also where a login would be asked for
+        raise signals.stopped(_left(job))
+    return job, offset
 
 
 def _left(job: JobInfo) -> str:

@@ -98,7 +98,11 @@ class Terminal:
         with self.process:
             reader = threading.Thread(target=self._drain, daemon=True)
             reader.start()
-            code = self.process.wait(PATIENCE)
+            try:
+                code = self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()  # else the end of the block waits for it for ever
+                raise
             reader.join(PATIENCE)
         os.close(self._screen)
         return code
