@@ -8,7 +8,7 @@ import re
 import time
 
 from airgap_tui.engine.cancel import CancelToken
-from airgap_tui.engine.errors import TemporaryFailure
+from airgap_tui.engine.errors import AirgapError, TemporaryFailure
 from airgap_tui.engine.http.reply import Reply
 from airgap_tui.engine.oci.content import CHUNK
 from airgap_tui.engine.oci.descriptor import Descriptor
@@ -18,7 +18,10 @@ _LONGEST_FILL = 0.5
 """Seconds after which a partly filled buffer is handed on, so that progress can be seen."""
 
 _FAST_RATE = 20_000_000
-"""Bytes per second at which a whole buffer is waited for at once."""
+"""Bytes per second at which a whole piece is waited for at once."""
+
+_PIECE = 256 * 1024
+"""Bytes of a piece: what is lost at most where the connection breaks in the middle of one."""
 
 
 class BlobReader:
@@ -48,7 +51,12 @@ class BlobReader:
             return 0
         filled, began = 0, time.monotonic()
         while filled < wanted:
-            count = self._receive(buffer[filled:wanted])
+            try:
+                count = self._receive(buffer[filled:wanted])
+            except AirgapError:
+                if not filled:
+                    raise
+                break  # what came is kept; the next call finds the connection as it is
             if count == 0:
                 if filled:
                     break
@@ -98,10 +106,10 @@ class BlobReader:
             return 0
         if wire.length is not None:
             view = view[: wire.length]
-        # One call that fills all costs a fifth less over TLS, whose records have 16 KiB; but what
-        # comes slowly has to be seen piece by piece.
-        fill = wire.fp.readinto if self._fast else wire.fp.readinto1
-        count: int = fill(view) if len(view) else 0
+        # One call that fills a piece costs a fifth less over TLS, whose records have 16 KiB; but
+        # what comes slowly has to be seen as it comes.
+        fill, most = (wire.fp.readinto, _PIECE) if self._fast else (wire.fp.readinto1, len(view))
+        count: int = fill(view[:most]) if len(view) else 0
         if wire.length is not None:
             wire.length -= count
         return count
