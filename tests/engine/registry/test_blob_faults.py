@@ -205,6 +205,21 @@ def test_stopping_does_not_wait_for_the_host(
         read_whole(open_source(PATIENT), reference, BLOB, token)
 
 
+def test_what_came_before_a_reset_is_handed_on(
+    fake: FakeRegistry, reference: Reference, open_source: OpenSource, token: CancelToken
+) -> None:
+    """A buffer that is partly filled when the connection breaks is not lost."""
+    fake.script("GET", "blobs", faults.truncated(100_000, ending="reset"))
+    buffer = memoryview(bytearray(len(DATA)))
+    with closing(open_source(QUICK).open(reference, BLOB, 0, token)) as reader:
+        count = 0
+        while count < 100_000:
+            count += reader.readinto(buffer[count:])
+        assert buffer[:count] == DATA[:100_000]
+        with pytest.raises(TemporaryFailure):
+            reader.readinto(buffer)
+
+
 def test_nothing_and_inline_content_need_no_request(
     fake: FakeRegistry, reference: Reference, source: RegistrySource, token: CancelToken
 ) -> None:
