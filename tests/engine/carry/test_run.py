@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import os
-import platform
 import pwd
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-START = "import sys; print(sys.pycache_prefix)"
+PYTHON = """#!/bin/sh
+for word; do
+    case $word in pycache_prefix=*) printf '%s\\n' "${word#*=}" ;; esac
+done
+"""
+"""Fits every medium, and does nothing but tell where it would keep what it compiles."""
 
 
 @pytest.fixture
 def medium(tmp_path: Path) -> Path:
-    """A medium with the real `run`, and a program that only tells where its cache is."""
+    """A medium with the real `run`, below a directory with that interpreter."""
     root = tmp_path / "airgap-tui"
     root.mkdir()
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    content = {
-        "run": (files("airgap_tui.engine.carry") / "medium" / "run").read_text("utf-8"),
-        "start.py": START,
-        "targets.txt": f"{version} {platform.machine()} any\n",
-    }
-    for name, text in content.items():
+    run = (files("airgap_tui.engine.carry") / "medium" / "run").read_text("utf-8")
+    for name, text in {"run": run, "targets.txt": ""}.items():
         (root / name).write_text(text, "utf-8")
-    sums = "".join(f"{'0' * 64}  {name}\n" for name in sorted(content))
-    (root / "SHA256SUMS").write_text(sums, "ascii")
+    (root / "SHA256SUMS").write_text(f"{'0' * 64}  run\n{'0' * 64}  targets.txt\n", "ascii")
+    python = tmp_path / "python"
+    python.write_text(PYTHON, "ascii")
+    python.chmod(0o755)
     return root
 
 
 def cache_of(medium: Path, **environment: str) -> Path:
     done = subprocess.run(
         ["sh", str(medium / "run")],
-        env={"PATH": os.environ["PATH"], "AIRGAP_PYTHON": sys.executable, **environment},
+        env={
+            "PATH": os.environ["PATH"],
+            "AIRGAP_PYTHON": str(medium.parent / "python"),
+            **environment,
+        },
+        cwd=medium.parent,
         capture_output=True,
         text=True,
         check=True,
